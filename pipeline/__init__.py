@@ -1,0 +1,1 @@
+"""The engine: frames, packets, processes. It has never heard of a face."""

@@ -1,0 +1,309 @@
+"""Reading a pipeline file and checking all of it before any process starts."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import msgspec
+from msgspec import Meta, Struct
+
+from pipeline.graph.config_error import ConfigError, Place
+from pipeline.graph.plan import make_plan, topological
+from pipeline.graph.spec import PipelineSpec, RestartSpec, StageSpec
+from pipeline.graph.yaml_text import Document, parse, parse_scalar
+from pipeline.option import OptionError, check_values, options_of
+from pipeline.registry import UnknownStageError, find_stage, nearest
+from pipeline.stage import RESERVED_KEYS, Sink, Source, Stage
+from pipeline.window import RING_BYTES_DEFAULT, WINDOW_DEFAULT, WINDOW_MIN
+
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
+
+
+class PipelineKeys(Struct, frozen=True, kw_only=True):
+    """The keys at the top of a pipeline file, but for `stages`."""
+
+    name: Annotated[
+        Name, Meta(description="Name in logs, metrics and process titles; default: the file's name")
+    ] = ""
+    window: Annotated[
+        int,
+        Meta(
+            ge=WINDOW_MIN,
+            le=1024,
+            description="Unsettled frames of a stream: what is in memory, and how late the newest may be",
+        ),
+    ] = WINDOW_DEFAULT
+    ring_mb: Annotated[
+        int, Meta(ge=1, description="Memory of one ring in MiB: large pictures get a smaller window")
+    ] = RING_BYTES_DEFAULT // 2**20
+    restarts: Annotated[
+        RestartSpec, Meta(description="limit: deaths of one worker within within_s seconds that end the run")
+    ] = RestartSpec()
+    max_failed: Annotated[
+        float,
+        Meta(ge=0, le=1, description="Share of frames that may fail before the run counts as failed (exit 1)"),
+    ] = 0.1
+
+
+class StageKeys(Struct, frozen=True, kw_only=True):
+    """The keys of a stage that the engine reads; the others are the stage's options."""
+
+    use: Annotated[str, Meta(description="Stage by name, or module:Class of your own; default: the key itself")] = (
+        ""
+    )
+    input: Annotated[str | list[str], Meta(description="The stage, or stages, whose packets this one gets")] = []
+    replicas: Annotated[int, Meta(ge=1, le=256, description="Processes that share the work")] = 1
+    process: Annotated[str, Meta(description="Stages with the same word here share one process")] = ""
+
+
+def load_pipeline(
+    path: Path,
+    overrides: Sequence[str] = (),
+    source: str | None = None,
+    out: Path = Path("out"),
+    environment: Mapping[str, str] | None = None,
+) -> PipelineSpec:
+    """The checked pipeline of a file.
+
+    `overrides` are `STAGE.OPTION=VALUE`, `source` replaces the `source` option of the pipeline's one source. Raises
+    ConfigError.
+    """
+    document = parse(_read(path), str(path), environment)
+    _check_top(document)
+    for override in overrides:
+        _override(document, override)
+    if source is not None:
+        _override_source(document, source)
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.append(folder)
+    return _Checker(document, out).pipeline(path, folder)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(Place(str(path)), "there is no such file") from error
+    except IsADirectoryError as error:
+        raise ConfigError(Place(str(path)), "this is a folder; name a YAML file in it") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(Place(str(path)), "this is not YAML: it is not text in UTF-8") from error
+    except OSError as error:
+        raise ConfigError(Place(str(path)), f"cannot be read: {error.strerror}") from error
+
+
+def _check_top(document: Document) -> None:
+    if not isinstance(document.value, dict):
+        raise ConfigError(document.place(), "a pipeline is a mapping with the key `stages`")
+    stages = document.value.get("stages")
+    if "stages" in document.value and not isinstance(stages, dict):
+        raise ConfigError(
+            document.place("stages"), "`stages` is a mapping: a name for each stage, its options below"
+        )
+    for name, keys in (stages or {}).items():
+        if keys is None:
+            stages[name] = {}
+        elif not isinstance(keys, dict):
+            raise ConfigError(document.place("stages", name), f"the stage {name!r} is a mapping of options")
+
+
+def _override(document: Document, text: str) -> None:
+    target, equals, value = text.partition("=")
+    stage, dot, option = target.partition(".")
+    place = Place(f"--set {text}")
+    stages: dict[str, Any] = document.value.get("stages") or {}
+    if not (equals and dot and stage and option):
+        raise ConfigError(place, "write it as STAGE.OPTION=VALUE")
+    if stage not in stages:
+        raise ConfigError(place, f"there is no stage {stage!r} in {document.file}{nearest(stage, list(stages))}")
+    try:
+        parsed = parse_scalar(value)
+    except ValueError as error:
+        raise ConfigError(place, str(error)) from error
+    document.override(("stages", stage, option), parsed, str(place))
+
+
+def _override_source(document: Document, source: str) -> None:
+    stages: dict[str, Any] = document.value.get("stages") or {}
+    sources = [name for name, keys in stages.items() if not keys.get("input")]
+    if len(sources) != 1:
+        raise ConfigError(
+            Place("--source"),
+            f"the pipeline has {len(sources)} sources; use --set STAGE.source=... for the one you mean",
+        )
+    document.override(("stages", sources[0], "source"), source, f"--source {source}")
+
+
+class _Checker:
+    """Checks one document; every method raises ConfigError at the first thing that is wrong."""
+
+    def __init__(self, document: Document, out: Path) -> None:
+        self.document = document
+        self.out = out
+        self.classes: dict[str, type[Stage[Any]]] = {}
+
+    def pipeline(self, path: Path, folder: str) -> PipelineSpec:
+        top = {key: value for key, value in self.document.value.items() if key != "stages"}
+        self.known_keys((), top, [*_names(PipelineKeys), "stages"])
+        keys = cast(PipelineKeys, self.values((), PipelineKeys, top))
+        stages = self.stages()
+        spec = PipelineSpec(
+            name=keys.name or path.stem,
+            stages=stages,
+            window=keys.window,
+            ring_bytes=keys.ring_mb * 2**20,
+            restarts=keys.restarts,
+            max_failed=keys.max_failed,
+            folder=folder,
+        )
+        make_plan(spec)
+        return spec
+
+    def stages(self) -> tuple[StageSpec, ...]:
+        named: dict[str, dict[str, Any]] = self.document.value.get("stages") or {}
+        if not named:
+            raise ConfigError(
+                self.document.key_place("stages"), "the pipeline has no stages; put some under `stages:`"
+            )
+        specs = tuple(self.stage(name, keys) for name, keys in named.items())
+        self.check_inputs(specs)
+        self.check_cycle(specs)
+        self.check_readers(specs)
+        self.check_processes(specs)
+        self.check_outputs(specs)
+        return specs
+
+    def stage(self, name: str, keys: dict[str, Any]) -> StageSpec:
+        path = ("stages", name)
+        try:
+            msgspec.convert(name, Name)
+        except msgspec.ValidationError as error:
+            raise ConfigError(
+                self.document.key_place(*path),
+                f"{name!r} cannot name a stage: use letters, digits, _ and -, a letter first",
+            ) from error
+        own = {key: value for key, value in keys.items() if key in RESERVED_KEYS}
+        options = {key: value for key, value in keys.items() if key not in RESERVED_KEYS}
+        engine = cast(StageKeys, self.values(path, StageKeys, own))
+        cls = self.find(name, engine.use or name)
+        self.classes[name] = cls
+        self.known_keys(path, options, [*_names(cls.Options), *sorted(RESERVED_KEYS)])
+        checked = self.values(path, cls.Options, options)
+        kind = "source" if issubclass(cls, Source) else "sink" if issubclass(cls, Sink) else "stage"
+        return StageSpec(
+            name=name,
+            use=engine.use or name,
+            inputs=(engine.input,) if isinstance(engine.input, str) else tuple(engine.input),
+            replicas=engine.replicas,
+            process=engine.process,
+            options=msgspec.to_builtins(checked),
+            kind=kind,
+            ordered=cls.ordered,
+        )
+
+    def find(self, name: str, use: str) -> type[Stage[Any]]:
+        try:
+            return find_stage(use)
+        except UnknownStageError as error:
+            explicit = "use" in self.document.value["stages"][name]
+            place = (
+                self.document.place("stages", name, "use") if explicit else self.document.key_place("stages", name)
+            )
+            raise ConfigError(place, str(error)) from error
+
+    def known_keys(self, path: tuple[str, ...], keys: Mapping[str, Any], known: list[str]) -> None:
+        for key in keys:
+            if key not in known:
+                where = f"stage {path[-1]!r}" if path else "a pipeline"
+                near = nearest(key, known) or f"; it has {', '.join(known)}"
+                raise ConfigError(self.document.key_place(*path, key), f"{where} has no option {key!r}{near}")
+
+    def values(self, path: tuple[str, ...], struct: type[Struct], keys: Mapping[str, Any]) -> Struct:
+        try:
+            return check_values(struct, keys)
+        except OptionError as error:
+            place = self.document.place(*path, *error.path) if error.path else self.document.key_place(*path)
+            raise ConfigError(place, str(error)) from error
+
+    def check_inputs(self, specs: tuple[StageSpec, ...]) -> None:
+        kinds = {spec.name: spec.kind for spec in specs}
+        for spec in specs:
+            place = self.document.place("stages", spec.name, "input")
+            if spec.kind == "source" and spec.inputs:
+                raise ConfigError(place, f"{spec.name!r} is a source and has no input; take `input` away")
+            if spec.kind != "source" and not spec.inputs:
+                raise ConfigError(
+                    self.document.key_place("stages", spec.name),
+                    f"{spec.name!r} has no input; add `input: NAME` with the stage that it follows",
+                )
+            if len(set(spec.inputs)) < len(spec.inputs):
+                raise ConfigError(place, f"{spec.name!r} names an input twice")
+            for name in spec.inputs:
+                if name not in kinds:
+                    near = nearest(name, list(kinds)) or f"; there are {', '.join(kinds)}"
+                    raise ConfigError(place, f"the input {name!r} of {spec.name!r} is no stage here{near}")
+                if kinds[name] == "sink":
+                    raise ConfigError(
+                        place, f"{name!r} is a sink: nothing comes out of it; read what it reads instead"
+                    )
+
+    def check_cycle(self, specs: tuple[StageSpec, ...]) -> None:
+        try:
+            topological(specs)
+        except ValueError as error:
+            first = str(error).split(" -> ")[0]
+            raise ConfigError(
+                self.document.place("stages", first, "input"),
+                f"the stages run in a circle: {error}; cut one input",
+            ) from error
+        if not any(spec.kind == "source" for spec in specs):
+            raise ConfigError(
+                self.document.key_place("stages"), "the pipeline has no source; add a `capture` stage"
+            )
+
+    def check_readers(self, specs: tuple[StageSpec, ...]) -> None:
+        read = {name for spec in specs for name in spec.inputs}
+        for spec in specs:
+            if spec.kind != "sink" and spec.name not in read:
+                raise ConfigError(
+                    self.document.key_place("stages", spec.name),
+                    f"nothing reads {spec.name!r}; name it as an input of some stage, or take it away",
+                )
+
+    def check_processes(self, specs: tuple[StageSpec, ...]) -> None:
+        first: dict[str, StageSpec] = {}
+        for spec in specs:
+            place = self.document.place("stages", spec.name, "replicas")
+            if spec.replicas > 1 and (spec.kind == "source" or spec.ordered):
+                what = "a source" if spec.kind == "source" else "ordered" if spec.kind == "stage" else "a sink"
+                raise ConfigError(place, f"{spec.name!r} is {what} and cannot have replicas; take `replicas` away")
+            if not spec.process:
+                continue
+            mate = first.setdefault(spec.process, spec)
+            if mate.replicas != spec.replicas:
+                raise ConfigError(
+                    self.document.place("stages", spec.name, "process"),
+                    f"{spec.name!r} and {mate.name!r} share the process {spec.process!r} "
+                    f"but ask for {spec.replicas} and {mate.replicas} replicas; make them the same",
+                )
+
+    def check_outputs(self, specs: tuple[StageSpec, ...]) -> None:
+        taken: dict[Path, str] = {}
+        for spec in specs:
+            for option in options_of(self.classes[spec.name].Options):
+                if not option.is_output:
+                    continue
+                path = (self.out / str(spec.options[option.name])).resolve()
+                if path in taken:
+                    raise ConfigError(
+                        self.document.place("stages", spec.name, option.name),
+                        f"{spec.name!r} writes to {spec.options[option.name]}, and so does {taken[path]!r}; "
+                        "give each a path of its own",
+                    )
+                taken[path] = spec.name
+
+
+def _names(struct: type[Struct]) -> list[str]:
+    return [field.name for field in msgspec.structs.fields(struct)]

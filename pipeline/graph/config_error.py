@@ -1,0 +1,23 @@
+"""An error in a pipeline file: where, what, and how to mend it."""
+
+from msgspec import Struct
+
+
+class Place(Struct, frozen=True):
+    """A place in a file, lines and columns counted from 1; line 0 means the file as a whole."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+
+class ConfigError(Exception):
+    """`FILE:LINE:COLUMN: what is wrong (the cure)`."""
+
+    def __init__(self, place: Place, text: str) -> None:
+        super().__init__(f"{place}: {text}")
+        self.place = place
+        self.text = text

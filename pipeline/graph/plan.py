@@ -1,0 +1,171 @@
+"""From stages to processes: which stages share one, which edges cross processes, and how packets choose a replica."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from pipeline.graph.spec import PipelineSpec, StageSpec
+
+
+class Routing(StrEnum):
+    """How the packets of an edge find the worker that takes them."""
+
+    LOCAL = "local"
+    """Both stages share a process: a plain call."""
+    ONE = "one"
+    """One worker: everything goes there at once; the window bounds what waits."""
+    ASK = "ask"
+    """Replicas ask for work, so a slow one never holds what an idle one could take."""
+    SEQ = "seq"
+    """Replica `seq mod replicas`: where branches join, all parts of a frame must meet in one worker."""
+
+
+class Edge(Struct, frozen=True):
+    """From a stage to one that reads it; `id` is its number in the plan, the same in every process."""
+
+    id: int
+    producer: str
+    consumer: str
+    routing: Routing
+
+
+class Process(Struct, frozen=True):
+    """Stages that run in one process, in the order of the graph, and how many such processes there are."""
+
+    name: str
+    stages: tuple[str, ...]
+    replicas: int
+
+    @property
+    def workers(self) -> list[str]:
+        """The names of its workers: `NAME#0`, `NAME#1`, ..."""
+        return [f"{self.name}#{index}" for index in range(self.replicas)]
+
+
+class Plan(Struct, frozen=True):
+    """Processes and edges, and what follows from the graph's shape."""
+
+    processes: tuple[Process, ...]
+    edges: tuple[Edge, ...]
+    sinks_of: dict[str, tuple[str, ...]]
+    """For each source, the sinks that its frames reach: all of them must settle a frame."""
+    sources_at: dict[str, tuple[str, ...]]
+    """For each stage, the sources whose frames reach it."""
+
+    def into(self, stage: str) -> list[Edge]:
+        """The edges into a stage, in the order of its inputs."""
+        return [edge for edge in self.edges if edge.consumer == stage]
+
+    def out_of(self, stage: str) -> list[Edge]:
+        """The edges out of a stage."""
+        return [edge for edge in self.edges if edge.producer == stage]
+
+    def process_of(self, stage: str) -> Process:
+        """The process that runs a stage. Raises KeyError."""
+        for process in self.processes:
+            if stage in process.stages:
+                return process
+        raise KeyError(stage)
+
+    def join_edges(self, stage: str, source: str) -> tuple[int, ...]:
+        """The edges over which a frame of `source` comes to `stage`: more than one means a join."""
+        return tuple(edge.id for edge in self.into(stage) if source in self.sources_at[edge.producer])
+
+
+def topological(stages: tuple[StageSpec, ...]) -> list[StageSpec]:
+    """The stages, each after its inputs, otherwise as they stand. Raises ValueError naming a cycle."""
+    by_name = {spec.name: spec for spec in stages}
+    done: dict[str, StageSpec] = {}
+    under_way: list[str] = []
+
+    def visit(spec: StageSpec) -> None:
+        if spec.name in done:
+            return
+        if spec.name in under_way:
+            circle = [*under_way[under_way.index(spec.name) :], spec.name]
+            raise ValueError(" -> ".join(reversed(circle)))
+        under_way.append(spec.name)
+        for name in spec.inputs:
+            if name in by_name:
+                visit(by_name[name])
+        under_way.pop()
+        done[spec.name] = spec
+
+    for spec in stages:
+        visit(spec)
+    return list(done.values())
+
+
+def make_plan(spec: PipelineSpec) -> Plan:
+    """The plan of a checked pipeline: the same in every process that makes it."""
+    ordered = topological(spec.stages)
+    sources_at = _sources_at(ordered)
+    processes = _processes(ordered)
+    edges = _edges(spec.stages, processes, sources_at)
+    sinks_of = {
+        source.name: tuple(
+            sink.name for sink in ordered if sink.kind == "sink" and source.name in sources_at[sink.name]
+        )
+        for source in ordered
+        if source.kind == "source"
+    }
+    return Plan(processes, edges, sinks_of, sources_at)
+
+
+def _sources_at(ordered: list[StageSpec]) -> dict[str, tuple[str, ...]]:
+    at: dict[str, tuple[str, ...]] = {}
+    for stage in ordered:
+        if stage.kind == "source":
+            at[stage.name] = (stage.name,)
+        else:
+            at[stage.name] = tuple(dict.fromkeys(source for name in stage.inputs for source in at[name]))
+    return at
+
+
+def _processes(ordered: list[StageSpec]) -> tuple[Process, ...]:
+    groups: dict[str, list[StageSpec]] = {}
+    for stage in ordered:
+        groups.setdefault(f"={stage.process}" if stage.process else stage.name, []).append(stage)
+    return tuple(
+        Process(
+            "+".join(stage.name for stage in group),
+            tuple(stage.name for stage in group),
+            max(stage.replicas for stage in group),
+        )
+        for group in groups.values()
+    )
+
+
+def _edges(
+    stages: tuple[StageSpec, ...], processes: tuple[Process, ...], sources_at: dict[str, tuple[str, ...]]
+) -> tuple[Edge, ...]:
+    home = {stage: process for process in processes for stage in process.stages}
+    pairs = [(name, stage.name) for stage in stages for name in stage.inputs]
+    joins = {
+        stage.name
+        for stage in stages
+        if sum(len(sources_at[name]) for name in stage.inputs) > len(sources_at[stage.name])
+    }
+    # A process with a join and several ways in: the parts of a frame must all choose the same replica.
+    ways_in: dict[str, int] = {}
+    for producer, consumer in pairs:
+        if home[producer] != home[consumer]:
+            ways_in[home[consumer].name] = ways_in.get(home[consumer].name, 0) + 1
+    by_seq = {
+        process.name
+        for process in processes
+        if joins.intersection(process.stages) and ways_in.get(process.name, 0) > 1
+    }
+
+    def routing(producer: str, consumer: str) -> Routing:
+        process = home[consumer]
+        if home[producer] == process:
+            return Routing.LOCAL
+        if process.replicas == 1:
+            return Routing.ONE
+        return Routing.SEQ if process.name in by_seq else Routing.ASK
+
+    return tuple(
+        Edge(number, producer, consumer, routing(producer, consumer))
+        for number, (producer, consumer) in enumerate(pairs)
+    )

@@ -1,0 +1,47 @@
+"""A pipeline as its file says, checked and with every option filled in: what the supervisor hands to its workers."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from pipeline.window import RING_BYTES_DEFAULT, WINDOW_DEFAULT
+
+
+class StageSpec(Struct, frozen=True, kw_only=True):
+    """One stage: its name in this pipeline, its class by registry name or module:Class, its place in the graph."""
+
+    name: str
+    use: str
+    inputs: tuple[str, ...] = ()
+    replicas: int = 1
+    process: str = ""
+    options: dict[str, Any] = {}
+    kind: str = "stage"
+    """`source`, `stage` or `sink`."""
+    ordered: bool = False
+
+
+class RestartSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How often a worker may die before the run is given up: `limit` deaths of one worker within `within_s`."""
+
+    limit: int = 10
+    within_s: float = 60.0
+
+
+class PipelineSpec(Struct, frozen=True, kw_only=True):
+    """A whole pipeline. `folder` is where its file lies: modules of the user's own are looked for there."""
+
+    name: str
+    stages: tuple[StageSpec, ...]
+    window: int = WINDOW_DEFAULT
+    ring_bytes: int = RING_BYTES_DEFAULT
+    restarts: RestartSpec = RestartSpec()
+    max_failed: float = 0.1
+    folder: str = "."
+
+    def stage(self, name: str) -> StageSpec:
+        """The stage of that name. Raises KeyError."""
+        for spec in self.stages:
+            if spec.name == name:
+                return spec
+        raise KeyError(name)

@@ -1,0 +1,104 @@
+"""How messages move between the processes of one machine: every process has one inbox that all others push into.
+
+A pair of ZeroMQ PUSH and PULL over ipc. The socket is in Linux' abstract namespace, so there is no file to leave
+behind whoever is killed; the kernel tells who connects, and only processes of the same user are let in.
+"""
+
+import os
+import secrets
+import sys
+
+import zmq
+
+MESSAGE_BYTES_MAX = 16 * 2**20
+"""A packet is hundreds of bytes; one with ten thousand detections is a megabyte. More is not ours."""
+_IPC_FILTER_UID = 59
+"""ZMQ_IPC_FILTER_UID of libzmq's zmq.h, which pyzmq does not name: admits connections of this user id alone."""
+
+
+def new_endpoint(pipeline: str, process: str) -> str:
+    """A fresh address for an inbox, which nobody can guess."""
+    return f"ipc://@framewire/{pipeline[:16]}/{process[:32]}/{secrets.token_hex(8)}"
+
+
+class Inbox:
+    """The receiving end: one per process, owned by one thread."""
+
+    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", endpoint: str) -> None:
+        self.endpoint = endpoint
+        self._socket = context.socket(zmq.PULL)
+        self._socket.setsockopt(zmq.RCVHWM, 0)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES_MAX)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        if sys.platform == "linux":
+            self._socket.setsockopt(_IPC_FILTER_UID, os.getuid())
+        self._socket.bind(endpoint)
+
+    @property
+    def socket(self) -> "zmq.Socket[bytes]":
+        """The socket, for a poller that waits for more than messages."""
+        return self._socket
+
+    def waiting(self) -> bytes | None:
+        """The next message, or None where there is none at once."""
+        try:
+            return self._socket.recv(zmq.NOBLOCK)
+        except zmq.Again:
+            return None
+
+    def wait(self, timeout_s: float | None) -> bytes | None:
+        """The next message; None where none came within the time. Without a time-out it waits for ever."""
+        if timeout_s is not None and not self._socket.poll(max(0, round(timeout_s * 1000))):
+            return None
+        return self._socket.recv()
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+
+class Outbox:
+    """The sending end to one inbox. What it sent to an inbox that is gone is gone, too."""
+
+    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", endpoint: str, linger_ms: int = 0) -> None:
+        self.endpoint = endpoint
+        self._socket = context.socket(zmq.PUSH)
+        self._socket.setsockopt(zmq.SNDHWM, 0)
+        self._socket.setsockopt(zmq.LINGER, linger_ms)
+        self._socket.connect(endpoint)
+
+    def send(self, raw: bytes) -> None:
+        """Send; never waits: what is under way is bounded by the window."""
+        self._socket.send(raw, copy=True)
+
+    def close(self) -> None:
+        """Close the socket; what was not sent within the linger time is lost."""
+        self._socket.close()
+
+
+class Outboxes:
+    """The outboxes of a process to its peers, opened when first used, closed when a peer has moved."""
+
+    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
+        self._context = context
+        self._endpoints: dict[str, str] = {}
+        self._open: dict[str, Outbox] = {}
+
+    def readdress(self, endpoints: dict[str, str]) -> None:
+        """Peers and where they are now."""
+        for peer in [peer for peer, box in self._open.items() if endpoints.get(peer) != box.endpoint]:
+            self._open.pop(peer).close()
+        self._endpoints = dict(endpoints)
+
+    def send(self, peer: str, raw: bytes) -> None:
+        """Send to a peer by name. Raises KeyError for one that was never announced."""
+        box = self._open.get(peer)
+        if box is None:
+            box = self._open[peer] = Outbox(self._context, self._endpoints[peer])
+        box.send(raw)
+
+    def close(self) -> None:
+        """Close all."""
+        for box in self._open.values():
+            box.close()
+        self._open.clear()

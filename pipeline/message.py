@@ -1,0 +1,211 @@
+"""What processes of a pipeline say to each other: every message, its wire format, and nothing else.
+
+Every process has one inbox. A message is msgpack, an array whose first element says which message it is; what does
+not decode is refused and counted by whoever got it, and harms nobody.
+"""
+
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from pipeline.histogram import Histogram
+from pipeline.packet import Outcome, Packet
+
+
+class Deliver(Struct, frozen=True, array_like=True, tag=1):
+    """A packet for the stage at the end of `edge`. From another epoch than the reader's it is stale, or too early.
+
+    `sender` is the replica of the producer that sent it.
+    """
+
+    epoch: int
+    edge: int
+    sender: int
+    packet: Packet
+
+
+class Ask(Struct, frozen=True, array_like=True, tag=2):
+    """Replica `consumer` of the stage at the end of `edge` asks a producer of it for `count` more packets."""
+
+    epoch: int
+    edge: int
+    consumer: int
+    count: int
+
+
+class StreamState(Struct, frozen=True, array_like=True):
+    """How far a stream is: `mark` of the stream, and of each of its sinks."""
+
+    source: str
+    stream: str
+    mark: int
+    ended: bool
+    sink_marks: dict[str, int]
+
+
+class Condemned(Struct, frozen=True, array_like=True):
+    """A frame that a stage must not touch again, because it keeps killing the stage's workers."""
+
+    stage: str
+    stream: str
+    seq: int
+    reason: str
+
+
+class Connect(Struct, frozen=True, array_like=True, tag=3):
+    """A new epoch: who is where, how far every stream is. Everything sent in an earlier epoch is void."""
+
+    epoch: int
+    endpoints: dict[str, str]
+    streams: list[StreamState]
+    condemned: list[Condemned]
+
+
+class Mark(Struct, frozen=True, array_like=True, tag=4):
+    """To a source: every frame of `stream` below `mark` is settled."""
+
+    stream: str
+    mark: int
+
+
+class Drain(Struct, frozen=True, array_like=True, tag=5):
+    """To a source: take no more pictures, end your streams."""
+
+
+class Exit(Struct, frozen=True, array_like=True, tag=6):
+    """To a worker: close your stages and go."""
+
+
+class Exceptional(Struct, frozen=True, array_like=True):
+    """A frame that reached a sink with an outcome other than ok."""
+
+    seq: int
+    outcome: Outcome
+    reason: str
+    stage: str
+
+
+class Settle(Struct, frozen=True, array_like=True, tag=7):
+    """From a sink: every frame of `stream` below `mark` is safe; what is new since the last time it said so."""
+
+    sink: str
+    stream: str
+    mark: int
+    exceptions: list[Exceptional]
+    found: dict[str, int]
+    ended: bool
+
+
+class StreamOpened(Struct, frozen=True, array_like=True, tag=8):
+    """From a source, before its first frame: a stream, what it is, and how many frames its source expects to give."""
+
+    source: str
+    stream: str
+    description: str
+    width: int
+    height: int
+    window: int
+    expected: int | None
+
+
+class Ready(Struct, frozen=True, array_like=True, tag=9):
+    """From a worker whose stages are open: where to reach it, and where its notes of frames in hand lie."""
+
+    worker: str
+    incarnation: int
+    endpoint: str
+    notes_fd: int
+
+
+class StageFigures(Struct, array_like=True):
+    """What one stage of one worker has done since that worker started."""
+
+    count: int = 0
+    work: Histogram = msgspec.field(default_factory=Histogram)
+    cpu_seconds: float = 0.0
+    end_to_end: Histogram = msgspec.field(default_factory=Histogram)
+
+
+class Report(Struct, array_like=True, tag=10):
+    """A worker's figures since it started: cumulative, so a lost report is no lost count."""
+
+    worker: str
+    incarnation: int
+    stages: dict[str, StageFigures]
+    cpu_seconds: float
+    refused: int
+    late: int
+    sources: dict[str, "SourceFigures"]
+
+
+class SourceFigures(Struct, array_like=True):
+    """What the source of a stream has seen.
+
+    `admitted` counts frames from the start of the stream, dead workers' included; `skipped` (by reason) and `damaged`
+    pictures count from the start of this worker.
+    """
+
+    admitted: int = 0
+    skipped: dict[str, int] = {}
+    damaged: int = 0
+
+
+class Trouble(Struct, frozen=True, array_like=True, tag=11):
+    """A worker gives up, for a reason that another try would not cure (a wrong file, an option that can't be)."""
+
+    worker: str
+    stage: str
+    text: str
+
+
+class Remark(Struct, frozen=True, array_like=True, tag=12):
+    """A line for the log: `level` as in the logging module."""
+
+    worker: str
+    level: int
+    text: str
+
+
+class Closed(Struct, frozen=True, array_like=True, tag=13):
+    """A worker has closed its stages and is about to exit."""
+
+    worker: str
+    incarnation: int
+
+
+ToWorker = Deliver | Ask | Connect | Mark | Drain | Exit
+ToSupervisor = Settle | StreamOpened | Ready | Report | Trouble | Remark | Closed
+Message = ToWorker | ToSupervisor
+
+_encoder = msgspec.msgpack.Encoder()
+_to_worker: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)
+_to_supervisor: msgspec.msgpack.Decoder[ToSupervisor] = msgspec.msgpack.Decoder(ToSupervisor)
+
+T = TypeVar("T")
+
+
+class Refused(ValueError):
+    """A message that is not one of ours."""
+
+
+def encode(message: Message) -> bytes:
+    """The message as it goes over the wire."""
+    return _encoder.encode(message)
+
+
+def decode_for_worker(raw: bytes) -> ToWorker:
+    """The message that a worker got. Raises Refused."""
+    return _decode(_to_worker, raw)
+
+
+def decode_for_supervisor(raw: bytes) -> ToSupervisor:
+    """The message that the supervisor got. Raises Refused."""
+    return _decode(_to_supervisor, raw)
+
+
+def _decode(decoder: "msgspec.msgpack.Decoder[T]", raw: bytes) -> T:
+    try:
+        return decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise Refused(str(error)) from error

@@ -1,0 +1,153 @@
+"""What travels for a frame: its name, its times, what was found in it, and where its pixels are."""
+
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+from typing import Self
+
+import msgspec
+from msgspec import Struct
+
+FRAME = "frame"
+"""Name of the picture that sinks write and that detectors look at unless they ask for another."""
+
+
+class Outcome(IntEnum):
+    """What became of a frame so far. A later stage may only make it worse."""
+
+    OK = 0
+    DROPPED = 1
+    FAILED = 2
+
+    @property
+    def word(self) -> str:
+        """The word that JSONL, the summary and the metrics use: ok, dropped or failed."""
+        return self.name.lower()
+
+
+class PictureRef(Struct, frozen=True, array_like=True):
+    """Where the pixels of one picture lie: a slot of a ring in some process of this machine.
+
+    The picture is uint8, `height` x `width` x `channels`, rows packed; channels is 3 (BGR) or 1 (grey).
+    `generation` counts how often it was drawn over since the source made it.
+    """
+
+    ring: int
+    pid: int
+    fd: int
+    slot: int
+    seq: int
+    offset: int
+    height: int
+    width: int
+    channels: int
+    generation: int = 0
+
+
+class Attribute(Struct, frozen=True, array_like=True):
+    """A thing said of a detection: a word, and how sure the model is (0 to 1)."""
+
+    label: str
+    score: float | None = None
+
+
+class Detection(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Something found in a frame.
+
+    `box` is (x, y, width, height) in pixels of the frame, origin top left; `landmarks` are (x, y) in the same
+    frame. `id` is unique within the frame: `STAGE.N` for the Nth detection that a stage made (the engine fills it
+    in where a stage leaves it empty). `parent` is the id of the detection that this one lies in.
+    """
+
+    label: str
+    box: tuple[float, float, float, float]
+    id: str = ""
+    score: float | None = None
+    parent: str | None = None
+    landmarks: tuple[tuple[float, float], ...] = ()
+    attributes: dict[str, Attribute] = {}
+    track: int | None = None
+
+    def with_attributes(self, attributes: dict[str, Attribute]) -> "Detection":
+        """The same detection with more said of it; a name already there is said anew."""
+        return msgspec.structs.replace(self, attributes={**self.attributes, **attributes})
+
+
+class Packet(Struct, frozen=True, array_like=True, kw_only=True):
+    """One frame on its way through the graph, or the end of its stream. Never changed, only replaced.
+
+    `pts * time_base` is the frame's time in seconds (`time_base` is numerator, denominator); `rate` is the stream's
+    nominal frames per second, likewise, or None where the source does not know. `captured` is CLOCK_MONOTONIC in
+    seconds when the source had it. `mark` is the stream's settled mark when the source sent it: every frame with a
+    smaller seq is settled, and may be forgotten.
+    """
+
+    source: str
+    stream: str
+    seq: int
+    window: int
+    mark: int = 0
+    pts: int = 0
+    time_base: tuple[int, int] = (1, 1000)
+    rate: tuple[int, int] | None = None
+    captured: float = 0.0
+    width: int = 0
+    height: int = 0
+    pictures: dict[str, PictureRef] = {}
+    detections: tuple[Detection, ...] = ()
+    outcome: Outcome = Outcome.OK
+    reason: str = ""
+    stage: str = ""
+    end: bool = False
+
+    @property
+    def time(self) -> float:
+        """The frame's presentation time in seconds."""
+        return self.pts * self.time_base[0] / self.time_base[1]
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is a frame for stages to work on: not the end, not dropped, not failed."""
+        return self.outcome is Outcome.OK and not self.end
+
+    def labelled(self, label: str) -> list[Detection]:
+        """The detections with this label, in the order in which they were made."""
+        return [detection for detection in self.detections if detection.label == label]
+
+    def plus(self, detections: Iterable[Detection]) -> Self:
+        """This packet with more detections."""
+        return msgspec.structs.replace(self, detections=(*self.detections, *detections))
+
+    def with_detections(self, detections: Sequence[Detection]) -> Self:
+        """This packet with these detections and no others."""
+        return msgspec.structs.replace(self, detections=tuple(detections))
+
+    def with_picture(self, ref: PictureRef, name: str = FRAME) -> Self:
+        """This packet with a picture added or replaced."""
+        return msgspec.structs.replace(self, pictures={**self.pictures, name: ref})
+
+    def drop(self, reason: str) -> Self:
+        """This packet as a frame that a filter takes out, for a reason that may be counted (few words, no data)."""
+        return msgspec.structs.replace(self, outcome=Outcome.DROPPED, reason=reason)
+
+    def fail(self, reason: str, stage: str) -> Self:
+        """This packet as a frame that `stage` could not work on."""
+        return msgspec.structs.replace(self, outcome=Outcome.FAILED, reason=reason, stage=stage)
+
+    def by(self, stage: str) -> Self:
+        """This packet, naming `stage` as the one that decided its outcome."""
+        return msgspec.structs.replace(self, stage=stage)
+
+
+def number_detections(packet: Packet, stage: str) -> Packet:
+    """Give every detection without an id the next `STAGE.N` that is free in this packet."""
+    if all(detection.id for detection in packet.detections):
+        return packet
+    prefix = stage + "."
+    taken = sum(detection.id.startswith(prefix) for detection in packet.detections)
+    numbered = []
+    for detection in packet.detections:
+        if not detection.id:
+            detection = msgspec.structs.replace(detection, id=f"{prefix}{taken}")
+            taken += 1
+        numbered.append(detection)
+    return packet.with_detections(numbered)

@@ -1,0 +1,233 @@
+"""The contract of a stage: what an author writes, and what they may rely on."""
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from pipeline.packet import FRAME, Packet, PictureRef
+from pipeline.ring import Pixels, RingReader, StreamRings
+
+
+class StageError(Exception):
+    """Something that another try would not cure, said so that a user can mend it: what, where, and the cure."""
+
+
+class NoOptions(Struct, frozen=True):
+    """The options of a stage that has none."""
+
+
+class Describe(Protocol):
+    """What a source says of its stream once, before the first frame."""
+
+    def __call__(self, description: str, height: int, width: int, expected: int | None = None) -> None: ...
+
+
+class StageContext:
+    """What the engine gives a stage: its name, where to write, how to reach pictures, a logger.
+
+    `out` is the folder that relative paths of outputs start from, `folder` the one that the YAML file lies in. `resumed` is true when a worker before this one
+    died in the same run: a sink then keeps what is on disk.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        out: Path,
+        resumed: bool = False,
+        reader: RingReader | None = None,
+        log: logging.Logger | None = None,
+        folder: str = ".",
+    ) -> None:
+        self.name = name
+        self.out = out
+        self.folder = folder
+        self.resumed = resumed
+        self.reader = reader or RingReader()
+        self.log = log or logging.getLogger(f"framewire.{name}")
+        self._rings: dict[tuple[str, str], StreamRings] = {}
+        self._unfinished: list[tuple[StreamRings, int]] = []
+
+    def begin_picture(
+        self, packet: Packet, name: str, height: int, width: int, channels: int, generation: int = 0
+    ) -> tuple[Pixels, PictureRef]:
+        """A writable picture for this packet's frame in a ring of this stage."""
+        key = (packet.stream, name)
+        rings = self._rings.get(key)
+        if rings is None:
+            rings = self._rings[key] = StreamRings(packet.window)
+        pixels, ref = rings.begin(packet.seq, packet.mark, height, width, channels, generation)
+        self._unfinished.append((rings, packet.seq))
+        return pixels, ref
+
+    def finish_pictures(self) -> None:
+        """All pictures begun are complete. The engine calls this when the stage hands the packet back."""
+        for rings, seq in self._unfinished:
+            rings.finish(seq)
+        self._unfinished.clear()
+
+    def abandon_pictures(self) -> None:
+        """Pictures begun will never be complete: nobody may read them."""
+        self._unfinished.clear()
+
+    def made(self, ref: PictureRef) -> bool:
+        """Whether the picture lies in a ring of this stage."""
+        return any(rings.made(ref) for rings in self._rings.values())
+
+    def close(self) -> None:
+        """Let the rings go."""
+        for rings in self._rings.values():
+            rings.close()
+        self._rings.clear()
+
+
+OptionsT = TypeVar("OptionsT")
+
+
+class Stage(Generic[OptionsT]):
+    """A step that gets one packet and gives one packet.
+
+    What you may rely on:
+    - One instance runs in one process and one thread; nothing of it is shared with its replicas.
+    - `open` is called once before the first packet, `close` once after the last, if the process lives so long.
+    - `process` is called only with frames that are alive: dropped and failed ones pass you by.
+    - Packets come in any order, and after a crash of some worker a packet may come twice, unless `ordered` is true:
+      then each frame of a stream comes exactly once, by seq, and the stage cannot have replicas.
+    - A picture from `picture()` is read-only and stays as it is until `process` returns; keep a copy, not a view.
+    - An exception in `process` marks that frame as failed, with the exception's name as the reason; the run goes on.
+      StageError in `open` ends the run with its text.
+
+    Options are a msgspec Struct, checked before anything starts; `Annotated[int, Meta(ge=1, description="...")]`
+    gives a field its range and the line that `framewire stages` shows.
+    """
+
+    Options: ClassVar[type[Any]] = NoOptions
+    ordered: ClassVar[bool] = False
+
+    name: ClassVar[str]
+    """Set by the `stage` decorator: the name in YAML."""
+
+    def __init__(self, options: OptionsT, context: StageContext) -> None:
+        self.options = options
+        self.context = context
+        self.log = context.log
+
+    def open(self) -> None:
+        """Load models, open files. Raise StageError for what the user must mend."""
+
+    def process(self, packet: Packet) -> Packet:
+        """Work on one frame; return it with what you found, drawn or dropped."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Let go of what `open` took."""
+
+    def picture(self, packet: Packet, name: str = FRAME) -> Pixels:
+        """The packet's picture: uint8 (height, width, 3) BGR, read-only, not a copy."""
+        return self.context.reader.view(packet.pictures[name])
+
+    def canvas(self, packet: Packet, name: str = FRAME) -> tuple[Packet, Pixels]:
+        """A writable copy of the packet's picture in a ring of this stage, and the packet that points to it."""
+        ref = packet.pictures[name]
+        seen = self.context.reader.view(ref)
+        pixels, own = self.context.begin_picture(
+            packet, name, ref.height, ref.width, ref.channels, ref.generation + 1
+        )
+        pixels[...] = seen
+        return packet.with_picture(own, name), pixels
+
+
+class Shot(Struct, frozen=True):
+    """What a source says of the picture that it has just written: see Packet for the units.
+
+    `failed` names why there is no picture (the frame is then counted as failed); `damaged` says that the decoder
+    had to guess parts of it.
+    """
+
+    pts: int
+    time_base: tuple[int, int]
+    rate: tuple[int, int] | None = None
+    failed: str = ""
+    damaged: bool = False
+
+
+class Source(Stage[OptionsT]):
+    """A stage without input: it makes the frames of one stream.
+
+    `frames(start)` is a generator. For each frame it asks `self.slot(height, width)` for the place to write the
+    pixels to, writes them, and yields a Shot. The engine numbers the shots, from `start` on, and goes back to the
+    generator only when the window admits one more frame. After a crash a new instance is asked to start at the
+    settled mark: frame `start` must then be the same picture as it would have been.
+
+    With `live = True` the generator is never held up: pictures that the window does not admit are counted as
+    skipped (`window_full`), and `start` cannot be honoured, so what was under way in a crash counts as failed.
+    """
+
+    live: ClassVar[bool] = False
+
+    slot: Callable[[int, int], Pixels]
+    """Set by the engine: the place for the next picture, uint8 (height, width, 3) BGR."""
+    describe: Describe
+    """Set by the engine: call it once before the first frame."""
+
+    def stream(self) -> str:
+        """The name of this source's stream: the stage's own name unless you say otherwise."""
+        return self.context.name
+
+    def frames(self, start: int) -> Iterator[Shot]:
+        """Make the frames, from number `start` on."""
+        raise NotImplementedError
+
+
+class Sink(Stage[OptionsT]):
+    """A stage without output: it writes frames somewhere.
+
+    - `write` is called for every frame of a stream in order, exactly once, dropped and failed ones too
+      (`packet.alive` tells). It returns the mark: the seq below which every frame is where a crash of this process
+      cannot take it back. At most half of `packet.window` frames may be held back.
+    - `end` is called at the end of a stream: afterwards everything is safe.
+    - `resume` is called in a worker that follows a dead one, before any frame: cut back what the disk holds at or
+      above `mark`; those frames come again.
+    """
+
+    ordered: ClassVar[bool] = True
+
+    def write(self, packet: Packet) -> int:
+        """Write one frame; return the stream's mark."""
+        raise NotImplementedError
+
+    def end(self, packet: Packet) -> None:
+        """The stream has ended with frame `packet.seq - 1`: finish its file."""
+
+    def resume(self, stream: str, mark: int) -> None:
+        """Go on after a crash: what is on disk of `stream` at or above `mark` is void."""
+
+
+S = TypeVar("S", bound=type[Stage[Any]])
+
+
+def stage(name: str) -> Callable[[S], S]:
+    """Make a class a stage of that name.
+
+    Raises TypeError where the class cannot be one: a programming error, so it is not a StageError.
+    """
+
+    def register(cls: S) -> S:
+        if not issubclass(cls, Stage):
+            raise TypeError(f"{cls.__name__} must derive from Stage, Source or Sink")
+        if not (isinstance(cls.Options, type) and issubclass(cls.Options, Struct)):
+            raise TypeError(f"{cls.__name__}.Options must be a msgspec Struct")
+        taken = RESERVED_KEYS.intersection(field.name for field in msgspec.structs.fields(cls.Options))
+        if taken:
+            raise TypeError(f"{cls.__name__}.Options: {', '.join(sorted(taken))} belong to the engine")
+        cls.name = name
+        return cls
+
+    return register
+
+
+RESERVED_KEYS = frozenset({"use", "input", "replicas", "process"})
+"""Keys of a stage in YAML that the engine reads itself."""

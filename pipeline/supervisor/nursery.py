@@ -1,0 +1,153 @@
+"""Where workers come from: a process forked from the supervisor before it has any thread, which forks the workers.
+
+It has imported all that the stages need, so a worker starts, and starts again, in milliseconds, and their code is
+in memory once. Nothing in it has touched a socket of ZeroMQ, a GPU or a thread, so forking is safe. It dies with
+the supervisor and the workers die with it, by the kernel's parent-death signal, whoever is killed how.
+"""
+
+import ctypes
+import os
+import select
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from typing import NoReturn
+
+import msgspec
+from msgspec import Struct
+from setproctitle import setproctitle
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_MESSAGE_BYTES_MAX = 2**20
+
+
+class Spawn(Struct, frozen=True, tag=True):
+    """Start a worker; `token` comes back with its pid."""
+
+    token: str
+    boot: bytes
+
+
+class Born(Struct, frozen=True, tag=True):
+    """A worker has started."""
+
+    token: str
+    pid: int
+
+
+class Died(Struct, frozen=True, tag=True):
+    """A worker has ended: `status` is its exit status, or minus the signal that ended it."""
+
+    pid: int
+    status: int
+
+
+_decode_order: "msgspec.msgpack.Decoder[Spawn]" = msgspec.msgpack.Decoder(Spawn)
+_decode_news: "msgspec.msgpack.Decoder[Born | Died]" = msgspec.msgpack.Decoder(Born | Died)
+
+
+class Nursery:
+    """The supervisor's side. Make it before anything that starts a thread."""
+
+    def __init__(self, title: str, life: Callable[[bytes], int]) -> None:
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        supervisor = os.getpid()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.pid = os.fork()
+        if self.pid == 0:
+            self._socket.close()
+            _die_with(supervisor)
+            setproctitle(title)
+            _serve(theirs, life)
+        theirs.close()
+
+    def fileno(self) -> int:
+        """For a poller: readable when there is news."""
+        return self._socket.fileno()
+
+    def spawn(self, token: str, boot: bytes) -> None:
+        """Order a worker; its birth is announced by `news`."""
+        self._socket.send(msgspec.msgpack.encode(Spawn(token, boot)))
+
+    def news(self) -> Born | Died:
+        """The next birth or death; waits for it. Raises EOFError when the nursery itself is dead."""
+        raw = self._socket.recv(_MESSAGE_BYTES_MAX)
+        if not raw:
+            raise EOFError("the process that starts the workers has died")
+        return _decode_news.decode(raw)
+
+    def close(self) -> None:
+        """End the nursery, and whatever workers are left, and wait for it."""
+        self._socket.close()
+        os.waitpid(self.pid, 0)
+
+
+def _die_with(parent: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        # The parent died before we could ask to be told.
+        os._exit(1)
+
+
+def _serve(orders: socket.socket, life: Callable[[bytes], int]) -> NoReturn:
+    # Ctrl-C reaches the whole foreground group; the supervisor alone decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(wake)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    while True:
+        readable, _, _ = select.select([orders, woken], [], [])
+        if woken in readable:
+            os.read(woken, 4096)
+            _report_deaths(orders)
+        if orders in readable:
+            raw = orders.recv(_MESSAGE_BYTES_MAX)
+            if not raw:
+                # The supervisor is done with us. What still lives goes with us.
+                os._exit(0)
+            order = _decode_order.decode(raw)
+            pid = _fork(orders, order.boot, life)
+            _tell(orders, Born(order.token, pid))
+
+
+def _report_deaths(orders: socket.socket) -> None:
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        _tell(orders, Died(pid, os.waitstatus_to_exitcode(status)))
+
+
+def _tell(orders: socket.socket, news: Born | Died) -> None:
+    try:
+        orders.send(msgspec.msgpack.encode(news))
+    except (BrokenPipeError, ConnectionResetError):
+        os._exit(1)
+
+
+def _fork(orders: socket.socket, boot: bytes, life: Callable[[bytes], int]) -> int:
+    nursery = os.getpid()
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        orders.close()
+        _die_with(nursery)
+        status = life(boot)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)

@@ -1,0 +1,53 @@
+"""When a dead worker starts again, when a run is given up, and which frame is to blame."""
+
+from collections import Counter, deque
+
+from pipeline.graph.spec import RestartSpec
+from pipeline.message import Condemned
+from pipeline.worker.notes import FrameInHand
+
+FIRST_DELAY_S = 0.1
+"""The first restart is all but immediate: most crashes are single."""
+DELAY_MAX_S = 5.0
+"""What keeps crashing is tried every five seconds at the most."""
+STRIKES = 3
+"""A frame that was in hand at three deaths of its stage is condemned: one may be chance, two a coincidence."""
+CRASHED = "crashed"
+"""The reason of a frame that kept killing a stage."""
+
+
+class RestartPolicy:
+    """The deaths of one worker."""
+
+    def __init__(self, spec: RestartSpec) -> None:
+        self._spec = spec
+        self._deaths: deque[float] = deque()
+
+    def died(self, now: float) -> float | None:
+        """A death at `now` (seconds of any monotonic clock): when to start again, or None to give up."""
+        self._deaths.append(now)
+        while self._deaths[0] < now - self._spec.within_s:
+            self._deaths.popleft()
+        if len(self._deaths) > self._spec.limit:
+            return None
+        return now + min(DELAY_MAX_S, FIRST_DELAY_S * 2 ** (len(self._deaths) - 1))
+
+
+class Blame:
+    """Counts the deaths that each frame was in hand at."""
+
+    def __init__(self) -> None:
+        self._strikes: Counter[FrameInHand] = Counter()
+
+    def died_with(self, frames: list[FrameInHand]) -> list[FrameInHand]:
+        """A worker died with these frames in hand; returns those that are condemned by it."""
+        self._strikes.update(frames)
+        return [frame for frame in frames if self._strikes[frame] == STRIKES]
+
+    def condemned(self) -> list[Condemned]:
+        """All frames that their stage must not touch again."""
+        return [
+            Condemned(frame.stage, frame.stream, frame.seq, CRASHED)
+            for frame, strikes in self._strikes.items()
+            if strikes >= STRIKES
+        ]

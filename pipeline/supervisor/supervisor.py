@@ -1,0 +1,350 @@
+"""Starting, watching, restarting, draining: one loop that waits for messages, deaths, signals and due restarts."""
+
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from enum import Enum, StrEnum
+from pathlib import Path
+from types import FrameType
+
+import msgspec
+import zmq
+
+from pipeline.graph.plan import Process, make_plan
+from pipeline.graph.spec import PipelineSpec
+from pipeline.inbox import Inbox, Outbox, new_endpoint
+from pipeline.message import (
+    Closed,
+    Connect,
+    Drain,
+    Exit,
+    Mark,
+    Message,
+    Ready,
+    Refused,
+    Remark,
+    Report,
+    Settle,
+    StreamOpened,
+    ToSupervisor,
+    Trouble,
+    decode_for_supervisor,
+    encode,
+)
+from pipeline.summary import Summary
+from pipeline.supervisor.figures import Figures
+from pipeline.supervisor.ledger import Ledger
+from pipeline.supervisor.nursery import Born, Nursery
+from pipeline.supervisor.restart import Blame, RestartPolicy
+from pipeline.worker.notes import NotesReader
+from pipeline.worker.process import Boot, run_worker
+
+CLOSING_S = 30.0
+"""How long workers may take to close their files before they are killed."""
+SHOW_S = 0.25
+"""How often whoever shows the progress is told: four times a second looks alive."""
+
+log = logging.getLogger("framewire")
+
+
+class Outcome(StrEnum):
+    """How a run ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+class _Life(Enum):
+    WAITING = "waiting"  # to be started, at `start_at`
+    STARTING = "starting"
+    READY = "ready"
+    GONE = "gone"  # for good: closed, or given up
+
+
+class _Worker:
+    """What the supervisor knows of one worker."""
+
+    def __init__(self, process: Process, replica: int, policy: RestartPolicy) -> None:
+        self.name = process.workers[replica]
+        self.process = process
+        self.replica = replica
+        self.policy = policy
+        self.incarnation = -1
+        self.life = _Life.WAITING
+        self.start_at = 0.0
+        self.pid: int | None = None
+        self.outbox: Outbox | None = None
+        self.notes: NotesReader | None = None
+
+
+class Supervisor:
+    """Runs one pipeline to its end.
+
+    Make it before the process has any thread: it forks the nursery at once.
+    """
+
+    def __init__(self, spec: PipelineSpec, out: Path) -> None:
+        self.spec = spec
+        self.plan = make_plan(spec)
+        self._out = out
+        self._nursery = Nursery(f"framewire {spec.name} nursery", run_worker)
+        self._ledger = Ledger(self.plan.sinks_of)
+        self._figures = Figures(self.plan)
+        self._blame = Blame()
+        self._workers = {
+            name: _Worker(process, replica, RestartPolicy(spec.restarts))
+            for process in self.plan.processes
+            for replica, name in enumerate(process.workers)
+        }
+        self._by_pid: dict[int, _Worker] = {}
+        self._epoch = 0
+        self._epoch_due = True
+        self._draining = False
+        self._closing_since: float | None = None
+        self._interrupts = 0
+        self._failure: str | None = None
+        self._refused = 0
+
+    def run(self, show: Callable[[Summary], None] | None = None) -> tuple[Outcome, Summary]:
+        """Run to the end; returns how it ended and the account. `show` is called a few times a second."""
+        self._out.mkdir(parents=True, exist_ok=True)
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._context = context
+        self._inbox = Inbox(context, new_endpoint(self.spec.name, "supervisor"))
+        woken, wake = socket.socketpair()
+        wake.setblocking(False)
+        before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        old_wake = signal.set_wakeup_fd(wake.fileno())
+        try:
+            self._loop(woken, show)
+        finally:
+            signal.set_wakeup_fd(old_wake)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            for worker in self._workers.values():
+                if worker.outbox is not None:
+                    worker.outbox.close()
+            self._inbox.close()
+            self._nursery.close()
+            context.term()
+            woken.close()
+            wake.close()
+        summary = self.summary()
+        return self._outcome(summary), summary
+
+    def summary(self) -> Summary:
+        """The account of now."""
+        return self._figures.summary(self.spec, self._ledger, self._failure, self._refused)
+
+    def _outcome(self, summary: Summary) -> Outcome:
+        if self._interrupts:
+            return Outcome.INTERRUPTED
+        return Outcome.FAILED if summary.error else Outcome.DONE
+
+    def _loop(self, woken: socket.socket, show: Callable[[Summary], None] | None) -> None:
+        poller = zmq.Poller()
+        poller.register(self._inbox.socket, zmq.POLLIN)
+        poller.register(self._nursery.fileno(), zmq.POLLIN)
+        poller.register(woken.fileno(), zmq.POLLIN)
+        shown = 0.0
+        while not self._over():
+            self._start_due()
+            ready = dict(poller.poll(self._timeout_ms(shown if show else None)))
+            if woken.fileno() in ready:
+                woken.recv(64)
+            if self._nursery.fileno() in ready:
+                self._news()
+            while (raw := self._inbox.waiting()) is not None:
+                self._take(raw)
+            self._close_if_complete()
+            now = time.monotonic()
+            if show is not None and now - shown >= SHOW_S:
+                shown = now
+                show(self.summary())
+
+    def _over(self) -> bool:
+        return self._interrupts > 1 or all(worker.life is _Life.GONE for worker in self._workers.values())
+
+    def _timeout_ms(self, shown: float | None) -> int | None:
+        """Until the next thing that is due by the clock; None where nothing is."""
+        due = [worker.start_at for worker in self._workers.values() if worker.life is _Life.WAITING]
+        if shown is not None:
+            due.append(shown + SHOW_S)
+        if self._closing_since is not None:
+            due.append(self._closing_since + CLOSING_S)
+        return max(0, round((min(due) - time.monotonic()) * 1000)) if due else None
+
+    def _start_due(self) -> None:
+        now = time.monotonic()
+        for worker in self._workers.values():
+            if worker.life is _Life.WAITING and worker.start_at <= now:
+                worker.incarnation += 1
+                worker.life = _Life.STARTING
+                boot = Boot(
+                    self.spec,
+                    worker.process.name,
+                    worker.replica,
+                    worker.incarnation,
+                    self._inbox.endpoint,
+                    str(self._out),
+                )
+                self._nursery.spawn(worker.name, msgspec.msgpack.encode(boot))
+        if self._closing_since is not None and now - self._closing_since > CLOSING_S:
+            for worker in self._workers.values():
+                if worker.life is not _Life.GONE and worker.pid is not None:
+                    log.error("%s does not close its files; it is killed", worker.name)
+                    os.kill(worker.pid, signal.SIGKILL)
+            self._closing_since = now
+
+    def _news(self) -> None:
+        try:
+            news = self._nursery.news()
+        except EOFError as error:
+            self._fail(str(error))
+            for worker in self._workers.values():
+                worker.life = _Life.GONE
+            return
+        if isinstance(news, Born):
+            worker = self._workers[news.token]
+            worker.pid = news.pid
+            self._by_pid[news.pid] = worker
+        elif news.pid in self._by_pid:
+            # What it said before it died is in the inbox: hear it first.
+            while (raw := self._inbox.waiting()) is not None:
+                self._take(raw)
+            self._died(self._by_pid.pop(news.pid), news.status)
+
+    def _died(self, worker: _Worker, status: int) -> None:
+        in_hand = worker.notes.in_hand() if worker.notes is not None else []
+        worker.pid, worker.notes = None, None
+        if worker.outbox is not None:
+            worker.outbox.close()
+            worker.outbox = None
+        if self._closing_since is not None or worker.life is _Life.GONE:
+            worker.life = _Life.GONE
+            return
+        for frame in self._blame.died_with(in_hand):
+            log.error(
+                "%s has died of frame %d of %s three times: the frame counts as failed",
+                *(worker.name, frame.seq, frame.stream),
+            )
+        again = worker.policy.died(time.monotonic())
+        if again is None:
+            limit = self.spec.restarts
+            worker.life = _Life.GONE
+            self._fail(f"{worker.name} died {limit.limit + 1} times within {limit.within_s:g} s ({_how(status)})")
+            return
+        log.warning("%s has died (%s); it starts again", worker.name, _how(status))
+        self._figures.restarted(worker.process)
+        worker.life = _Life.WAITING
+        worker.start_at = again
+        self._epoch_due = True
+
+    def _take(self, raw: bytes) -> None:
+        try:
+            message = decode_for_supervisor(raw)
+        except Refused:
+            self._refused += 1
+            return
+        self._handle(message)
+
+    def _handle(self, message: ToSupervisor) -> None:
+        match message:
+            case Settle():
+                self._settle(message)
+            case Report():
+                self._figures.report(message)
+            case Ready():
+                self._ready(message)
+            case StreamOpened():
+                self._ledger.opened(message)
+                self._figures.stream_opened(time.monotonic())
+            case Remark():
+                log.log(message.level, "%s", message.text)
+            case Trouble():
+                self._workers[message.worker].life = _Life.GONE
+                self._fail(f"{message.stage}: {message.text}")
+            case Closed():
+                self._workers[message.worker].life = _Life.GONE
+
+    def _ready(self, message: Ready) -> None:
+        worker = self._workers[message.worker]
+        if worker.incarnation != message.incarnation or worker.pid is None:
+            return
+        worker.life = _Life.READY
+        worker.outbox = Outbox(self._context, message.endpoint)
+        try:
+            worker.notes = NotesReader(worker.pid, message.notes_fd)
+        except OSError:
+            # It died between its word and our look: its death is the next news.
+            worker.notes = None
+        if self._closing_since is not None:
+            self._send(worker, Exit())
+        elif self._epoch_due and all(other.life is _Life.READY for other in self._workers.values()):
+            self._new_epoch()
+
+    def _new_epoch(self) -> None:
+        self._epoch += 1
+        self._epoch_due = False
+        endpoints = {worker.name: worker.outbox.endpoint for worker in self._workers.values() if worker.outbox}
+        connect = Connect(self._epoch, endpoints, self._ledger.states(), self._blame.condemned())
+        for worker in self._workers.values():
+            self._send(worker, connect)
+        if self._draining:
+            self._drain()
+
+    def _settle(self, message: Settle) -> None:
+        account = self._ledger.settle(message)
+        self._figures.settled(time.monotonic())
+        if account is not None:
+            for name in self.plan.process_of(account.source).workers:
+                self._send(self._workers[name], Mark(account.stream, account.mark))
+
+    def _close_if_complete(self) -> None:
+        if self._closing_since is None and self._ledger.complete:
+            self._close()
+
+    def _close(self) -> None:
+        self._closing_since = time.monotonic()
+        for worker in self._workers.values():
+            if worker.life is _Life.READY:
+                self._send(worker, Exit())
+            elif worker.life is _Life.WAITING:
+                worker.life = _Life.GONE
+
+    def _fail(self, text: str) -> None:
+        if self._failure is None:
+            self._failure = text
+        if self._closing_since is None:
+            self._close()
+
+    def _drain(self) -> None:
+        for source in self.plan.sinks_of:
+            for name in self.plan.process_of(source).workers:
+                self._send(self._workers[name], Drain())
+
+    def _send(self, worker: _Worker, message: Message) -> None:
+        if worker.outbox is not None:
+            worker.outbox.send(encode(message))
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        self._interrupts += 1
+        if self._interrupts == 1:
+            log.warning("%s: taking no more frames, finishing files; again to stop at once", _signal_name(number))
+            self._draining = True
+            self._drain()
+
+
+def _how(status: int) -> str:
+    return f"killed by {_signal_name(-status)}" if status < 0 else f"exit status {status}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,1 @@
+"""The life of one process: its stages, the packets between them, and what it tells the supervisor."""

@@ -1,0 +1,196 @@
+"""A stage at work: join, gate and memory around it, its figures, and law 1: one packet in, one packet out."""
+
+import time
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+from pipeline.failed_frame import save
+from pipeline.gate import Gate
+from pipeline.graph.plan import Plan
+from pipeline.graph.spec import StageSpec
+from pipeline.join import Join
+from pipeline.message import Condemned, StageFigures
+from pipeline.packet import Packet, number_detections
+from pipeline.ring import PictureLostError
+from pipeline.stage import Stage, StageContext
+from pipeline.worker.memo import Memo
+from pipeline.worker.notes import FrameInHand, Notes
+
+TRACEBACKS_MAX = 3
+"""Tracebacks of failing frames that one worker logs; the summary counts all."""
+
+
+class StreamAtStage:
+    """What a stage keeps for one stream."""
+
+    def __init__(self, join: Join | None) -> None:
+        self.mark = 0
+        self.join = join
+        self.gate: Gate | None = None
+        self.memo = Memo()
+
+
+class StageNode:
+    """Runs one stage in its worker. `accept` takes a packet from an edge and yields the answers that it leads to."""
+
+    def __init__(self, spec: StageSpec, stage: Stage[Any], context: StageContext, plan: Plan, notes: Notes) -> None:
+        self.spec = spec
+        self.stage = stage
+        self.context = context
+        self.figures = StageFigures()
+        self.late = 0
+        self._plan = plan
+        self._notes = notes
+        self._streams: dict[str, StreamAtStage] = {}
+        self._condemned: dict[tuple[str, int], str] = {}
+        self._tracebacks = 0
+
+    def accept(self, edge: int, packet: Packet) -> Iterator[Packet]:
+        """The answers that are due now that `packet` has come over `edge`; none while a join or a gate waits."""
+        at = self._at(packet)
+        at.mark = max(at.mark, packet.mark)
+        if packet.seq < at.mark:
+            return
+        if at.join is not None:
+            at.join.forget_below(at.mark)
+            joined = at.join.put(edge, packet)
+            if joined is None:
+                return
+            packet = joined
+        if at.gate is None:
+            answer = self._answer(at, packet)
+            if answer is not None:
+                yield answer
+            return
+        yield from self._through_gate(at, at.gate, packet)
+
+    def reset(self, condemned: list[Condemned]) -> None:
+        """A new epoch: what waits in joins and gates comes again."""
+        self._condemned = {
+            (frame.stream, frame.seq): frame.reason for frame in condemned if frame.stage == self.spec.name
+        }
+        for at in self._streams.values():
+            if at.join is not None:
+                at.join.forget_waiting()
+            if at.gate is not None:
+                at.gate.forget_waiting()
+
+    def close(self) -> None:
+        """Close the stage and its rings."""
+        self.stage.close()
+        self.context.close()
+
+    def _at(self, packet: Packet) -> StreamAtStage:
+        at = self._streams.get(packet.stream)
+        if at is None:
+            edges = self._plan.join_edges(self.spec.name, packet.source)
+            at = self._streams[packet.stream] = StreamAtStage(Join(edges) if len(edges) > 1 else None)
+            if self.spec.ordered:
+                at.gate = Gate(self._first_seq(packet))
+        return at
+
+    def _first_seq(self, packet: Packet) -> int:
+        return packet.mark
+
+    def _through_gate(self, at: StreamAtStage, gate: Gate, packet: Packet) -> Iterator[Packet]:
+        if gate.passed(packet.seq):
+            again = at.memo.recall(packet, self.context)
+            if again is not None:
+                yield again
+            return
+        gate.skip_to(at.mark)
+        gate.put(packet)
+        while (waiting := gate.peek()) is not None:
+            answer = self._answer(at, waiting)
+            if answer is None:
+                gate.refuse()
+                return
+            gate.advance()
+            yield answer
+
+    def _answer(self, at: StreamAtStage, packet: Packet) -> Packet | None:
+        """The stage's answer to one packet; None where its picture is lost, so that it must come again."""
+        again = at.memo.recall(packet, self.context)
+        if again is not None:
+            return again
+        answer = self._work(packet) if packet.alive else packet
+        if answer is not None:
+            at.memo.keep(answer)
+        return answer
+
+    def _work(self, packet: Packet) -> Packet | None:
+        reason = self.condemned(packet)
+        if reason is not None:
+            return self.set_aside(packet, reason)
+        started = self.start_clock(packet)
+        try:
+            answer = self._checked(packet, self.stage.process(packet))
+        except PictureLostError:
+            self.late += 1
+            self.context.abandon_pictures()
+            return None
+        except Exception as error:
+            self.context.abandon_pictures()
+            answer = packet.fail(type(error).__name__, self.spec.name)
+            self._log_failure(packet, error)
+        finally:
+            self.stop_clock(started)
+        if not all(self.context.reader.still_there(ref) for ref in packet.pictures.values()):
+            self.late += 1
+            self.context.abandon_pictures()
+            return None
+        self.context.finish_pictures()
+        return answer
+
+    def start_clock(self, packet: Packet) -> tuple[float, float]:
+        """Note the frame in hand; returns wall and CPU seconds for `stop_clock`."""
+        self._notes.take([FrameInHand(self.spec.name, packet.stream, packet.seq)])
+        return time.monotonic(), time.thread_time()
+
+    def stop_clock(self, started: tuple[float, float]) -> None:
+        """The frame is out of hand: count it."""
+        self._notes.put_down()
+        wall, cpu = started
+        self.figures.count += 1
+        self.figures.work.add(time.monotonic() - wall)
+        self.figures.cpu_seconds += time.thread_time() - cpu
+
+    def _checked(self, packet: Packet, answer: object) -> Packet:
+        if not isinstance(answer, Packet):
+            raise TypeError(f"process must return the packet, not {type(answer).__name__}")
+        if (answer.stream, answer.seq) != (packet.stream, packet.seq):
+            raise ValueError("process must return the packet that it got, not that of another frame")
+        if not answer.alive and not answer.stage:
+            answer = answer.by(self.spec.name)
+        return number_detections(answer, self.spec.name)
+
+    def condemned(self, packet: Packet) -> str | None:
+        """Why this stage must not touch the frame; None where it may."""
+        return self._condemned.get((packet.stream, packet.seq))
+
+    def set_aside(self, packet: Packet, reason: str) -> Packet:
+        """Keep a condemned frame on disk for `replay`; returns it as failed."""
+        try:
+            path = save(
+                self.context.out,
+                self.spec.name,
+                self.spec.use,
+                self.spec.options,
+                self.context.folder,
+                packet,
+                self.context.reader,
+            )
+            self.context.log.warning("frame %d of %s is kept in %s", packet.seq, packet.stream, path)
+        except (OSError, PictureLostError) as error:
+            self.context.log.error("frame %d of %s could not be kept: %s", packet.seq, packet.stream, error)
+        return packet.fail(reason, self.spec.name)
+
+    def _log_failure(self, packet: Packet, error: Exception) -> None:
+        self._tracebacks += 1
+        if self._tracebacks > TRACEBACKS_MAX:
+            return
+        where = "".join(traceback.format_exception(error)).rstrip()
+        self.context.log.error(
+            "frame %d of %s failed: %s: %s\n%s", packet.seq, packet.stream, type(error).__name__, error, where
+        )

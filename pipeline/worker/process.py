@@ -1,0 +1,138 @@
+"""The entry of a worker process: from what the supervisor says to a running Worker."""
+
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import zmq
+from msgspec import Struct
+from setproctitle import setproctitle
+
+from pipeline.graph.plan import Plan, Process, make_plan
+from pipeline.graph.spec import PipelineSpec
+from pipeline.inbox import Inbox, Outbox, Outboxes, new_endpoint
+from pipeline.message import Closed, Message, Ready, Remark, Trouble, encode
+from pipeline.option import check_values
+from pipeline.registry import find_stage
+from pipeline.stage import Sink, Source, StageContext, StageError
+from pipeline.worker.node import StageNode
+from pipeline.worker.notes import Notes
+from pipeline.worker.sink_node import SinkNode
+from pipeline.worker.source_node import SourceNode
+from pipeline.worker.worker import Worker
+
+LAST_WORDS_MS = 2000
+"""How long a worker that exits waits for its last messages to leave."""
+
+
+class Boot(Struct, frozen=True):
+    """What a worker process is told at its start."""
+
+    spec: PipelineSpec
+    process: str
+    replica: int
+    incarnation: int
+    supervisor: str
+    out: str
+
+
+class _RemarkHandler(logging.Handler):
+    """Sends log records to the supervisor, who alone writes to the terminal."""
+
+    def __init__(self, outbox: Outbox, worker: str) -> None:
+        super().__init__()
+        self._outbox = outbox
+        self._worker = worker
+
+    def emit(self, record: logging.LogRecord) -> None:
+        stage = record.name.removeprefix("framewire.")
+        text = record.getMessage()
+        self._outbox.send(encode(Remark(self._worker, record.levelno, f"{stage}: {text}")))
+
+
+def run_worker(raw: bytes) -> int:
+    """Live a worker's life; returns the exit status: 0 after Exit, 1 after a trouble that was told."""
+    boot = msgspec.msgpack.decode(raw, type=Boot)
+    plan = make_plan(boot.spec)
+    process = next(process for process in plan.processes if process.name == boot.process)
+    name = process.workers[boot.replica]
+    setproctitle(f"framewire {boot.spec.name} {name}")
+    if boot.spec.folder not in sys.path:
+        sys.path.append(boot.spec.folder)
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    supervisor = Outbox(context, boot.supervisor, LAST_WORDS_MS)
+    log = logging.getLogger("framewire")
+    log.handlers = [_RemarkHandler(supervisor, name)]
+    log.propagate = False
+    log.setLevel(logging.INFO)
+    try:
+        return _live(boot, plan, process, context, supervisor)
+    except StageError as error:
+        supervisor.send(encode(Trouble(name, _stage_of(error, process), str(error))))
+        return 1
+    except Exception as error:
+        log.exception("unforeseen")
+        text = f"{type(error).__name__}: {error}"
+        supervisor.send(encode(Trouble(name, _stage_of(error, process), text)))
+        return 1
+    finally:
+        supervisor.close()
+        context.term()
+
+
+def _stage_of(error: BaseException, process: Process) -> str:
+    for note in getattr(error, "__notes__", []):
+        if note.startswith(_STAGE_NOTE):
+            return str(note.removeprefix(_STAGE_NOTE))
+    return process.name
+
+
+_STAGE_NOTE = "stage: "
+
+
+def _live(
+    boot: Boot, plan: Plan, process: Process, context: "zmq.Context[zmq.Socket[bytes]]", supervisor: Outbox
+) -> int:
+    name = process.workers[boot.replica]
+    inbox = Inbox(context, new_endpoint(boot.spec.name, name))
+    outboxes = Outboxes(context)
+    notes = Notes()
+
+    def tell(message: Message) -> None:
+        supervisor.send(encode(message))
+
+    nodes: dict[str, StageNode] = {}
+    source: SourceNode | None = None
+    for stage_name in process.stages:
+        try:
+            node = _open_stage(boot, plan, stage_name, notes, tell)
+        except Exception as error:
+            error.add_note(_STAGE_NOTE + stage_name)
+            raise
+        if isinstance(node, SourceNode):
+            source = node
+        else:
+            nodes[stage_name] = node
+    worker = Worker(plan, process, boot.replica, boot.incarnation, nodes, source, inbox, outboxes, tell)
+    tell(Ready(name, boot.incarnation, inbox.endpoint, notes.fd))
+    worker.run()
+    tell(Closed(name, boot.incarnation))
+    inbox.close()
+    outboxes.close()
+    return 0
+
+
+def _open_stage(
+    boot: Boot, plan: Plan, name: str, notes: Notes, tell: Callable[[Message], None]
+) -> StageNode | SourceNode:
+    spec = boot.spec.stage(name)
+    cls = find_stage(spec.use)
+    context = StageContext(name, Path(boot.out), resumed=boot.incarnation > 0, folder=boot.spec.folder)
+    stage = cls(check_values(cls.Options, spec.options), context)
+    stage.open()
+    if isinstance(stage, Source):
+        return SourceNode(stage, context, boot.spec.window, boot.spec.ring_bytes, notes, tell)
+    node = SinkNode if isinstance(stage, Sink) else StageNode
+    return node(spec, stage, context, plan, notes)

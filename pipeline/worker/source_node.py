@@ -1,0 +1,176 @@
+"""A source at work: it numbers the pictures of its stream, and takes one more only when the window admits it."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from pipeline.message import Message, SourceFigures, StageFigures, StreamOpened, StreamState
+from pipeline.packet import FRAME, Packet, PictureRef
+from pipeline.ring import Pixels
+from pipeline.stage import Shot, Source, StageContext, StageError
+from pipeline.window import SourceWindow, window_for
+from pipeline.worker.notes import FrameInHand, Notes
+
+WINDOW_FULL = "window_full"
+"""Why a live source skipped a picture: the frames before it were not settled yet."""
+
+
+class SourceNode:
+    """Runs one source. `produce` makes at most one frame; `unsettled` are those to send again after a crash."""
+
+    def __init__(
+        self,
+        source: Source[Any],
+        context: StageContext,
+        window_wanted: int,
+        ring_bytes: int,
+        notes: Notes,
+        tell: Callable[[Message], None],
+    ) -> None:
+        self.stage = source
+        self.context = context
+        self.stream = source.stream()
+        self.figures = StageFigures()
+        self.source_figures = SourceFigures()
+        self._window_wanted = window_wanted
+        self._ring_bytes = ring_bytes
+        self._notes = notes
+        self._tell = tell
+        self._shots: Iterator[Shot] | None = None
+        self._start = 0
+        self._window: SourceWindow | None = None
+        self._pending: PictureRef | None = None
+        self._size = (0, 0)
+        self._scratch: Pixels | None = None
+        self._exhausted = False
+        self._done = False
+        source.slot = self._slot
+        source.describe = self._describe
+
+    def start(self, states: list[StreamState]) -> None:
+        """Begin at the settled mark of this source's stream: 0, but for a worker that follows a dead one."""
+        for state in states:
+            if state.stream == self.stream:
+                self._start = state.mark
+                self._done = state.ended
+        if not self._done:
+            self._shots = self.stage.frames(self._start)
+
+    @property
+    def may_produce(self) -> bool:
+        """Whether `produce` would do anything now."""
+        if self._done or self._shots is None:
+            return False
+        return self._window is None or self._window.open or (self.stage.live and not self._exhausted)
+
+    def settle(self, mark: int) -> None:
+        """Every frame below `mark` is settled."""
+        if self._window is not None:
+            self._window.settle(mark)
+
+    def unsettled(self) -> list[Packet]:
+        """The frames to send again, in order, the end of the stream among them."""
+        return [] if self._window is None else self._window.unsettled()
+
+    def drain(self) -> None:
+        """Take no more pictures: the stream ends here."""
+        self._exhausted = True
+
+    def produce(self) -> Packet | None:
+        """The next frame, or the end of the stream; None where a live source's picture was skipped."""
+        if self._exhausted or self._shots is None:
+            return self._end()
+        seq = self._window.next_seq if self._window is not None else self._start
+        self._notes.take([FrameInHand(self.context.name, self.stream, seq)])
+        wall, cpu = time.monotonic(), time.thread_time()
+        self._pending, self._scratch = None, None
+        shot = next(self._shots, None)
+        self._notes.put_down()
+        if shot is None:
+            self._exhausted = True
+            return self._end() if self._window is None or self._window.open else None
+        self.figures.count += 1
+        self.figures.work.add(time.monotonic() - wall)
+        self.figures.cpu_seconds += time.thread_time() - cpu
+        return self._admit(shot)
+
+    def close(self) -> None:
+        """Close the source, its generator and its rings."""
+        if self._shots is not None:
+            close = getattr(self._shots, "close", None)
+            if close is not None:
+                close()
+        self.stage.close()
+        self.context.close()
+
+    def _describe(self, description: str, height: int, width: int, expected: int | None = None) -> None:
+        if self._window is None:
+            size = window_for(height, width, self._window_wanted, self._ring_bytes)
+            self._window = SourceWindow(size, self._start)
+            self._tell(StreamOpened(self.context.name, self.stream, description, width, height, size, expected))
+
+    def _slot(self, height: int, width: int) -> Pixels:
+        window = self._opened()
+        self._size = (height, width)
+        if not window.open:
+            self._scratch = np.empty((height, width, 3), np.uint8)
+            return self._scratch
+        pixels, self._pending = self.context.begin_picture(
+            self._packet(window, window.next_seq), FRAME, height, width, 3
+        )
+        return pixels
+
+    def _admit(self, shot: Shot) -> Packet | None:
+        if self._scratch is not None:
+            skipped = self.source_figures.skipped
+            skipped[WINDOW_FULL] = skipped.get(WINDOW_FULL, 0) + 1
+            return None
+        window = self._opened()
+        packet = self._packet(window, window.next_seq, shot)
+        if shot.failed:
+            self.context.abandon_pictures()
+            packet = packet.fail(shot.failed, self.context.name)
+        elif self._pending is None:
+            raise StageError(f"{self.stage.name}.frames yielded a shot without asking for a slot")
+        else:
+            self.context.finish_pictures()
+            packet = packet.with_picture(self._pending)
+        self.source_figures.damaged += shot.damaged
+        window.admit(packet)
+        self.source_figures.admitted = window.next_seq
+        return packet
+
+    def _end(self) -> Packet | None:
+        window = self._opened()
+        if not window.open:
+            return None
+        packet = self._packet(window, window.next_seq, end=True)
+        window.admit(packet)
+        self._done = True
+        return packet
+
+    def _opened(self) -> SourceWindow:
+        if self._window is None:
+            # A source that gave nothing at all: its stream is empty, but it is a stream.
+            self._describe("nothing", 0, 0, 0)
+        assert self._window is not None
+        return self._window
+
+    def _packet(self, window: SourceWindow, seq: int, shot: Shot | None = None, end: bool = False) -> Packet:
+        height, width = self._size
+        return Packet(
+            source=self.context.name,
+            stream=self.stream,
+            seq=seq,
+            window=window.size,
+            mark=window.mark,
+            pts=shot.pts if shot else 0,
+            time_base=shot.time_base if shot else (1, 1),
+            rate=shot.rate if shot else None,
+            captured=time.monotonic(),
+            width=width,
+            height=height,
+            end=end,
+        )

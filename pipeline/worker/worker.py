@@ -1,0 +1,224 @@
+"""One process of a pipeline: its inbox, its stages, its edges, and the loop that waits for messages and nothing else."""
+
+import time
+from collections.abc import Callable
+
+from pipeline.graph.plan import Plan, Process, Routing
+from pipeline.inbox import Inbox, Outboxes
+from pipeline.message import (
+    Ask,
+    Connect,
+    Deliver,
+    Drain,
+    Exit,
+    Mark,
+    Message,
+    Refused,
+    Report,
+    ToWorker,
+    decode_for_worker,
+    encode,
+)
+from pipeline.packet import Packet
+from pipeline.worker.node import StageNode
+from pipeline.worker.out_edge import PREFETCH, OutEdge
+from pipeline.worker.sink_node import SinkNode
+from pipeline.worker.source_node import SourceNode
+
+REPORT_S = 0.5
+"""A worker tells its figures this often while they change: twice a second is what a person can follow."""
+
+
+class Worker:
+    """Takes messages from the inbox one by one, and runs its source whenever the window is open and no message waits."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        process: Process,
+        replica: int,
+        incarnation: int,
+        nodes: dict[str, StageNode],
+        source: SourceNode | None,
+        inbox: Inbox,
+        outboxes: Outboxes,
+        tell: Callable[[Message], None],
+    ) -> None:
+        self.name = process.workers[replica]
+        self._plan = plan
+        self._process = process
+        self._replica = replica
+        self._incarnation = incarnation
+        self._nodes = nodes
+        self._source = source
+        self._inbox = inbox
+        self._outboxes = outboxes
+        self._tell = tell
+        self._epoch = 0
+        self._early: list[Deliver | Ask] = []
+        self._refused = 0
+        self._leaving = False
+        self._last_report = 0.0
+        self._changed = False
+        self._consumer_of = {edge.id: edge.consumer for edge in plan.edges if edge.consumer in nodes}
+        self._local = {edge.id for edge in plan.edges if edge.routing is Routing.LOCAL}
+        self._out = {
+            edge.id: OutEdge(edge, plan.process_of(edge.consumer).workers, self._send)
+            for edge in plan.edges
+            if edge.producer in process.stages and edge.routing is not Routing.LOCAL
+        }
+        self._asking = [
+            edge for edge in plan.edges if edge.consumer in process.stages and edge.routing is Routing.ASK
+        ]
+        self._asking_ids = {edge.id for edge in self._asking}
+        self._edges_out = {stage: tuple(edge.id for edge in plan.out_of(stage)) for stage in process.stages}
+        self._producers = {edge.id: plan.process_of(edge.producer).workers for edge in self._asking}
+        self._sinks = [node for node in nodes.values() if isinstance(node, SinkNode)]
+
+    def run(self) -> None:
+        """Work until the supervisor says Exit."""
+        while not self._leaving:
+            raw = self._inbox.waiting()
+            if raw is None and self._source is not None and self._source.may_produce:
+                self._produce(self._source)
+                self._report_if_due()
+                continue
+            if raw is None:
+                raw = self._idle()
+            if raw is not None:
+                self._take(raw)
+                self._report_if_due()
+        for node in self._nodes.values():
+            node.close()
+        if self._source is not None:
+            self._source.close()
+        self.report()
+
+    def report(self) -> None:
+        """Tell the supervisor this worker's figures since it started."""
+        self._last_report = time.monotonic()
+        self._changed = False
+        stages = {name: node.figures for name, node in self._nodes.items()}
+        sources = {}
+        if self._source is not None:
+            stages[self._source.context.name] = self._source.figures
+            sources[self._source.stream] = self._source.source_figures
+        late = sum(node.late for node in self._nodes.values())
+        cpu = time.process_time()
+        self._tell(Report(self.name, self._incarnation, stages, cpu, self._refused, late, sources))
+
+    def _idle(self) -> bytes | None:
+        """Nothing waits: tell what is settled, then sleep until a message comes, or a report is due."""
+        self._settle(at_once=True)
+        due = self._last_report + REPORT_S - time.monotonic() if self._changed else None
+        raw = self._inbox.wait(due)
+        if raw is None:
+            self.report()
+        return raw
+
+    def _report_if_due(self) -> None:
+        self._changed = True
+        if time.monotonic() - self._last_report >= REPORT_S:
+            self.report()
+
+    def _take(self, raw: bytes) -> None:
+        try:
+            message = decode_for_worker(raw)
+        except Refused:
+            self._refused += 1
+            return
+        self._handle(message)
+
+    def _handle(self, message: ToWorker) -> None:
+        match message:
+            case Deliver():
+                if self._is_for_now(message):
+                    self._delivered(message)
+            case Ask():
+                if self._is_for_now(message):
+                    self._asked(message)
+            case Mark():
+                if self._source is not None and message.stream == self._source.stream:
+                    self._source.settle(message.mark)
+            case Connect():
+                self._connect(message)
+            case Drain():
+                if self._source is not None:
+                    self._source.drain()
+            case Exit():
+                self._leaving = True
+
+    def _is_for_now(self, message: Deliver | Ask) -> bool:
+        if message.epoch > self._epoch:
+            # A peer was told of the new epoch before we were.
+            self._early.append(message)
+        return message.epoch == self._epoch
+
+    def _delivered(self, message: Deliver) -> None:
+        consumer = self._consumer_of.get(message.edge)
+        if consumer is None or message.packet.source not in self._plan.sinks_of or message.packet.window < 1:
+            self._refused += 1
+            return
+        self._accept(consumer, message.edge, message.packet)
+        if message.edge in self._asking_ids:
+            self._ask(message.edge, message.sender, 1)
+        self._settle(at_once=False)
+
+    def _asked(self, message: Ask) -> None:
+        out = self._out.get(message.edge)
+        if out is None or not out.takes(message.consumer):
+            self._refused += 1
+            return
+        out.asked(message.consumer, message.count)
+
+    def _accept(self, stage: str, edge: int, packet: Packet) -> None:
+        for answer in self._nodes[stage].accept(edge, packet):
+            self._emit(stage, answer)
+
+    def _emit(self, stage: str, packet: Packet) -> None:
+        for edge in self._edges_out[stage]:
+            if edge in self._local:
+                self._accept(self._consumer_of[edge], edge, packet)
+            else:
+                self._out[edge].put(packet)
+
+    def _produce(self, source: SourceNode) -> None:
+        packet = source.produce()
+        if packet is not None:
+            self._emit(source.context.name, packet)
+        self._settle(at_once=False)
+
+    def _send(self, consumer: str, edge: int, packet: Packet) -> None:
+        self._outboxes.send(consumer, encode(Deliver(self._epoch, edge, self._replica, packet)))
+
+    def _ask(self, edge: int, producer: int, count: int) -> None:
+        peer = self._producers[edge][producer]
+        self._outboxes.send(peer, encode(Ask(self._epoch, edge, self._replica, count)))
+
+    def _settle(self, at_once: bool) -> None:
+        for node in self._sinks:
+            for settled in node.settled(at_once):
+                self._tell(settled)
+
+    def _connect(self, message: Connect) -> None:
+        first = self._epoch == 0
+        self._epoch = message.epoch
+        self._outboxes.readdress(message.endpoints)
+        for out in self._out.values():
+            out.reset()
+        for node in self._nodes.values():
+            node.reset(message.condemned)
+        if first and self._incarnation > 0:
+            for sink in self._sinks:
+                sink.resume(message.streams)
+        for edge in self._asking:
+            for producer in range(len(self._producers[edge.id])):
+                self._ask(edge.id, producer, PREFETCH)
+        if self._source is not None:
+            if first:
+                self._source.start(message.streams)
+            for packet in self._source.unsettled():
+                self._emit(self._source.context.name, packet)
+        early, self._early = self._early, []
+        for held in early:
+            self._handle(held)
