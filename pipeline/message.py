@@ -87,9 +87,13 @@ class Exceptional(Struct, frozen=True, array_like=True):
 
 
 class Settle(Struct, frozen=True, array_like=True, tag=7):
-    """From a sink: every frame of `stream` below `mark` is safe; what is new since the last time it said so."""
+    """From a sink: every frame of `stream` below `mark` is safe; what is new since the last time it said so.
+
+    `incarnation` is that of the sink's worker: the late word of a dead one is void once its follower was started.
+    """
 
     sink: str
+    incarnation: int
     stream: str
     mark: int
     exceptions: list[Exceptional]
@@ -185,7 +189,7 @@ _to_supervisor: msgspec.msgpack.Decoder[ToSupervisor] = msgspec.msgpack.Decoder(
 T = TypeVar("T")
 
 
-class Refused(ValueError):
+class RefusedError(ValueError):
     """A message that is not one of ours."""
 
 
@@ -195,12 +199,12 @@ def encode(message: Message) -> bytes:
 
 
 def decode_for_worker(raw: bytes) -> ToWorker:
-    """The message that a worker got. Raises Refused."""
+    """The message that a worker got. Raises RefusedError."""
     return _decode(_to_worker, raw)
 
 
 def decode_for_supervisor(raw: bytes) -> ToSupervisor:
-    """The message that the supervisor got. Raises Refused."""
+    """The message that the supervisor got. Raises RefusedError."""
     return _decode(_to_supervisor, raw)
 
 
@@ -208,4 +212,4 @@ def _decode(decoder: "msgspec.msgpack.Decoder[T]", raw: bytes) -> T:
     try:
         return decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise Refused(str(error)) from error
+        raise RefusedError(str(error)) from error

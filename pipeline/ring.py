@@ -62,9 +62,7 @@ class Ring:
         """Whether the slot of frame `seq` has gone to a later frame already."""
         return bool(self._stamps[seq % self.slots] > seq)
 
-    def begin(
-        self, seq: int, height: int, width: int, channels: int, generation: int = 0
-    ) -> tuple[Pixels, PictureRef]:
+    def begin(self, seq: int, height: int, width: int, channels: int, generation: int = 0) -> tuple[Pixels, PictureRef]:
         """A writable picture in the slot of frame `seq`, and the reference that others will read it by."""
         slot = seq % self.slots
         self._stamps[slot] = _BEING_WRITTEN

@@ -23,14 +23,15 @@ class NoOptions(Struct, frozen=True):
 class Describe(Protocol):
     """What a source says of its stream once, before the first frame."""
 
-    def __call__(self, description: str, height: int, width: int, expected: int | None = None) -> None: ...
+    def __call__(self, description: str, height: int, width: int, expected: int | None = None) -> None:
+        """`description` is shown to users; `expected` is the number of frames, where it is known."""
 
 
 class StageContext:
     """What the engine gives a stage: its name, where to write, how to reach pictures, a logger.
 
-    `out` is the folder that relative paths of outputs start from, `folder` the one that the YAML file lies in. `resumed` is true when a worker before this one
-    died in the same run: a sink then keeps what is on disk.
+    `out` is the folder that relative paths of outputs start from, `folder` the one that the YAML file lies in.
+    `resumed` is true when a worker before this one died in the same run: a sink then keeps what is on disk.
     """
 
     def __init__(
@@ -133,9 +134,7 @@ class Stage(Generic[OptionsT]):
         """A writable copy of the packet's picture in a ring of this stage, and the packet that points to it."""
         ref = packet.pictures[name]
         seen = self.context.reader.view(ref)
-        pixels, own = self.context.begin_picture(
-            packet, name, ref.height, ref.width, ref.channels, ref.generation + 1
-        )
+        pixels, own = self.context.begin_picture(packet, name, ref.height, ref.width, ref.channels, ref.generation + 1)
         pixels[...] = seen
         return packet.with_picture(own, name), pixels
 

@@ -23,9 +23,7 @@ Name = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 class PipelineKeys(Struct, frozen=True, kw_only=True):
     """The keys at the top of a pipeline file, but for `stages`."""
 
-    name: Annotated[
-        Name, Meta(description="Name in logs, metrics and process titles; default: the file's name")
-    ] = ""
+    name: Annotated[Name, Meta(description="Name in logs, metrics and process titles; default: the file's name")] = ""
     window: Annotated[
         int,
         Meta(
@@ -49,9 +47,7 @@ class PipelineKeys(Struct, frozen=True, kw_only=True):
 class StageKeys(Struct, frozen=True, kw_only=True):
     """The keys of a stage that the engine reads; the others are the stage's options."""
 
-    use: Annotated[str, Meta(description="Stage by name, or module:Class of your own; default: the key itself")] = (
-        ""
-    )
+    use: Annotated[str, Meta(description="Stage by name, or module:Class of your own; default: the key itself")] = ""
     input: Annotated[str | list[str], Meta(description="The stage, or stages, whose packets this one gets")] = []
     replicas: Annotated[int, Meta(ge=1, le=256, description="Processes that share the work")] = 1
     process: Annotated[str, Meta(description="Stages with the same word here share one process")] = ""
@@ -97,12 +93,10 @@ def _read(path: Path) -> str:
 def _check_top(document: Document) -> None:
     if not isinstance(document.value, dict):
         raise ConfigError(document.place(), "a pipeline is a mapping with the key `stages`")
-    stages = document.value.get("stages")
-    if "stages" in document.value and not isinstance(stages, dict):
-        raise ConfigError(
-            document.place("stages"), "`stages` is a mapping: a name for each stage, its options below"
-        )
-    for name, keys in (stages or {}).items():
+    stages = document.value.get("stages", {})
+    if not isinstance(stages, dict):
+        raise ConfigError(document.place("stages"), "`stages` is a mapping: a name for each stage, its options below")
+    for name, keys in stages.items():
         if keys is None:
             stages[name] = {}
         elif not isinstance(keys, dict):
@@ -164,9 +158,7 @@ class _Checker:
     def stages(self) -> tuple[StageSpec, ...]:
         named: dict[str, dict[str, Any]] = self.document.value.get("stages") or {}
         if not named:
-            raise ConfigError(
-                self.document.key_place("stages"), "the pipeline has no stages; put some under `stages:`"
-            )
+            raise ConfigError(self.document.key_place("stages"), "the pipeline has no stages; put some under `stages:`")
         specs = tuple(self.stage(name, keys) for name, keys in named.items())
         self.check_inputs(specs)
         self.check_cycle(specs)
@@ -208,9 +200,7 @@ class _Checker:
             return find_stage(use)
         except UnknownStageError as error:
             explicit = "use" in self.document.value["stages"][name]
-            place = (
-                self.document.place("stages", name, "use") if explicit else self.document.key_place("stages", name)
-            )
+            place = self.document.place("stages", name, "use") if explicit else self.document.key_place("stages", name)
             raise ConfigError(place, str(error)) from error
 
     def known_keys(self, path: tuple[str, ...], keys: Mapping[str, Any], known: list[str]) -> None:
@@ -245,9 +235,7 @@ class _Checker:
                     near = nearest(name, list(kinds)) or f"; there are {', '.join(kinds)}"
                     raise ConfigError(place, f"the input {name!r} of {spec.name!r} is no stage here{near}")
                 if kinds[name] == "sink":
-                    raise ConfigError(
-                        place, f"{name!r} is a sink: nothing comes out of it; read what it reads instead"
-                    )
+                    raise ConfigError(place, f"{name!r} is a sink: nothing comes out of it; read what it reads instead")
 
     def check_cycle(self, specs: tuple[StageSpec, ...]) -> None:
         try:
@@ -259,9 +247,7 @@ class _Checker:
                 f"the stages run in a circle: {error}; cut one input",
             ) from error
         if not any(spec.kind == "source" for spec in specs):
-            raise ConfigError(
-                self.document.key_place("stages"), "the pipeline has no source; add a `capture` stage"
-            )
+            raise ConfigError(self.document.key_place("stages"), "the pipeline has no source; add a `capture` stage")
 
     def check_readers(self, specs: tuple[StageSpec, ...]) -> None:
         read = {name for spec in specs for name in spec.inputs}

@@ -152,9 +152,7 @@ def _edges(
         if home[producer] != home[consumer]:
             ways_in[home[consumer].name] = ways_in.get(home[consumer].name, 0) + 1
     by_seq = {
-        process.name
-        for process in processes
-        if joins.intersection(process.stages) and ways_in.get(process.name, 0) > 1
+        process.name for process in processes if joins.intersection(process.stages) and ways_in.get(process.name, 0) > 1
     }
 
     def routing(producer: str, consumer: str) -> Routing:

@@ -101,11 +101,11 @@ def _serve(orders: socket.socket, life: Callable[[bytes], int]) -> NoReturn:
     signal.set_wakeup_fd(wake)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     while True:
-        readable, _, _ = select.select([orders, woken], [], [])
+        readable, _, _ = select.select([orders.fileno(), woken], [], [])
         if woken in readable:
             os.read(woken, 4096)
             _report_deaths(orders)
-        if orders in readable:
+        if orders.fileno() in readable:
             raw = orders.recv(_MESSAGE_BYTES_MAX)
             if not raw:
                 # The supervisor is done with us. What still lives goes with us.

@@ -24,7 +24,7 @@ from pipeline.message import (
     Mark,
     Message,
     Ready,
-    Refused,
+    RefusedError,
     Remark,
     Report,
     Settle,
@@ -247,10 +247,24 @@ class Supervisor:
     def _take(self, raw: bytes) -> None:
         try:
             message = decode_for_supervisor(raw)
-        except Refused:
+            self._check_names(message)
+        except RefusedError:
             self._refused += 1
             return
         self._handle(message)
+
+    def _check_names(self, message: ToSupervisor) -> None:
+        """Refuse what decodes but speaks of nothing that is here. Raises RefusedError."""
+        match message:
+            case Settle():
+                account = self._ledger.streams.get(message.stream)
+                known = account is not None and message.sink in self.plan.sinks_of[account.source]
+            case StreamOpened():
+                known = message.source in self.plan.sinks_of and message.window > 0
+            case _:
+                known = message.worker in self._workers
+        if not known:
+            raise RefusedError(f"{type(message).__name__} of somebody unknown")
 
     def _handle(self, message: ToSupervisor) -> None:
         match message:
@@ -298,6 +312,10 @@ class Supervisor:
             self._drain()
 
     def _settle(self, message: Settle) -> None:
+        sink = self._workers[self.plan.process_of(message.sink).workers[0]]
+        if message.incarnation != sink.incarnation:
+            # Its follower has been told an older mark, and writes these frames again.
+            return
         account = self._ledger.settle(message)
         self._figures.settled(time.monotonic())
         if account is not None:

@@ -134,5 +134,6 @@ def _open_stage(
     stage.open()
     if isinstance(stage, Source):
         return SourceNode(stage, context, boot.spec.window, boot.spec.ring_bytes, notes, tell)
-    node = SinkNode if isinstance(stage, Sink) else StageNode
-    return node(spec, stage, context, plan, notes)
+    if isinstance(stage, Sink):
+        return SinkNode(spec, stage, context, plan, notes, boot.incarnation)
+    return StageNode(spec, stage, context, plan, notes)

@@ -45,8 +45,17 @@ class SinkNode(StageNode):
 
     stage: Sink[Any]
 
-    def __init__(self, spec: StageSpec, stage: Sink[Any], context: StageContext, plan: Plan, notes: Notes) -> None:
+    def __init__(
+        self,
+        spec: StageSpec,
+        stage: Sink[Any],
+        context: StageContext,
+        plan: Plan,
+        notes: Notes,
+        incarnation: int,
+    ) -> None:
         super().__init__(spec, stage, context, plan, notes)
+        self._incarnation = incarnation
         self._told: dict[str, _Told] = {}
         self._marks_at_start: dict[str, int] = {}
 
@@ -116,7 +125,7 @@ class SinkNode(StageNode):
             for label in written.labels:
                 found[label] = found.get(label, 0) + 1
         told.told, told.ended_told = told.mark, told.ended
-        return Settle(self.spec.name, stream, told.mark, exceptions, found, told.ended)
+        return Settle(self.spec.name, self._incarnation, stream, told.mark, exceptions, found, told.ended)
 
 
 def _what_to_tell(packet: Packet) -> _Written:

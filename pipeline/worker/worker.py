@@ -1,4 +1,4 @@
-"""One process of a pipeline: its inbox, its stages, its edges, and the loop that waits for messages and nothing else."""
+"""One process of a pipeline: its inbox, its stages, its edges, and the loop that waits for messages alone."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from pipeline.message import (
     Exit,
     Mark,
     Message,
-    Refused,
+    RefusedError,
     Report,
     ToWorker,
     decode_for_worker,
@@ -30,7 +30,7 @@ REPORT_S = 0.5
 
 
 class Worker:
-    """Takes messages from the inbox one by one, and runs its source whenever the window is open and no message waits."""
+    """Takes messages from the inbox one by one; runs its source whenever the window is open and no message waits."""
 
     def __init__(
         self,
@@ -67,9 +67,7 @@ class Worker:
             for edge in plan.edges
             if edge.producer in process.stages and edge.routing is not Routing.LOCAL
         }
-        self._asking = [
-            edge for edge in plan.edges if edge.consumer in process.stages and edge.routing is Routing.ASK
-        ]
+        self._asking = [edge for edge in plan.edges if edge.consumer in process.stages and edge.routing is Routing.ASK]
         self._asking_ids = {edge.id for edge in self._asking}
         self._edges_out = {stage: tuple(edge.id for edge in plan.out_of(stage)) for stage in process.stages}
         self._producers = {edge.id: plan.process_of(edge.producer).workers for edge in self._asking}
@@ -124,7 +122,7 @@ class Worker:
     def _take(self, raw: bytes) -> None:
         try:
             message = decode_for_worker(raw)
-        except Refused:
+        except RefusedError:
             self._refused += 1
             return
         self._handle(message)
