@@ -99,15 +99,17 @@ def _limit_words(meta: Meta) -> str:
 
 def yaml_words(value: Any) -> str:
     """A default as it would stand in YAML."""
-    if isinstance(value, str):
-        return value or '""'
+    if isinstance(value, Struct):
+        value = msgspec.to_builtins(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {yaml_words(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(yaml_words(item) for item in value) + "]"
-    return (
-        {True: "true", False: "false", None: "null"}.get(value, str(value))
-        if not isinstance(value, int | float) or isinstance(value, bool)
-        else str(value)
-    )
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return "null"
+    return str(value) if value != "" else '""'
 
 
 def check_values(struct: type[Struct], values: Mapping[str, Any]) -> Struct:

@@ -111,6 +111,11 @@ class Stage(Generic[OptionsT]):
     name: ClassVar[str]
     """Set by the `stage` decorator: the name in YAML."""
 
+    @classmethod
+    def kind(cls) -> str:
+        """`source`, `stage` or `sink`."""
+        return "source" if issubclass(cls, Source) else "sink" if issubclass(cls, Sink) else "stage"
+
     def __init__(self, options: OptionsT, context: StageContext) -> None:
         self.options = options
         self.context = context

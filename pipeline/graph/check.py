@@ -14,7 +14,7 @@ from pipeline.graph.spec import PipelineSpec, RestartSpec, StageSpec
 from pipeline.graph.yaml_text import Document, parse, parse_scalar
 from pipeline.option import OptionError, check_values, options_of
 from pipeline.registry import UnknownStageError, find_stage, nearest
-from pipeline.stage import RESERVED_KEYS, Sink, Source, Stage
+from pipeline.stage import RESERVED_KEYS, Stage
 from pipeline.window import RING_BYTES_DEFAULT, WINDOW_DEFAULT, WINDOW_MIN
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
@@ -183,7 +183,6 @@ class _Checker:
         self.classes[name] = cls
         self.known_keys(path, options, [*_names(cls.Options), *sorted(RESERVED_KEYS)])
         checked = self.values(path, cls.Options, options)
-        kind = "source" if issubclass(cls, Source) else "sink" if issubclass(cls, Sink) else "stage"
         return StageSpec(
             name=name,
             use=engine.use or name,
@@ -191,7 +190,7 @@ class _Checker:
             replicas=engine.replicas,
             process=engine.process,
             options=msgspec.to_builtins(checked),
-            kind=kind,
+            kind=cls.kind(),
             ordered=cls.ordered,
         )
 

@@ -108,6 +108,7 @@ class SourceNode:
     def _describe(self, description: str, height: int, width: int, expected: int | None = None) -> None:
         if self._window is None:
             size = window_for(height, width, self._window_wanted, self._ring_bytes)
+            self._size = (height, width)
             self._window = SourceWindow(size, self._start)
             self._tell(StreamOpened(self.context.name, self.stream, description, width, height, size, expected))
 

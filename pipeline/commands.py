@@ -1,0 +1,207 @@
+"""The commands: run, check, graph, stages, schema, replay. Exit codes: 0 done, 1 failed, 2 wrong, 130 interrupted."""
+
+import logging
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.failed_frame import NotAFailedFrameError, load
+from pipeline.graph import ConfigError, PipelineSpec, load_pipeline, make_plan
+from pipeline.graph.mermaid import mermaid
+from pipeline.graph.schema import schema_text
+from pipeline.graph.svg import svg
+from pipeline.option import options_of
+from pipeline.progress import progress_on
+from pipeline.registry import UnknownStageError, find_stage, known_stages
+from pipeline.ring import PictureLostError
+from pipeline.stage import StageError
+from pipeline.summary_table import print_summary
+from pipeline.supervisor import Outcome, Supervisor
+from pipeline.testing import replay as replay_frame
+
+FAILED = 1
+WRONG = 2
+EXIT_CODES = {Outcome.DONE: 0, Outcome.FAILED: FAILED, Outcome.INTERRUPTED: 130}
+PLAIN_WIDTH = 120
+"""Columns where the output is not a terminal's: no table of ours is wider."""
+
+app = typer.Typer(
+    name="framewire",
+    help="Real-time video analytics: a YAML file draws a graph of stages, each runs in its own process.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Config = Annotated[Path, typer.Argument(help="The pipeline's YAML file", show_default=False)]
+Source = Annotated[
+    str | None, typer.Option("--source", help="Instead of the `source` option of the pipeline's one source")
+]
+Sets = Annotated[
+    list[str] | None, typer.Option("--set", metavar="STAGE.OPTION=VALUE", help="Set an option; may be repeated")
+]
+Out = Annotated[Path, typer.Option("--out", help="The folder that stages write to")]
+
+
+class DrawingFormat(StrEnum):
+    """What `graph` can draw."""
+
+    MERMAID = "mermaid"
+    SVG = "svg"
+
+
+@app.command()
+def run(
+    config: Config,
+    source: Source = None,
+    out: Out = Path("out"),
+    sets: Sets = None,
+    summary: Annotated[Path | None, typer.Option("--summary", help="Write the summary as JSON to this file")] = None,
+) -> None:
+    """Run a pipeline to its end. Ctrl-C finishes what is under way; a second one stops at once."""
+    spec = _load(config, source, sets, out)
+    supervisor = Supervisor(spec, out)
+    console = _console(stderr=True)
+    with progress_on(console, spec.name) as progress:
+        outcome, account = supervisor.run(progress.show)
+    print_summary(account, _console())
+    if account.error:
+        _say(account.error)
+    if summary is not None:
+        try:
+            account.write(summary)
+        except OSError as error:
+            _say(f"the summary cannot be written to {summary}: {error.strerror}")
+            raise typer.Exit(FAILED) from error
+    raise typer.Exit(EXIT_CODES[outcome])
+
+
+@app.command()
+def check(config: Config, source: Source = None, out: Out = Path("out"), sets: Sets = None) -> None:
+    """Check a pipeline's file, and start nothing."""
+    spec = _load(config, source, sets, out)
+    workers = sum(process.replicas for process in make_plan(spec).processes)
+    typer.echo(f"{config}: good; {len(spec.stages)} stages in {workers} processes")
+
+
+@app.command()
+def graph(
+    config: Config,
+    format: Annotated[DrawingFormat, typer.Option("--format", help="Text for Mermaid, or a picture")] = (  # noqa: A002
+        DrawingFormat.MERMAID
+    ),
+    sets: Sets = None,
+) -> None:
+    """Draw a pipeline's graph."""
+    plan_of = {DrawingFormat.MERMAID: mermaid, DrawingFormat.SVG: svg}
+    spec = _load(config, None, sets, Path("out"))
+    typer.echo(plan_of[format](spec, make_plan(spec)), nl=False)
+
+
+@app.command()
+def stages(
+    name: Annotated[str | None, typer.Argument(help="One stage; or module:Class", show_default=False)] = None,
+) -> None:
+    """List the stages that there are, or all about one of them."""
+    sys.path.append(str(Path.cwd()))
+    console = _console()
+    try:
+        if name is None:
+            _list_stages(console)
+        else:
+            _show_stage(console, name)
+    except UnknownStageError as error:
+        _say(str(error))
+        raise typer.Exit(WRONG) from error
+
+
+@app.command()
+def schema() -> None:
+    """Write the JSON Schema of pipeline files, for editors."""
+    typer.echo(schema_text())
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="A frame that a run kept under OUT/failed/", show_default=False)],
+) -> None:
+    """Put a frame that kept crashing a stage through that stage alone, here, where a debugger can see it."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    try:
+        frame = load(file)
+    except (NotAFailedFrameError, OSError) as error:
+        _say(str(error))
+        raise typer.Exit(WRONG) from error
+    typer.echo(f"frame {frame.packet.seq} of {frame.packet.stream} goes through {frame.stage} ({frame.use})")
+    try:
+        answer = replay_frame(frame)
+    except (StageError, UnknownStageError, PictureLostError) as error:
+        _say(f"{frame.stage}: {error}")
+        raise typer.Exit(FAILED) from error
+    typer.echo(f"{frame.stage} went through it: {answer.outcome.word}, {len(answer.detections)} detections")
+
+
+def run_command_line(arguments: list[str] | None = None) -> None:
+    """Run the command that the arguments name; a file alone means `run`. Exits with the command's code."""
+    given = sys.argv[1:] if arguments is None else arguments
+    commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    if given and not given[0].startswith("-") and given[0] not in commands:
+        given = ["run", *given]
+    app(args=given, prog_name="framewire")
+
+
+def _load(config: Path, source: str | None, sets: list[str] | None, out: Path) -> PipelineSpec:
+    try:
+        return load_pipeline(config, sets or [], source, out)
+    except ConfigError as error:
+        _say(str(error))
+        raise typer.Exit(WRONG) from error
+
+
+def _list_stages(console: Console) -> None:
+    table = Table(box=None, pad_edge=False)
+    for column in ("stage", "kind", "what it does"):
+        table.add_column(column)
+    for name in known_stages():
+        cls = find_stage(name)
+        table.add_row(name, cls.kind(), _first_line(cls.__doc__))
+    console.print(table)
+
+
+def _show_stage(console: Console, name: str) -> None:
+    cls = find_stage(name)
+    console.print(f"{name} ({cls.kind()})\n", markup=False)
+    console.print(_unindent(cls.__doc__ or ""), markup=False, highlight=False)
+    table = Table(box=None, pad_edge=False)
+    for column in ("option", "default", "type", "what it is"):
+        table.add_column(column, overflow="fold")
+    for option in options_of(cls.Options):
+        table.add_row(*(_plain(text) for text in (option.name, option.default, option.type, option.help)))
+    console.print()
+    console.print(table)
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+def _first_line(docstring: str | None) -> str:
+    return (docstring or "").strip().split("\n", 1)[0]
+
+
+def _unindent(docstring: str) -> str:
+    return "\n".join(line.removeprefix("    ") for line in docstring.rstrip().splitlines())
+
+
+def _console(stderr: bool = False) -> Console:
+    console = Console(stderr=stderr)
+    return console if console.is_terminal else Console(stderr=stderr, width=PLAIN_WIDTH)
+
+
+def _say(text: str) -> None:
+    typer.echo(f"error: {text}", err=True)

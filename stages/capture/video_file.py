@@ -1,0 +1,142 @@
+"""A video file, decoded by FFmpeg through PyAV: exact time stamps, and every frame accounted for."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from heapq import heappop, heappush
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+import numpy as np
+from av.container import InputContainer
+from av.packet import Packet as CodedPacket
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from pipeline.ring import Pixels
+from pipeline.stage import Shot, StageError
+from stages.capture.picture_source import Slot, StreamFacts
+
+CORRUPT = "corrupt"
+"""The reason of a frame that was in the file but could not be decoded."""
+
+
+class VideoFile:
+    """The first video stream of a file. A coded frame that gives no picture is a failed frame, in its place.
+
+    Frames come in the order of their time stamps, so a frame that the decoder left out is known as soon as a later
+    one comes. Pictures are the same, to the bit, as those of cv2.VideoCapture.
+    """
+
+    def __init__(self, path: Path, threads: int) -> None:
+        self._path = path
+        self._threads = threads
+        with self._open() as container:
+            stream = container.streams.video[0]
+            height, width = stream.codec_context.height, stream.codec_context.width
+            self.facts = StreamFacts(str(path), height, width, stream.frames or None)
+
+    def shots(self, start: int, slot: Slot) -> Iterator[Shot]:
+        """Decode the file, and give its frames from number `start` on."""
+        with self._open() as container:
+            stream = container.streams.video[0]
+            stream.codec_context.thread_count = self._threads
+            stream.thread_type = "AUTO" if self._threads > 1 else "NONE"
+            rate = stream.average_rate or stream.guessed_rate
+            for number, (pts, time_base, frame) in enumerate(_decode(container, stream)):
+                if number >= start:
+                    yield _shot(pts, time_base, rate, frame, slot)
+
+    def close(self) -> None:
+        """The file is open only while it is decoded."""
+
+    def _open(self) -> InputContainer:
+        try:
+            container = av.open(str(self._path))
+        except av.error.FFmpegError as error:
+            size = self._path.stat().st_size
+            why = "it is empty" if not size else f"FFmpeg says: {error.strerror}"
+            raise StageError(f"{self._path} is not a video that can be read: {why}") from error
+        if not container.streams.video:
+            kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+            container.close()
+            raise StageError(f"{self._path} has no video in it, only {kinds}")
+        if container.streams.video[0].codec_context is None:
+            container.close()
+            raise StageError(f"{self._path}: there is no decoder for its video")
+        return container
+
+
+Decoded = tuple[int, Fraction, VideoFrame | None]
+"""Time stamp, its unit in seconds, and the frame; None where the decoder gave none for this time stamp."""
+
+
+def _decode(container: InputContainer, stream: VideoStream) -> Iterator[Decoded]:
+    owed: list[int] = []
+    last, last_dts, in_order = 0, None, True
+    time_base = stream.time_base or Fraction(1, 1000)
+    for coded in _packets(container, stream):
+        if coded.dts is not None and last_dts is not None and coded.dts < last_dts:
+            # Time itself jumps back: which frame is missing cannot be told from here on.
+            in_order = False
+            owed.clear()
+        last_dts = coded.dts if coded.dts is not None else last_dts
+        if in_order and coded.size and coded.pts is not None and not coded.is_discard:
+            heappush(owed, coded.pts)
+        for frame in _frames_of(coded):
+            pts = last if frame.pts is None else frame.pts
+            unit = frame.time_base or time_base
+            while owed and owed[0] < pts:
+                yield heappop(owed), time_base, None
+            if owed and owed[0] == pts:
+                heappop(owed)
+            last = pts
+            yield pts, unit, frame
+    while owed:
+        yield heappop(owed), time_base, None
+
+
+def _packets(container: InputContainer, stream: VideoStream) -> Iterator[CodedPacket]:
+    """The stream's packets, and at last the empty one that flushes the decoder, also where the file breaks off."""
+    demuxed = container.demux(stream)
+    while True:
+        try:
+            coded = next(demuxed)
+        except StopIteration:
+            return
+        except av.error.FFmpegError:
+            flush: Any = CodedPacket(0)
+            flush.stream = stream
+            yield flush
+            return
+        yield coded
+
+
+def _frames_of(coded: CodedPacket) -> list[VideoFrame]:
+    try:
+        return [frame for frame in coded.decode() if isinstance(frame, VideoFrame)]
+    except av.error.FFmpegError:
+        return []
+
+
+def _shot(pts: int, time_base: Fraction, rate: Fraction | None, frame: VideoFrame | None, slot: Slot) -> Shot:
+    unit = (time_base.numerator, time_base.denominator)
+    nominal = (rate.numerator, rate.denominator) if rate else None
+    if frame is None:
+        return Shot(pts, unit, nominal, CORRUPT)
+    picture = _upright(_bgr(frame), frame.rotation)
+    slot(*picture.shape[:2])[...] = picture
+    return Shot(pts, unit, nominal, damaged=frame.is_corrupt)
+
+
+def _bgr(frame: VideoFrame) -> Pixels:
+    """The frame's pixels, (height, width, 3) BGR; rows may be padded."""
+    plane = frame.reformat(format="bgr24", threads=1).planes[0]
+    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
+    return rows[:, : plane.width * 3].reshape(plane.height, plane.width, 3)
+
+
+def _upright(picture: Pixels, degrees: int) -> Pixels:
+    """The picture turned as the file says (a phone held sideways): `degrees` counter-clockwise."""
+    return np.rot90(picture, round(degrees / 90) % 4) if degrees else picture

@@ -1,0 +1,70 @@
+"""eye_detect: finds eyes in faces that were found before."""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+import cv2
+import numpy as np
+from msgspec import Meta, Struct
+
+from models.haar_cascade import CascadeError, HaarCascade
+from pipeline.packet import Detection, Packet
+from pipeline.ring import Pixels
+from pipeline.stage import Stage, StageError, stage
+
+EYE = "eye"
+"""The label of an eye."""
+
+
+class EyeDetectOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The defaults are the tutorial's: OpenCV's own."""
+
+    method: Annotated[Literal["haar"], Meta(description="haar: OpenCV's cascade in each face")] = "haar"
+    inside: Annotated[str, Meta(min_length=1, description="Label of the detections to look into")] = "face"
+    cascade: Annotated[
+        str, Meta(min_length=1, description="haar: a cascade that comes with OpenCV, or the path of an .xml file")
+    ] = "eye"
+    scale_factor: Annotated[
+        float, Meta(gt=1, le=10, description="haar: ratio of one size searched to the next; nearer to 1 finds more")
+    ] = 1.1
+    min_neighbors: Annotated[
+        int, Meta(ge=0, le=1000, description="haar: hits that must agree on an eye; more means fewer false ones")
+    ] = 3
+    min_size: Annotated[int, Meta(ge=0, description="Smallest eye to look for: its side in pixels of the frame")] = 0
+
+
+@stage("eye_detect")
+class EyeDetect(Stage[EyeDetectOptions]):
+    """Find eyes in each face. Adds detections `eye` whose parent is the face's id.
+
+    Example:
+        eyes: {use: eye_detect, input: faces}
+    """
+
+    Options = EyeDetectOptions
+
+    def open(self) -> None:
+        """Load the cascade."""
+        try:
+            self._cascade = HaarCascade(self.options.cascade)
+        except CascadeError as error:
+            raise StageError(str(error)) from error
+
+    def process(self, packet: Packet) -> Packet:
+        """Add a detection for each eye in each face, face by face."""
+        faces = packet.labelled(self.options.inside)
+        if not faces:
+            return packet
+        picture = self.picture(packet)
+        return packet.plus(eye for face in faces for eye in self._eyes(picture, face))
+
+    def _eyes(self, picture: Pixels, face: Detection) -> Iterator[Detection]:
+        height, width = picture.shape[:2]
+        left, top = max(0, int(face.box[0])), max(0, int(face.box[1]))
+        right, bottom = min(width, int(face.box[0] + face.box[2])), min(height, int(face.box[1] + face.box[3]))
+        if right <= left or bottom <= top:
+            return
+        grey = np.asarray(cv2.cvtColor(picture[top:bottom, left:right], cv2.COLOR_BGR2GRAY), np.uint8)
+        found = self._cascade.detect(grey, self.options.scale_factor, self.options.min_neighbors, self.options.min_size)
+        for x, y, eye_width, eye_height in found:
+            yield Detection(label=EYE, box=(left + x, top + y, eye_width, eye_height), parent=face.id)

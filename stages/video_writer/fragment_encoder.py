@@ -1,0 +1,29 @@
+"""What every encoder of fragments looks like to the writer."""
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from pipeline.ring import Pixels
+
+
+class Layout(Struct, frozen=True):
+    """What all fragments of a file share: size in pixels, units per second of time stamps, frames per second."""
+
+    width: int
+    height: int
+    timescale: int
+    rate: tuple[int, int]
+
+
+class FragmentEncoder(Protocol):
+    """Encodes the pictures of one fragment, all of the same size; the first is a key frame."""
+
+    def add(self, pixels: Pixels, time: int) -> None:
+        """Add a BGR picture (height, width, 3) with its time stamp in units of the timescale, later than the last."""
+
+    def finish(self) -> bytes:
+        """A little fragmented file: header (ftyp, moov) and one fragment (moof, mdat)."""
+
+    def abandon(self) -> None:
+        """The fragment is not wanted: let go of everything."""

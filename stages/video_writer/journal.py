@@ -1,0 +1,115 @@
+"""The file that a video grows in: fragments that are whole or not there, each saying which frames it covers.
+
+It is a fragmented MP4 or QuickTime file, so any player opens it after a disaster. Each fragment follows a `free`
+box, which players skip, with what is needed to go on after a crash. The first one that has pictures brings the
+file's header with it.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from stages.video_writer import mp4_box
+from stages.video_writer.fragment_encoder import Layout
+
+_MAGIC = b"FWSG"
+
+
+class Marker(Struct, frozen=True, array_like=True):
+    """What a fragment covers: frames from `first_seq` to below `end_seq`; times in units of the file's timescale.
+
+    `offset` was added to the stream's time stamps; `last_time` is that of the last picture so far; `layout` is None
+    while there was no picture at all; `content_bytes` follow this marker in the file.
+    """
+
+    first_seq: int
+    end_seq: int
+    offset: int = 0
+    last_time: int = -1
+    layout: Layout | None = None
+    content_bytes: int = 0
+
+
+class JournalError(ValueError):
+    """The journal on disk is not what it should be."""
+
+
+class Journal:
+    """Appends fragments; `mark` is the seq below which every frame is in it."""
+
+    def __init__(self, path: Path, mark: int = 0) -> None:
+        """Start an empty journal, or open a dead worker's and cut it back to `mark`. Raises JournalError, OSError."""
+        self.path = path
+        self.marker = Marker(0, 0)
+        self.header = b""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("r+b" if mark else "wb", buffering=0)
+        if mark:
+            self._cut_back(mark)
+
+    @property
+    def mark(self) -> int:
+        """Every frame below this is in the journal."""
+        return self.marker.end_seq
+
+    def append(self, marker: Marker, movie: bytes = b"", first_time: int = 0) -> None:
+        """Add a fragment: `movie` is a little fragmented file of its own, empty where no frame had a picture.
+
+        `first_time` is that of its first picture. Raises OSError, BoxError.
+        """
+        content = b""
+        if movie:
+            assert marker.layout is not None
+            if mp4_box.timescale(movie) != marker.layout.timescale:
+                raise mp4_box.BoxError("the muxer has chosen another timescale")
+            split = mp4_box.find(movie, b"moof").start
+            fragment = bytearray(movie[split:])
+            mp4_box.set_decode_time(fragment, first_time)
+            content = (b"" if self.header else movie[:split]) + bytes(fragment)
+            self.header = self.header or movie[:split]
+        self.marker = msgspec.structs.replace(marker, content_bytes=len(content))
+        view = memoryview(mp4_box.make(b"free", _MAGIC + msgspec.msgpack.encode(self.marker)) + content)
+        while view:
+            view = view[self._file.write(view) :]
+
+    def close(self) -> None:
+        """Close the file; it stays."""
+        self._file.close()
+
+    def _cut_back(self, mark: int) -> None:
+        end = 0
+        for record in _records(self._file.read()):
+            if record.marker.end_seq > mark:
+                break
+            self.header = self.header or record.header
+            self.marker = record.marker
+            end = record.end
+        if self.mark != mark:
+            raise JournalError(f"{self.path} holds frames up to {self.mark}, not up to {mark}")
+        self._file.seek(end)
+        self._file.truncate()
+
+
+class _Record(Struct, frozen=True):
+    marker: Marker
+    header: bytes
+    end: int
+
+
+def _records(data: bytes) -> Iterator[_Record]:
+    """Each whole record, in order, up to the first that is torn."""
+    at = 0
+    while (box := next(mp4_box.boxes(data, at), None)) is not None:
+        if box.kind != b"free" or data[box.body : box.body + len(_MAGIC)] != _MAGIC:
+            return
+        try:
+            marker = msgspec.msgpack.decode(data[box.body + len(_MAGIC) : box.end], type=Marker)
+        except msgspec.DecodeError:
+            return
+        at = box.end + marker.content_bytes
+        if at > len(data):
+            return
+        header_end = next((inner.start for inner in mp4_box.boxes(data, box.end, at) if inner.kind == b"moof"), at)
+        yield _Record(marker, data[box.end : header_end], at)
