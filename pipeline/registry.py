@@ -44,7 +44,8 @@ def find_stage(name: str) -> type[Stage[Any]]:
         raise UnknownStageError(f"module {module_name} does not import: {type(error).__name__}: {error}") from error
     found = getattr(module, class_name, None)
     if found is None:
-        raise UnknownStageError(f"module {module_name} has no {class_name}{nearest(class_name, dir(module))}")
+        where = getattr(module, "__file__", None) or "built in"
+        raise UnknownStageError(f"module {module_name} ({where}) has no {class_name}{nearest(class_name, dir(module))}")
     if not (isinstance(found, type) and issubclass(found, Stage)):
         raise UnknownStageError(f"{name} is not a stage: it must derive from pipeline.stage.Stage")
     if not hasattr(found, "name"):

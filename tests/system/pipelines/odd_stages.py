@@ -1,0 +1,145 @@
+"""Stages for the system tests: they do as little as can be, or go wrong on purpose."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from pipeline.packet import Attribute, Detection, Packet
+from pipeline.stage import Shot, Sink, Source, Stage, StageError, stage
+
+
+class NumbersOptions(Struct, frozen=True):
+    count: int = 100
+    width: int = 64
+    height: int = 48
+
+
+@stage("numbers")
+class Numbers(Source[NumbersOptions]):
+    """Grey pictures whose pixels are the frame's number, modulo 256."""
+
+    Options = NumbersOptions
+
+    def frames(self, start: int) -> Iterator[Shot]:
+        options = self.options
+        self.describe("numbers", options.height, options.width, options.count)
+        for number in range(start, options.count):
+            self.slot(options.height, options.width)[...] = number % 256
+            yield Shot(number, (1, 25), (25, 1))
+
+
+@stage("read_number")
+class ReadNumber(Stage[None]):
+    """Says which number the pixels show, and fails where they are not all the same."""
+
+    def process(self, packet: Packet) -> Packet:
+        picture = self.picture(packet)
+        low, high = int(picture.min()), int(picture.max())
+        if low != high or low != packet.seq % 256:
+            raise ValueError(f"frame {packet.seq} shows {low} to {high}")
+        return packet.plus([Detection(label="number", box=(0, 0, 1, 1), score=float(low))])
+
+
+class BrightenOptions(Struct, frozen=True):
+    by: int = 1
+
+
+@stage("brighten")
+class Brighten(Stage[BrightenOptions]):
+    """Draws: adds to every pixel."""
+
+    Options = BrightenOptions
+
+    def process(self, packet: Packet) -> Packet:
+        packet, pixels = self.canvas(packet)
+        pixels += self.options.by
+        return packet
+
+
+@stage("running_total")
+class RunningTotal(Stage[None]):
+    """Has a memory: says how many detections there were in all frames so far."""
+
+    ordered = True
+
+    def open(self) -> None:
+        self.total = 0
+
+    def process(self, packet: Packet) -> Packet:
+        self.total += len(packet.detections)
+        said = {"total": Attribute(str(self.total))}
+        return packet.plus([Detection(label="total", box=(0, 0, 1, 1), attributes=said)])
+
+
+class OnFrameOptions(Struct, frozen=True):
+    frame: int = 10
+    every: int = 0
+
+
+@stage("crash_on")
+class CrashOn(Stage[OnFrameOptions]):
+    """Kills its process on one frame."""
+
+    Options = OnFrameOptions
+
+    def process(self, packet: Packet) -> Packet:
+        if packet.seq == self.options.frame:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return packet
+
+
+@stage("fail_on")
+class FailOn(Stage[OnFrameOptions]):
+    """Fails on one frame, or on every n-th."""
+
+    Options = OnFrameOptions
+
+    def process(self, packet: Packet) -> Packet:
+        every = self.options.every
+        if packet.seq == self.options.frame or (every and packet.seq % every == 0):
+            raise ValueError("as it was told")
+        return packet
+
+
+@stage("drop_odd")
+class DropOdd(Stage[None]):
+    """A filter."""
+
+    def process(self, packet: Packet) -> Packet:
+        return packet.drop("odd") if packet.seq % 2 else packet
+
+
+class SlowOptions(Struct, frozen=True):
+    seconds: float = 0.001
+
+
+@stage("slow_sink")
+class SlowSink(Sink[SlowOptions]):
+    """Takes its time; writes nothing."""
+
+    Options = SlowOptions
+
+    def write(self, packet: Packet) -> int:
+        time.sleep(self.options.seconds)
+        return packet.seq + 1
+
+
+@stage("stuck")
+class Stuck(Stage[None]):
+    """Never comes back from frame 10."""
+
+    def process(self, packet: Packet) -> Packet:
+        if packet.seq == 10:
+            signal.pause()
+        return packet
+
+
+@stage("broken_open")
+class BrokenOpen(Stage[None]):
+    """Cannot be opened."""
+
+    def open(self) -> None:
+        raise StageError("the lamp is not lit; light it")

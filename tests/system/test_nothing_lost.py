@@ -1,0 +1,98 @@
+"""Whoever is killed in the middle of a run: the files hold every frame once, the same as if nothing had been."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import av
+import pytest
+
+from tests.system.running import PIPELINES, Finished, Running, lines_in, run, wait_until
+
+EVERYTHING = PIPELINES / "everything.yaml"
+FRAMES = 96
+VICTIMS = ["capture#0", "frontal#1", "look#0", "drawn#0", "video#0", "avi#0", "metadata#0"]
+
+
+def decoded(path: Path) -> list[str]:
+    """A digest of each decoded frame, with its time."""
+    with av.open(str(path)) as container:
+        return [
+            f"{frame.time:.6f} {hashlib.sha256(frame.to_ndarray().tobytes()).hexdigest()}"
+            for frame in container.decode(video=0)
+        ]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("undisturbed")
+    finished = run(EVERYTHING, out)
+    assert finished.code == 0, finished.stderr
+    assert lines_in(out / "everything.jsonl") == FRAMES
+    assert len(decoded(out / "everything.mp4")) == FRAMES
+    assert len(decoded(out / "everything.avi")) == FRAMES
+    return out
+
+
+def assert_same(out: Path, undisturbed: Path, finished: Finished) -> None:
+    assert finished.code == 0, finished.stderr
+    assert finished.summary is not None
+    assert finished.summary.frames.admitted == FRAMES
+    assert finished.summary.frames.written == FRAMES
+    assert (out / "everything.jsonl").read_bytes() == (undisturbed / "everything.jsonl").read_bytes()
+    assert decoded(out / "everything.mp4") == decoded(undisturbed / "everything.mp4")
+    assert decoded(out / "everything.avi") == decoded(undisturbed / "everything.avi")
+    left = sorted(path.name for path in out.iterdir())
+    assert left == ["everything.avi", "everything.jsonl", "everything.mp4", "stderr.txt", "stdout.txt", "summary.json"]
+
+
+@pytest.mark.parametrize("victim", VICTIMS)
+def test_a_worker_is_killed(victim: str, undisturbed: Path, tmp_path: Path) -> None:
+    running = Running(EVERYTHING, tmp_path)
+    wait_until(lambda: lines_in(tmp_path / "everything.jsonl") >= FRAMES // 3, "a third of the frames")
+    running.worker(victim).kill()
+    finished = running.finish()
+    assert_same(tmp_path, undisturbed, finished)
+    assert finished.summary is not None
+    assert finished.summary.stages[victim.split("#")[0]].restarts == 1
+
+
+def test_one_after_the_other_is_killed(undisturbed: Path, tmp_path: Path) -> None:
+    running = Running(EVERYTHING, tmp_path)
+    for number, victim in enumerate(VICTIMS):
+        at_least = FRAMES * number // len(VICTIMS)
+        wait_until(lambda least=at_least: lines_in(tmp_path / "everything.jsonl") >= least, "more frames")
+        running.worker(victim).kill()
+    finished = running.finish()
+    assert_same(tmp_path, undisturbed, finished)
+    assert finished.summary is not None
+    assert sum(stage.restarts for stage in finished.summary.stages.values()) == len(VICTIMS)
+
+
+def test_an_ordered_stage_that_is_killed_loses_its_memory_and_no_frame(undisturbed: Path, tmp_path: Path) -> None:
+    running = Running(EVERYTHING, tmp_path)
+    wait_until(lambda: lines_in(tmp_path / "everything.jsonl") >= FRAMES // 3, "a third of the frames")
+    running.worker("numbered#0").kill()
+    finished = running.finish()
+    assert finished.code == 0, finished.stderr
+
+    def boxes(out: Path) -> list[tuple[int, list[dict[str, object]]]]:
+        lines = [json.loads(line) for line in (out / "everything.jsonl").read_text().splitlines()]
+        return [(line["seq"], [found for found in line["detections"] if found["label"] != "total"]) for line in lines]
+
+    assert boxes(tmp_path) == boxes(undisturbed)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--set", "frontal.replicas=1", "--set", "look.replicas=1"],
+        ["--set", "frontal.replicas=3", "--set", "look.replicas=1"],
+        ["--set", "frontal.replicas=1", "--set", "frontal.process=a", "--set", "numbered.process=a"],
+        ["--set", "video.process=a", "--set", "avi.process=a", "--set", "metadata.process=a"],
+        ["--set", "look.replicas=3"],
+    ],
+    ids=["one-replica", "three-replicas", "fused", "fused-sinks", "more-to-join"],
+)
+def test_the_layout_does_not_matter(arguments: list[str], undisturbed: Path, tmp_path: Path) -> None:
+    assert_same(tmp_path, undisturbed, run(EVERYTHING, tmp_path, *arguments))
