@@ -57,7 +57,12 @@ class Capture(Source[CaptureOptions]):
             expected = limit if expected is None else min(limit, expected)
         self.describe(facts.description, facts.height, facts.width, expected)
         shots = self._opened.shots(start, self.slot)
-        yield from islice(shots, max(0, limit - start)) if limit else shots
+        made = start
+        for shot in islice(shots, max(0, limit - start)) if limit else shots:
+            made += 1
+            yield shot
+        if expected is not None and made < expected:
+            self.log.warning("%s ends after %d of %d frames that it promised", facts.description, made, expected)
 
     def close(self) -> None:
         """Close the source."""

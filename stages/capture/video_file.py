@@ -18,6 +18,8 @@ from pipeline.ring import Pixels
 from pipeline.stage import Shot, StageError
 from stages.capture.picture_source import Slot, StreamFacts
 
+RATE_OTHERWISE = Fraction(25)
+"""Frames per second of a bare stream that does not say: PAL's."""
 CORRUPT = "corrupt"
 """The reason of a frame that was in the file but could not be decoded."""
 
@@ -74,8 +76,10 @@ Decoded = tuple[int, Fraction, VideoFrame | None]
 
 def _decode(container: InputContainer, stream: VideoStream) -> Iterator[Decoded]:
     owed: list[int] = []
-    last, last_dts, in_order = 0, None, True
+    last, last_dts, in_order = None, None, True
     time_base = stream.time_base or Fraction(1, 1000)
+    rate = stream.average_rate or stream.guessed_rate or RATE_OTHERWISE
+    step = max(1, round(1 / (rate * time_base)))
     for coded in _packets(container, stream):
         if coded.dts is not None and last_dts is not None and coded.dts < last_dts:
             # Time itself jumps back: which frame is missing cannot be told from here on.
@@ -85,7 +89,10 @@ def _decode(container: InputContainer, stream: VideoStream) -> Iterator[Decoded]
         if in_order and coded.size and coded.pts is not None and not coded.is_discard:
             heappush(owed, coded.pts)
         for frame in _frames_of(coded):
-            pts = last if frame.pts is None else frame.pts
+            pts = frame.pts
+            if pts is None:
+                # A bare stream has no time stamps: frames follow each other at its rate.
+                pts = 0 if last is None else last + step
             unit = frame.time_base or time_base
             while owed and owed[0] < pts:
                 yield heappop(owed), time_base, None
