@@ -1,0 +1,78 @@
+"""Frames that a stage fails on, drops, or dies of: they are counted, kept, and never stop the rest."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.system.running import PIPELINES, framewire, run
+
+
+def outcomes(path: Path) -> dict[int, str]:
+    return {line["seq"]: line["outcome"] for line in map(json.loads, path.read_text().splitlines())}
+
+
+def test_a_frame_that_kills_its_stage_three_times_is_set_aside(tmp_path: Path) -> None:
+    finished = run(PIPELINES / "crash.yaml", tmp_path)
+    assert finished.code == 0, finished.stderr
+    assert finished.summary is not None
+    assert finished.summary.frames.failed == {"crash:crashed": 1}
+    assert finished.summary.frames.written == 59
+    assert finished.summary.stages["crash"].restarts == 3
+    assert outcomes(tmp_path / "crash.jsonl") == {seq: "failed" if seq == 21 else "ok" for seq in range(60)}
+
+    kept = tmp_path / "failed" / "crash-source-000021.frame"
+    again = framewire("replay", str(kept), cwd=tmp_path)
+    assert again.code == -signal.SIGKILL
+    mended = framewire("replay", str(kept), cwd=tmp_path, env={"MENDED": "1"})
+    assert mended.code == 0, mended.stderr
+    assert "went through it: ok" in mended.stdout
+
+
+def test_replay_of_something_else(tmp_path: Path) -> None:
+    path = tmp_path / "letter.frame"
+    path.write_text("no frame")
+    finished = framewire("replay", str(path))
+    assert finished.code == 2
+    assert "is not a frame that a run kept" in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+def test_a_worker_that_always_dies_ends_the_run(tmp_path: Path) -> None:
+    config = tmp_path / "hopeless.yaml"
+    config.write_text(
+        (PIPELINES / "crash.yaml").read_text().replace("name: crash", "name: hopeless\nrestarts: {limit: 1}")
+    )
+    (tmp_path / "odd_stages.py").write_text((PIPELINES / "odd_stages.py").read_text())
+    finished = run(config, tmp_path / "out", "--set", "crash.replicas=1")
+    assert finished.code == 1
+    assert "crash#0 died 2 times within 60 s (killed by SIGKILL)" in finished.stderr
+    assert finished.summary is not None
+    # What was in before is there, in order.
+    seqs = list(outcomes(tmp_path / "out" / "crash.jsonl"))
+    assert seqs == list(range(len(seqs)))
+
+
+def test_exceptions_and_filters_are_counted_by_reason(tmp_path: Path) -> None:
+    finished = run(PIPELINES / "reasons.yaml", tmp_path)
+    assert finished.code == 0, finished.stderr
+    assert finished.summary is not None
+    frames = finished.summary.frames
+    assert frames.admitted == 100
+    assert frames.failed == {"fail:ValueError": 1}
+    assert frames.dropped == {"filter:odd": 50}
+    assert frames.written == 49
+    assert "as it was told" in finished.stderr
+    assert "frame 42 of source failed: ValueError: as it was told" in finished.stderr
+
+
+@pytest.mark.parametrize(("share", "code"), [(0.2, 0), (0.05, 1)])
+def test_how_many_may_fail(share: float, code: int, tmp_path: Path) -> None:
+    config = tmp_path / "some.yaml"
+    config.write_text(f"max_failed: {share}\n" + (PIPELINES / "reasons.yaml").read_text())
+    (tmp_path / "odd_stages.py").write_text((PIPELINES / "odd_stages.py").read_text())
+    finished = run(config, tmp_path / "out", "--set", "fail.every=10", "--set", "fail.frame=-1")
+    assert finished.code == code
+    assert finished.summary is not None
+    assert finished.summary.frames.failed == {"fail:ValueError": 10}

@@ -1,0 +1,139 @@
+"""However a run ends: no process, no socket, nothing in shared memory, no unfinished file where it could finish."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import psutil
+import pytest
+
+from tests.system.running import PIPELINES, Running, framewire, lines_in, run, title, wait_until
+
+
+def processes_of(pipeline: str) -> list[str]:
+    return [title(process) for process in psutil.process_iter() if title(process).startswith(f"framewire {pipeline} ")]
+
+
+def sockets_of(pipeline: str) -> list[str]:
+    return [line for line in Path("/proc/net/unix").read_text().splitlines() if f"@framewire/{pipeline}/" in line]
+
+
+def shared_memory() -> list[str]:
+    return sorted(os.listdir("/dev/shm"))  # noqa: PTH208
+
+
+@pytest.fixture
+def memory_before() -> Iterator[list[str]]:
+    yield shared_memory()
+
+
+def assert_nothing_left(pipeline: str, memory_before: list[str]) -> None:
+    wait_until(lambda: not processes_of(pipeline), "the end of all processes", 10)
+    wait_until(lambda: not sockets_of(pipeline), "the end of all sockets", 10)
+    assert shared_memory() == memory_before
+
+
+def started(out: Path, frames: int = 100) -> Running:
+    running = Running(PIPELINES / "endless.yaml", out)
+    wait_until(lambda: lines_in(out / "endless.jsonl") > frames, "the first frames")
+    return running
+
+
+def test_after_success(tmp_path: Path, memory_before: list[str]) -> None:
+    assert run(PIPELINES / "short.yaml", tmp_path).code == 0
+    assert_nothing_left("short", memory_before)
+    assert lines_in(tmp_path / "short.jsonl") == 200
+
+
+def test_after_failure(tmp_path: Path, memory_before: list[str]) -> None:
+    finished = run(PIPELINES / "broken-open.yaml", tmp_path)
+    assert finished.code == 1
+    assert finished.stderr.strip().splitlines()[-1] == "error: broken: the lamp is not lit; light it"
+    assert_nothing_left("brokenopen", memory_before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "term"])
+def test_a_first_signal_drains(number: int, tmp_path: Path, memory_before: list[str]) -> None:
+    running = started(tmp_path)
+    # Ctrl-C in a terminal goes to the whole group.
+    os.killpg(running.process.pid, number)
+    finished = running.finish()
+    assert finished.code == 130
+    assert finished.summary is not None
+    frames = finished.summary.frames
+    assert frames.admitted == frames.written > 100
+    assert frames.in_flight == 0
+    seqs = [json.loads(line)["seq"] for line in (tmp_path / "endless.jsonl").read_text().splitlines()]
+    assert seqs == list(range(frames.written))
+    with av.open(str(tmp_path / "endless.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) == frames.written
+    assert not list(tmp_path.glob(".*"))
+    assert_nothing_left("endless", memory_before)
+
+
+def test_a_second_ctrl_c_stops_at_once(tmp_path: Path, memory_before: list[str]) -> None:
+    running = Running(PIPELINES / "stuck.yaml", tmp_path)
+    wait_until(lambda: lines_in(tmp_path / "stuck.jsonl") == 10, "the frames before the one that is stuck")
+    os.killpg(running.process.pid, signal.SIGINT)
+    wait_until(lambda: "SIGINT" in running.stderr(), "the answer to the first Ctrl-C")
+    assert running.process.poll() is None
+    os.killpg(running.process.pid, signal.SIGINT)
+    finished = running.finish(10)
+    assert finished.code == 130
+    assert finished.summary is not None
+    assert finished.summary.frames.written == 10
+    assert_nothing_left("stuck", memory_before)
+
+
+def test_the_supervisor_is_killed(tmp_path: Path, memory_before: list[str]) -> None:
+    running = started(tmp_path)
+    running.process.kill()
+    assert running.finish().code == -signal.SIGKILL
+    assert_nothing_left("endless", memory_before)
+
+
+def test_the_nursery_is_killed(tmp_path: Path, memory_before: list[str]) -> None:
+    running = started(tmp_path)
+    nursery = next(process for process in running.processes() if title(process).endswith(" nursery"))
+    nursery.kill()
+    finished = running.finish()
+    assert finished.code == 1
+    assert "has died" in finished.stderr
+    assert_nothing_left("endless", memory_before)
+
+
+def test_what_a_killed_run_had_written_can_be_played(tmp_path: Path) -> None:
+    running = started(tmp_path, 200)
+    running.process.kill()
+    running.finish()
+    with av.open(str(tmp_path / ".endless.mp4.part")) as container:
+        assert sum(1 for _ in container.decode(video=0)) >= 200 - 32
+
+
+def test_a_run_after_a_killed_one_starts_anew(tmp_path: Path) -> None:
+    running = started(tmp_path)
+    running.process.kill()
+    running.finish()
+    finished = framewire("run", str(PIPELINES / "endless.yaml"), "--out", str(tmp_path), "--set", "source.count=40")
+    assert finished.code == 0, finished.stderr
+    assert lines_in(tmp_path / "endless.jsonl") == 40
+    with av.open(str(tmp_path / "endless.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 40
+
+
+def test_processes_say_who_they_are(tmp_path: Path) -> None:
+    running = started(tmp_path)
+    names = sorted(title(process) for process in running.processes())
+    running.process.kill()
+    running.finish()
+    assert names == [
+        "framewire endless metadata#0",
+        "framewire endless nursery",
+        "framewire endless read#0",
+        "framewire endless read#1",
+        "framewire endless source#0",
+        "framewire endless video#0",
+    ]
