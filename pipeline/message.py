@@ -4,13 +4,18 @@ Every process has one inbox. A message is msgpack, an array whose first element 
 not decode is refused and counted by whoever got it, and harms nobody.
 """
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from pipeline.histogram import Histogram
-from pipeline.packet import Outcome, Packet
+from pipeline.packet import NotNegative, Outcome, Packet
+
+ASK_MAX = 64
+"""Packets that a replica may ask for at once; it has two or so in hand."""
+Endpoint = Annotated[str, Meta(pattern="^ipc://@framewire/")]
+"""An inbox of this machine; nobody can make us connect elsewhere."""
 
 
 class Deliver(Struct, frozen=True, array_like=True, tag=1):
@@ -31,7 +36,7 @@ class Ask(Struct, frozen=True, array_like=True, tag=2):
     epoch: int
     edge: int
     consumer: int
-    count: int
+    count: Annotated[int, Meta(gt=0, le=ASK_MAX)]
 
 
 class StreamState(Struct, frozen=True, array_like=True):
@@ -57,7 +62,7 @@ class Connect(Struct, frozen=True, array_like=True, tag=3):
     """A new epoch: who is where, how far every stream is. Everything sent in an earlier epoch is void."""
 
     epoch: int
-    endpoints: dict[str, str]
+    endpoints: dict[str, Endpoint]
     streams: list[StreamState]
     condemned: list[Condemned]
 
@@ -118,8 +123,8 @@ class Ready(Struct, frozen=True, array_like=True, tag=9):
 
     worker: str
     incarnation: int
-    endpoint: str
-    notes_fd: int
+    endpoint: Endpoint
+    notes_fd: NotNegative
 
 
 class StageFigures(Struct, array_like=True):

@@ -2,10 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
-from typing import Self
+from typing import Annotated, Self
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
+
+NotNegative = Annotated[int, Meta(ge=0)]
+Positive = Annotated[int, Meta(gt=0)]
+# Checked where a packet is decoded: what comes over a socket has these ranges, whoever sent it.
 
 FRAME = "frame"
 """Name of the picture that sinks write and that detectors look at unless they ask for another."""
@@ -31,16 +35,16 @@ class PictureRef(Struct, frozen=True, array_like=True):
     `generation` counts how often it was drawn over since the source made it.
     """
 
-    ring: int
-    pid: int
-    fd: int
-    slot: int
-    seq: int
-    offset: int
-    height: int
-    width: int
-    channels: int
-    generation: int = 0
+    ring: NotNegative
+    pid: Positive
+    fd: NotNegative
+    slot: NotNegative
+    seq: NotNegative
+    offset: NotNegative
+    height: NotNegative
+    width: NotNegative
+    channels: Positive
+    generation: NotNegative = 0
 
 
 class Attribute(Struct, frozen=True, array_like=True):
@@ -83,15 +87,15 @@ class Packet(Struct, frozen=True, array_like=True, kw_only=True):
 
     source: str
     stream: str
-    seq: int
-    window: int
-    mark: int = 0
+    seq: NotNegative
+    window: Positive
+    mark: NotNegative = 0
     pts: int = 0
-    time_base: tuple[int, int] = (1, 1000)
-    rate: tuple[int, int] | None = None
+    time_base: tuple[Positive, Positive] = (1, 1000)
+    rate: tuple[Positive, Positive] | None = None
     captured: float = 0.0
-    width: int = 0
-    height: int = 0
+    width: NotNegative = 0
+    height: NotNegative = 0
     pictures: dict[str, PictureRef] = {}
     detections: tuple[Detection, ...] = ()
     outcome: Outcome = Outcome.OK

@@ -28,6 +28,9 @@ from pipeline.worker.source_node import SourceNode
 REPORT_S = 0.5
 """A worker tells its figures this often while they change: twice a second is what a person can follow."""
 
+EARLY_MAX = 10_000
+"""Messages of an epoch to come that are kept: a peer that is ahead sends a window or so of each stream."""
+
 
 class Worker:
     """Takes messages from the inbox one by one; runs its source whenever the window is open and no message waits."""
@@ -149,7 +152,10 @@ class Worker:
     def _is_for_now(self, message: Deliver | Ask) -> bool:
         if message.epoch > self._epoch:
             # A peer was told of the new epoch before we were.
-            self._early.append(message)
+            if len(self._early) < EARLY_MAX:
+                self._early.append(message)
+            else:
+                self._refused += 1
         return message.epoch == self._epoch
 
     def _delivered(self, message: Deliver) -> None:
