@@ -1,12 +1,13 @@
 """Options of stages: their types, ranges and help, read from the struct that the author wrote."""
 
-import re
 import types
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
+
+from pipeline.nearest import nearest
 
 OUTPUT = "framewire-output"
 OutputPath = Annotated[str, Meta(min_length=1, extra={OUTPUT: True})]
@@ -24,12 +25,17 @@ class Option(Struct, frozen=True):
     is_output: bool
 
 
-class OptionError(ValueError):
-    """A value that an option does not take; `path` leads to it from the options down."""
+Path = tuple[str | int, ...]
+"""Keys and indices that lead from the options down to a value."""
 
-    def __init__(self, path: tuple[str | int, ...], text: str) -> None:
+
+class OptionError(ValueError):
+    """A value that an option does not take; `path` leads to it, or, with `at_key`, to a key that is wrong itself."""
+
+    def __init__(self, path: Path, text: str, at_key: bool = False) -> None:
         super().__init__(text)
         self.path = path
+        self.at_key = at_key
 
 
 def options_of(struct: type[Struct]) -> list[Option]:
@@ -114,39 +120,49 @@ def yaml_words(value: Any) -> str:
 
 def check_values(struct: type[Struct], values: Mapping[str, Any]) -> Struct:
     """The options as the author's struct. Raises OptionError for the first value that does not fit."""
-    hints = get_type_hints(struct, include_extras=True)
-    for field in msgspec.structs.fields(struct):
-        if field.name not in values:
-            if field.required:
-                raise OptionError((), f"the option {field.name!r} is missing ({type_words(hints[field.name])})")
-            continue
-        try:
-            msgspec.convert(values[field.name], hints[field.name])
-        except msgspec.ValidationError as error:
-            text, path = _split(str(error))
-            raise OptionError(
-                (field.name, *path), _say(text, field.name, hints[field.name], values[field.name])
-            ) from error
+    _check_struct(struct, values, (), "")
     try:
         return msgspec.convert(dict(values), struct)
     except msgspec.ValidationError as error:
-        raise OptionError((), _split(str(error))[0]) from error
+        raise OptionError((), str(error)) from error
 
 
-def _split(message: str) -> tuple[str, tuple[str | int, ...]]:
-    """The text and the path of a msgspec message such as ``Expected `int`, got `str` - at `$.a[0]` ``."""
-    text, _, at = message.partition(" - at `")
-    keys = re.findall(r"\[(\d+)\]|\.([A-Za-z_]\w*)", at)
-    return text, tuple(int(index) if index else name for index, name in keys)
+def _check_struct(struct: type[Struct], values: Mapping[str, Any], path: Path, name: str) -> None:
+    fields = {field.name: field for field in msgspec.structs.fields(struct)}
+    hints = get_type_hints(struct, include_extras=True)
+    for key in values:
+        if key not in fields:
+            near = nearest(key, list(fields)) or f"; it has {', '.join(fields)}"
+            raise OptionError((*path, key), f"{name or 'here'} has no option {key!r}{near}", at_key=True)
+    for field in fields.values():
+        if field.name in values:
+            _check(hints[field.name], values[field.name], (*path, field.name), field.name)
+        elif field.required:
+            raise OptionError(path, f"the option {field.name!r} is missing ({type_words(hints[field.name])})", True)
 
 
-def _say(text: str, name: str, hint: Any, value: Any) -> str:
+def _check(hint: Any, value: Any, path: Path, name: str) -> None:
+    """Descend to the smallest part that does not fit, so that an error names its place."""
+    bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    if isinstance(value, dict) and isinstance(bare, type) and issubclass(bare, Struct):
+        _check_struct(bare, value, path, name)
+    elif isinstance(value, dict) and get_origin(bare) is dict:
+        for key, item in value.items():
+            _check(get_args(bare)[1], item, (*path, key), str(key))
+    elif isinstance(value, list) and get_origin(bare) is list:
+        for index, item in enumerate(value):
+            _check(get_args(bare)[0], item, (*path, index), name)
+    try:
+        msgspec.convert(value, hint)
+    except msgspec.ValidationError as error:
+        raise OptionError(path, _say(name, hint, value)) from error
+
+
+def _say(name: str, hint: Any, value: Any) -> str:
     shown = repr(value) if len(repr(value)) <= 40 else repr(value)[:37] + "..."
+    described = next((meta.description for meta in _metas(hint) if meta.pattern and meta.description), None)
+    if described and isinstance(value, str):
+        return f"{name}: {shown} does not fit; write {described}"
     kind = type_words(hint)
-    said = (
-        f"{name}: {shown} is not a {kind}"
-        if not kind.startswith(("one of", "list", "true"))
-        else f"{name}: {shown} is not {kind}"
-    )
-    unknown = re.search(r"contains unknown field `(\w+)`", text)
-    return f"{name}: {unknown.group(1)!r} is not known here" if unknown else said
+    article = "" if kind.startswith(("one of", "list", "true", "text")) else "a "
+    return f"{name}: {shown} is not {article}{kind}"

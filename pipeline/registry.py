@@ -1,11 +1,11 @@
 """Finding stages by name: entry points of installed packages, or `module:Class` of the user's own."""
 
-import difflib
 import importlib
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
+from pipeline.nearest import nearest
 from pipeline.stage import Stage
 
 GROUP = "framewire.stages"
@@ -56,9 +56,3 @@ def find_stage(name: str) -> type[Stage[Any]]:
 def _not_known(name: str) -> str:
     near = nearest(name, known_stages())
     return f"there is no stage {name!r}{near or '; there are ' + ', '.join(known_stages())}"
-
-
-def nearest(word: str, known: list[str]) -> str:
-    """` (did you mean X?)` for the known word that is nearest, or nothing."""
-    match = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f" (did you mean {match[0]!r}?)" if match else ""

@@ -12,8 +12,9 @@ from pipeline.graph.config_error import ConfigError, Place
 from pipeline.graph.plan import make_plan, topological
 from pipeline.graph.spec import PipelineSpec, RestartSpec, StageSpec
 from pipeline.graph.yaml_text import Document, parse, parse_scalar
+from pipeline.nearest import nearest
 from pipeline.option import OptionError, check_values, options_of
-from pipeline.registry import UnknownStageError, find_stage, nearest
+from pipeline.registry import UnknownStageError, find_stage
 from pipeline.stage import RESERVED_KEYS, Stage
 from pipeline.window import RING_BYTES_DEFAULT, WINDOW_DEFAULT, WINDOW_MIN
 
@@ -92,7 +93,7 @@ def _read(path: Path) -> str:
 
 def _check_top(document: Document) -> None:
     if not isinstance(document.value, dict):
-        raise ConfigError(document.place(), "a pipeline is a mapping with the key `stages`")
+        raise ConfigError(document.place(), "a pipeline is a mapping; write `stages:` and the stages below it")
     stages = document.value.get("stages", {})
     if not isinstance(stages, dict):
         raise ConfigError(document.place("stages"), "`stages` is a mapping: a name for each stage, its options below")
@@ -213,7 +214,9 @@ class _Checker:
         try:
             return check_values(struct, keys)
         except OptionError as error:
-            place = self.document.place(*path, *error.path) if error.path else self.document.key_place(*path)
+            full = (*path, *error.path)
+            at_key = error.at_key or not error.path
+            place = self.document.key_place(*full) if at_key else self.document.place(*full)
             raise ConfigError(place, str(error)) from error
 
     def check_inputs(self, specs: tuple[StageSpec, ...]) -> None:
@@ -228,7 +231,7 @@ class _Checker:
                     f"{spec.name!r} has no input; add `input: NAME` with the stage that it follows",
                 )
             if len(set(spec.inputs)) < len(spec.inputs):
-                raise ConfigError(place, f"{spec.name!r} names an input twice")
+                raise ConfigError(place, f"{spec.name!r} names an input twice; keep one")
             for name in spec.inputs:
                 if name not in kinds:
                     near = nearest(name, list(kinds)) or f"; there are {', '.join(kinds)}"

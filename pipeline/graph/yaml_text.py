@@ -61,7 +61,9 @@ def parse(text: str, file: str, environment: Mapping[str, str] | None = None) ->
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
-        problem = (error.problem or error.context or "cannot be read").replace("'\\t'", "a tab")
+        problem = (error.problem or error.context or "cannot be read").replace("character '\\t'", "a tab")
+        if mark and "${" in text.splitlines()[mark.line]:
+            problem += "; inside { } write the key with its ${...} on a line of its own, or in quotes"
         raise ConfigError(place, f"this is not YAML: {problem}") from error
     except yaml.reader.ReaderError as error:
         raise ConfigError(Place(file), f"this is not YAML: {error.reason} at byte {error.position}") from error

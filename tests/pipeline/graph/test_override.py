@@ -1,0 +1,47 @@
+from pathlib import Path
+
+import pytest
+
+from pipeline.graph import ConfigError, load_pipeline
+
+CONFIG = Path(__file__).resolve().parents[3] / "configs" / "demo.yaml"
+TWO_SOURCES = Path(__file__).resolve().parents[2] / "configs" / "valid" / "two-sources-one-sink.yaml"
+
+
+def test_options_are_set_as_yaml_would_read_them() -> None:
+    spec = load_pipeline(CONFIG, ["faces.min_neighbors=7", "video.path=other.mp4", "faces.replicas=3"], "people.mp4")
+    assert spec.stage("faces").options["min_neighbors"] == 7
+    assert spec.stage("faces").replicas == 3
+    assert spec.stage("video").options["path"] == "other.mp4"
+    assert spec.stage("capture").options["source"] == "people.mp4"
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("faces.min_neighbors=many", "--set faces.min_neighbors=many: min_neighbors: 'many' is not a whole number"),
+        ("faces.min_neighbor=3", "--set faces.min_neighbor=3: stage 'faces' has no option 'min_neighbor' (did you"),
+        ("face.min_neighbors=3", "--set face.min_neighbors=3: there is no stage 'face'"),
+        ("faces=3", "--set faces=3: write it as STAGE.OPTION=VALUE"),
+        ("faces.width", "--set faces.width: write it as STAGE.OPTION=VALUE"),
+        ("faces.width=[", "--set faces.width=[: '[' is not a YAML value"),
+        ("video.path=demo.jsonl", "'metadata' writes to demo.jsonl, and so does 'video'"),
+    ],
+)
+def test_what_is_wrong_is_named(override: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_pipeline(CONFIG, [override])
+    assert message in str(caught.value)
+
+
+def test_source_needs_to_know_which() -> None:
+    with pytest.raises(ConfigError, match="the pipeline has 2 sources; use --set"):
+        load_pipeline(TWO_SOURCES, source="people.mp4")
+
+
+def test_variables_come_from_the_environment() -> None:
+    path = TWO_SOURCES.with_name("variables.yaml")
+    spec = load_pipeline(path, environment={"FRAMEWIRE_TEST_REPLICAS": "5", "FRAMEWIRE_TEST_NAME": "people"})
+    assert spec.stage("faces").replicas == 5
+    assert spec.stage("out").options["path"] == "people.jsonl"
+    assert spec.stage("capture").options["source"] == "demo"
