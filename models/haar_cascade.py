@@ -37,7 +37,8 @@ class HaarCascade:
             )
         try:
             self._classifier = cv2.CascadeClassifier(str(path))
-        except cv2.error as error:
+        except (cv2.error, SystemError) as error:
+            # OpenCV's constructor fails in either way, as its version goes.
             raise CascadeError(f"{path} is not a cascade that OpenCV can read") from error
         if self._classifier.empty():
             raise CascadeError(f"{path} is not a cascade that OpenCV can read")

@@ -21,8 +21,8 @@ TEXT_MIN_PX = 8
 """Below eight pixels the font's strokes run together."""
 PADDING_PX = 3
 """Between a caption's text and the edge of its plate."""
-LIGHT_FROM = 140
-"""A plate at least this bright (Rec. 601 luma, 0 to 255) gets black text, a darker one white."""
+EQUAL_CONTRAST_LUMINANCE = 0.179
+"""A plate brighter than this gets black text, a darker one white: sqrt(1.05 * 0.05) - 0.05."""
 
 
 class Style(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -141,7 +141,16 @@ def caption_place(
 
 
 def readable_on(color: Bgr) -> Bgr:
-    """Black or white, whichever is easier to read on this colour (luma of ITU-R BT.601)."""
-    blue, green, red = color
-    light = 0.299 * red + 0.587 * green + 0.114 * blue >= LIGHT_FROM
-    return (0, 0, 0) if light else (255, 255, 255)
+    """Black or white, whichever has the higher contrast on this colour; at least 4.5 to 1."""
+    # Contrasts of white and black are 1.05 / (L + 0.05) and (L + 0.05) / 0.05 (WCAG 2.1): equal at L = 0.179.
+    return (0, 0, 0) if luminance(color) > EQUAL_CONTRAST_LUMINANCE else (255, 255, 255)
+
+
+def luminance(color: Bgr) -> float:
+    """Relative luminance of a BGR colour, 0 to 1 (WCAG 2.1)."""
+    blue, green, red = (_linear(part / 255) for part in color)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _linear(part: float) -> float:
+    return part / 12.92 if part <= 0.04045 else float(((part + 0.055) / 1.055) ** 2.4)

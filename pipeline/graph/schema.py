@@ -9,6 +9,7 @@ from pipeline.graph.check import PipelineKeys, StageKeys
 from pipeline.registry import find_stage, known_stages
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_VARIABLE = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}"}
 _REFERENCE = "#/$defs/{name}"
 
 
@@ -30,7 +31,7 @@ def pipeline_schema() -> dict[str, Any]:
             "title": name,
             "description": find_stage(name).__doc__ or "",
             "type": ["object", "null"],
-            "properties": {**engine["properties"], **own.get("properties", {})},
+            "properties": _with_variables({**engine["properties"], **own.get("properties", {})}),
             "required": own.get("required", []),
             "additionalProperties": False,
         }
@@ -58,10 +59,21 @@ def pipeline_schema() -> dict[str, Any]:
         "$schema": DIALECT,
         "title": "Framewire pipeline",
         "type": "object",
-        "properties": {**top["properties"], "stages": stages},
+        "properties": {**_with_variables(top["properties"]), "stages": stages},
         "required": ["stages"],
         "additionalProperties": False,
         "$defs": definitions,
+    }
+
+
+def _with_variables(properties: dict[str, Any]) -> dict[str, Any]:
+    """Every value may be a ${VARIABLE}, too, whatever it turns into."""
+    return {
+        name: {
+            **{key: schema[key] for key in ("description", "default") if key in schema},
+            "anyOf": [schema, _VARIABLE],
+        }
+        for name, schema in properties.items()
     }
 
 

@@ -1,8 +1,8 @@
 """A pipeline as its file says, checked and with every option filled in: what the supervisor hands to its workers."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from pipeline.window import RING_BYTES_DEFAULT, WINDOW_DEFAULT
 
@@ -24,8 +24,8 @@ class StageSpec(Struct, frozen=True, kw_only=True):
 class RestartSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How often a worker may die before the run is given up: `limit` deaths of one worker within `within_s`."""
 
-    limit: int = 10
-    within_s: float = 60.0
+    limit: Annotated[int, Meta(ge=0, description="Deaths of one worker that are taken in good part")] = 10
+    within_s: Annotated[float, Meta(gt=0, description="Seconds within which they count together")] = 60.0
 
 
 class PipelineSpec(Struct, frozen=True, kw_only=True):

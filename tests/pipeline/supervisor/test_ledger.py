@@ -1,0 +1,71 @@
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.message import Exceptional, Settle, StreamOpened
+from pipeline.packet import Outcome
+from pipeline.supervisor.ledger import Ledger, StreamAccount
+
+SINKS = ("video", "list")
+
+
+def settle(sink: str, mark: int, exceptions: list[Exceptional] | None = None, ended: bool = False) -> Settle:
+    return Settle(sink, 0, "s", mark, exceptions or [], {}, ended)
+
+
+@given(st.integers(0, 40), st.sets(st.integers(0, 39)), st.randoms(use_true_random=False))
+def test_admitted_is_written_dropped_and_failed_at_every_step(frames: int, odd: set[int], rng: random.Random) -> None:
+    account = StreamAccount("s", "s", SINKS)
+    marks = dict.fromkeys(SINKS, 0)
+    while min(marks.values()) < frames:
+        sink = rng.choice([name for name, mark in marks.items() if mark < frames])
+        before, marks[sink] = marks[sink], rng.randint(marks[sink] + 1, frames)
+        new = [
+            Exceptional(seq, Outcome.DROPPED if seq % 2 else Outcome.FAILED, "r", "st")
+            for seq in range(before, marks[sink])
+            if seq in odd
+        ]
+        account.settle(settle(sink, marks[sink], new))
+        assert account.mark == min(marks.values())
+        gone = {seq for seq in odd if seq < account.mark}
+        assert account.written == account.mark - len(gone)
+        assert account.dropped.total() == len({seq for seq in gone if seq % 2})
+    for sink in SINKS:
+        account.settle(settle(sink, frames + 1, ended=True))
+    assert account.ended
+    assert account.settled == frames
+
+
+def test_an_old_word_changes_nothing() -> None:
+    account = StreamAccount("s", "s", ("one",))
+    assert account.settle(settle("one", 5))
+    assert not account.settle(settle("one", 3))
+    assert account.mark == 5
+
+
+def test_the_worst_that_any_sink_saw_counts_once() -> None:
+    account = StreamAccount("s", "s", SINKS)
+    account.settle(settle("video", 1, [Exceptional(0, Outcome.DROPPED, "dull", "a")]))
+    account.settle(settle("list", 1, [Exceptional(0, Outcome.FAILED, "Error", "b")]))
+    assert (dict(account.dropped), dict(account.failed)) == ({}, {"b:Error": 1})
+
+
+def test_the_ledger_is_complete_when_every_source_has_ended_everywhere() -> None:
+    ledger = Ledger({"s": SINKS, "t": ("list",)})
+    ledger.opened(StreamOpened("s", "s", "", 1, 1, 8, None))
+    for sink in SINKS:
+        ledger.settle(settle(sink, 1, ended=True))
+    assert not ledger.complete
+    ledger.opened(StreamOpened("t", "t", "", 1, 1, 8, None))
+    ledger.settle(Settle("list", 0, "t", 1, [], {}, True))
+    assert ledger.complete
+
+
+def test_a_source_that_opens_again_keeps_its_account() -> None:
+    ledger = Ledger({"s": ("list",)})
+    ledger.opened(StreamOpened("s", "s", "", 1, 1, 8, None))
+    ledger.settle(settle("list", 7))
+    ledger.opened(StreamOpened("s", "s", "", 1, 1, 8, None))
+    (state,) = ledger.states()
+    assert (state.mark, state.sink_marks, state.ended) == (7, {"list": 7}, False)

@@ -1,0 +1,58 @@
+from pipeline.graph import Edge, Routing
+from pipeline.worker.out_edge import OutEdge
+from tests.pipeline.packets import packet
+
+
+class Sent:
+    def __init__(self) -> None:
+        self.packets: list[tuple[str, int]] = []
+
+    def __call__(self, consumer: str, edge: int, sent: object) -> None:
+        self.packets.append((consumer, sent.seq))  # type: ignore[attr-defined]
+
+
+def edge(routing: Routing) -> tuple[OutEdge, Sent]:
+    sent = Sent()
+    return OutEdge(Edge(0, "a", "b", routing), ["b#0", "b#1", "b#2"], sent), sent
+
+
+def test_who_asks_first_is_served_first_and_nobody_gets_what_it_did_not_ask_for() -> None:
+    out, sent = edge(Routing.ASK)
+    out.put(packet(0))
+    assert sent.packets == []
+    out.asked(2, 2)
+    out.asked(0, 1)
+    assert sent.packets == [("b#2", 0)]
+    for seq in (1, 2, 3):
+        out.put(packet(seq))
+    assert sent.packets == [("b#2", 0), ("b#2", 1), ("b#0", 2)]
+    assert len(out) == 1
+    out.asked(1, 1)
+    assert sent.packets[-1] == ("b#1", 3)
+
+
+def test_credits_and_packets_of_an_old_epoch_are_void() -> None:
+    out, sent = edge(Routing.ASK)
+    out.asked(0, 2)
+    out.reset()
+    out.put(packet(0))
+    assert sent.packets == []
+    out.reset()
+    out.asked(0, 1)
+    assert sent.packets == []
+
+
+def test_by_number_all_parts_of_a_frame_meet() -> None:
+    out, sent = edge(Routing.SEQ)
+    for seq in range(4):
+        out.put(packet(seq))
+    assert sent.packets == [("b#0", 0), ("b#1", 1), ("b#2", 2), ("b#0", 3)]
+
+
+def test_one_worker_gets_everything_at_once() -> None:
+    out, sent = edge(Routing.ONE)
+    out.put(packet(0))
+    out.put(packet(1))
+    assert sent.packets == [("b#0", 0), ("b#0", 1)]
+    assert out.takes(2)
+    assert not out.takes(3)

@@ -1,0 +1,12 @@
+"""Real faces for tests: the portraits that the demo moves about."""
+
+import numpy as np
+
+from pipeline.ring import Pixels
+from stages.capture.demo import HEIGHT, WIDTH, Demo
+
+
+def demo_frame(number: int) -> Pixels:
+    canvas = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    Demo().draw(number, canvas)
+    return canvas

@@ -1,0 +1,145 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.ring import Pixels
+from pipeline.stage import Shot, StageError
+from pipeline.testing import StageRunner
+from stages.capture import Capture
+from stages.capture.image_files import natural_order
+from tests.videos import packet_places, picture, spoil, write_video
+
+
+def shots(source: Path | str, start: int = 0, **options: object) -> Iterator[tuple[Shot, Pixels | None]]:
+    with StageRunner(Capture, {"source": str(source), **options}) as runner:
+        yield from runner.shots(start)
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_video(tmp_path_factory.mktemp("video") / "good.mp4", 30)
+
+
+def test_pictures_are_those_of_opencv_to_the_bit(video: Path) -> None:
+    reader = cv2.VideoCapture(str(video))
+    count = 0
+    for shot, pixels in shots(video):
+        ok, expected = reader.read()
+        assert ok
+        assert pixels is not None
+        assert (pixels == expected).all()
+        assert shot.pts * shot.time_base[0] / shot.time_base[1] == pytest.approx(count * 0.04)
+        count += 1
+    assert count == 30
+    assert not reader.read()[0]
+
+
+@pytest.mark.parametrize("start", [0, 1, 13, 29, 30])
+def test_a_capture_that_starts_again_makes_the_same_frames(video: Path, start: int) -> None:
+    whole = list(shots(video))
+    again = list(shots(video, start))
+    assert [shot.pts for shot, _ in again] == [shot.pts for shot, _ in whole[start:]]
+    for (_, one), (_, two) in zip(again, whole[start:], strict=True):
+        assert one is not None
+        assert two is not None
+        assert (one == two).all()
+
+
+def test_frames_that_cannot_be_decoded_are_counted_in_their_place(video: Path, tmp_path: Path) -> None:
+    path = write_video(tmp_path / "corrupt.mkv", 40, codec="mjpeg", pix_fmt="yuvj420p")
+    for place in (10, 11, 25):
+        position, size = packet_places(path)[place]
+        spoil(path, position + size // 3, size - size // 3 - 1)
+        spoil(path, position + 20, 4)
+    got = list(shots(path))
+    assert len(got) == 40
+    assert [shot.pts for shot, _ in got] == sorted(shot.pts for shot, _ in got)
+    suspicious = [number for number, (shot, _) in enumerate(got) if shot.failed or shot.damaged]
+    assert set(suspicious) <= {10, 11, 25}
+
+
+def test_a_video_on_its_side_is_turned_upright(tmp_path: Path) -> None:
+    plain = write_video(tmp_path / "plain.mp4", 3, 64, 48)
+    turned = tmp_path / "turned.mp4"
+    turned.write_bytes(_with_rotation(plain.read_bytes()))
+    with av.open(str(turned)) as container:
+        assert next(container.decode(video=0)).rotation != 0
+    reader = cv2.VideoCapture(str(turned))
+    for _, pixels in shots(turned):
+        assert pixels is not None
+        assert pixels.shape == (64, 48, 3)
+        assert (pixels == reader.read()[1]).all()
+
+
+def _with_rotation(movie: bytes) -> bytes:
+    """The movie with a quarter turn in its track's matrix (tkhd, ISO/IEC 14496-12, 8.3.2)."""
+    at = movie.index(b"tkhd") + 4 + 4 + 20 + 8 + 8
+    one, none, w = (0x10000).to_bytes(4, "big"), bytes(4), (0x40000000).to_bytes(4, "big")
+    minus = (2**32 - 0x10000).to_bytes(4, "big")
+    matrix = none + one + none + minus + none + none + none + none + w
+    return movie[:at] + matrix + movie[at + 36 :]
+
+
+def test_the_demo_is_the_same_each_time_and_from_anywhere() -> None:
+    whole = [pixels for _, pixels in shots("demo", limit=20)]
+    again = [pixels for _, pixels in shots("demo", 15, limit=20)]
+    assert len(whole) == 20
+    assert len(again) == 5
+    for one, two in zip(again, whole[15:], strict=True):
+        assert one is not None
+        assert two is not None
+        assert (one == two).all()
+        assert one.shape == (720, 1280, 3)
+
+
+def test_the_demo_is_three_hundred_frames_that_differ() -> None:
+    times = [shot.pts for shot, _ in shots("demo", 290)]
+    assert times == list(range(290, 300))
+
+
+def test_pictures_come_in_natural_order(tmp_path: Path) -> None:
+    for number in (10, 9, 100, 1):
+        cv2.imwrite(str(tmp_path / f"p{number}.png"), np.full((8, 8, 3), number, np.uint8))
+    (tmp_path / "notes.txt").write_text("not a picture, and not named like one")
+    for source in (tmp_path, tmp_path / "p*.png"):
+        got = list(shots(source, rate=10))
+        assert [int(pixels[0, 0, 0]) for _, pixels in got if pixels is not None] == [1, 9, 10, 100]
+        assert got[1][0].pts * got[1][0].time_base[0] / got[1][0].time_base[1] == pytest.approx(0.1)
+
+
+def test_one_picture_is_a_stream_of_one(tmp_path: Path) -> None:
+    path = tmp_path / "one.png"
+    cv2.imwrite(str(path), picture(3, 33, 21))
+    ((shot, pixels),) = shots(path)
+    assert shot.failed == ""
+    assert pixels is not None
+    assert (pixels == picture(3, 33, 21)).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nowhere.mp4", "there is no file"),
+        ("rtsp://somewhere/stream", "not supported yet"),
+        ("0", "not supported yet"),
+        ("*.nothing", "there is no picture in"),
+    ],
+)
+def test_what_is_not_there_is_said(name: str, message: str) -> None:
+    with pytest.raises(StageError, match=message):
+        list(shots(name))
+
+
+def test_a_folder_without_a_single_good_picture(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_text("no")
+    with pytest.raises(StageError, match="none of the 1 files"):
+        list(shots(tmp_path))
+
+
+def test_natural_order_takes_names_of_any_kind() -> None:
+    names = [Path(name) for name in ("b2", "a10", "a9", "10", "9", "a")]
+    assert [str(path) for path in sorted(names, key=natural_order)] == ["9", "10", "a", "a9", "a10", "b2"]

@@ -1,0 +1,99 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.packet import Attribute, Detection
+from pipeline.stage import StageError
+from pipeline.testing import StageRunner
+from stages.jsonl_writer import JsonlWriter
+
+PICTURE = np.zeros((48, 64, 3), np.uint8)
+
+
+def lines(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_line_says_what_there_is_and_no_more(tmp_path: Path) -> None:
+    full = Detection(
+        label="face",
+        box=(1.5, 2, 3, 4),
+        id="faces.0",
+        score=0.5,
+        landmarks=((1.0, 2.0),),
+        attributes={"age": Attribute("25-32", 0.75), "mood": Attribute("calm")},
+        track=7,
+    )
+    eye = Detection(label="eye", box=(2, 3, 1, 1), id="eyes.0", parent="faces.0")
+    with StageRunner(JsonlWriter, out=tmp_path) as runner:
+        assert runner.write(runner.packet(PICTURE).plus([full, eye])) == 1
+        assert runner.write(runner.packet(PICTURE).drop("dull").by("filter")) == 2
+    assert lines(tmp_path / "frames.jsonl") == [
+        {
+            "stream": "stream",
+            "seq": 0,
+            "pts": 0.0,
+            "width": 64,
+            "height": 48,
+            "outcome": "ok",
+            "detections": [
+                {
+                    "id": "faces.0",
+                    "label": "face",
+                    "box": [1.5, 2, 3, 4],
+                    "score": 0.5,
+                    "landmarks": [[1.0, 2.0]],
+                    "attributes": {"age": {"label": "25-32", "score": 0.75}, "mood": {"label": "calm"}},
+                    "track": 7,
+                },
+                {"id": "eyes.0", "label": "eye", "box": [2, 3, 1, 1], "parent": "faces.0"},
+            ],
+        },
+        {
+            "stream": "stream",
+            "seq": 1,
+            "pts": 0.04,
+            "width": 64,
+            "height": 48,
+            "outcome": "dropped",
+            "reason": "dull",
+            "stage": "filter",
+            "detections": [],
+        },
+    ]
+
+
+def test_after_a_crash_it_goes_on_at_the_mark(tmp_path: Path) -> None:
+    path = tmp_path / "frames.jsonl"
+    with StageRunner(JsonlWriter, out=tmp_path) as runner:
+        for _ in range(6):
+            runner.write(runner.packet(PICTURE))
+        for seq in range(3):
+            runner.write(runner.packet(PICTURE, seq, "other"))
+    whole = path.read_bytes()
+    with path.open("ab") as file:
+        file.write(b'{"stream":"stream","seq":6,"pts":0.2')
+    with StageRunner(JsonlWriter, out=tmp_path, resumed=True) as runner:
+        runner.stage.resume("stream", 4)  # type: ignore[attr-defined]
+        assert [(line["stream"], line["seq"]) for line in lines(path)] == [
+            *(("stream", seq) for seq in range(4)),
+            *(("other", seq) for seq in range(3)),
+        ]
+        for seq in (4, 5):
+            runner.write(runner.packet(PICTURE, seq))
+    assert sorted(path.read_bytes().splitlines()) == sorted(whole.splitlines())
+
+
+def test_a_new_run_starts_a_new_file(tmp_path: Path) -> None:
+    (tmp_path / "frames.jsonl").write_text("old\n")
+    with StageRunner(JsonlWriter, out=tmp_path) as runner:
+        runner.write(runner.packet(PICTURE))
+    assert len(lines(tmp_path / "frames.jsonl")) == 1
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StageError, match="cannot be written"), StageRunner(JsonlWriter, out=tmp_path / "file"):
+        pass
