@@ -1,0 +1,160 @@
+"""The command line as a user meets it."""
+
+import json
+import os
+import pty
+import subprocess
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from tests.system.running import DEADLINE_S, PIPELINES, ROOT, command, framewire, run
+
+CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+def test_every_shipped_pipeline_runs(config: Path, tmp_path: Path) -> None:
+    finished = run(config, tmp_path, "--set", "capture.limit=24")
+    assert finished.code == 0, finished.stderr
+    assert finished.summary is not None
+    assert finished.summary.frames.admitted == finished.summary.frames.written == 24
+    assert finished.summary.detections["face"] >= 24
+    files = {path.suffix for path in tmp_path.iterdir()}
+    assert ".jsonl" in files
+    assert files & {".mp4", ".avi"}
+
+
+def test_the_summary_has_the_promised_keys(tmp_path: Path) -> None:
+    finished = run(PIPELINES / "short.yaml", tmp_path)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert {"frames", "fps", "seconds", "end_to_end_ms", "stages", "streams"} <= set(summary)
+    assert summary["frames"] == {"admitted": 200, "written": 200, "dropped": {}, "failed": {}, "in_flight": 0}
+    assert set(summary["end_to_end_ms"]) == {"p50", "p99"}
+    assert {"count", "p50_ms", "p99_ms", "cpu_s", "restarts"} <= set(summary["stages"]["read"])
+    assert summary["stages"]["read"]["count"] == 200
+    assert summary["stages"]["read"]["p50_ms"] > 0
+    assert summary["streams"]["source"]["ended"] is True
+    for word in ("200 frames admitted, 200 written", "frames per second", "p99", "restarts", "read"):
+        assert word in finished.stdout
+
+
+def test_a_file_alone_means_run(tmp_path: Path) -> None:
+    finished = framewire(str(PIPELINES / "short.yaml"), "--out", str(tmp_path))
+    assert finished.code == 0
+    assert "200 written" in finished.stdout
+
+
+def test_check() -> None:
+    good = framewire("check", "configs/demo.yaml")
+    assert (good.code, good.stdout) == (0, "configs/demo.yaml: good; 6 stages in 6 processes\n")
+    bad = framewire("check", "tests/configs/invalid/unknown-key.yaml")
+    assert (bad.code, bad.stdout) == (2, "")
+    assert bad.stderr == (
+        "error: tests/configs/invalid/unknown-key.yaml:3:45: "
+        "stage 'faces' has no option 'scale_facto' (did you mean 'scale_factor'?)\n"
+    )
+
+
+def test_graph() -> None:
+    text = framewire("graph", "configs/branches.yaml")
+    assert text.code == 0
+    assert "    capture --> frontal\n" in text.stdout
+    drawn = framewire("graph", "configs/branches.yaml", "--format", "svg")
+    assert ET.fromstring(drawn.stdout).tag.endswith("svg")
+
+
+def test_stages() -> None:
+    every = framewire("stages")
+    assert every.code == 0
+    for name in ("capture", "face_detect", "eye_detect", "annotate", "video_writer", "jsonl_writer"):
+        assert name in every.stdout
+    one = framewire("stages", "face_detect")
+    for word in ("scale_factor", "1.2", "more than 1", "ratio of one size", "min_neighbors", "frontalface_default"):
+        assert word in one.stdout
+    unknown = framewire("stages", "face_detct")
+    assert unknown.code == 2
+    assert "did you mean 'face_detect'?" in unknown.stderr
+
+
+def test_schema() -> None:
+    schema = json.loads(framewire("schema").stdout)
+    assert "face_detect" in schema["$defs"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["run"], ["nonsense"], ["run", "configs/demo.yaml", "--nonsense"], ["run", "no-such-file.yaml"], ["--nonsense"]],
+    ids=" ".join,
+)
+def test_a_wrong_command_is_exit_2(arguments: list[str]) -> None:
+    finished = framewire(*arguments)
+    assert finished.code == 2
+    assert "Traceback" not in finished.stderr
+
+
+def test_a_wrong_config_starts_nothing(tmp_path: Path) -> None:
+    finished = framewire("run", "tests/configs/invalid/cycle.yaml", "--out", str(tmp_path / "out"))
+    assert finished.code == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_summary_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    target = tmp_path / "file" / "s.json"
+    finished = framewire(str(PIPELINES / "short.yaml"), "--out", str(tmp_path), "--summary", str(target))
+    assert finished.code == 1
+    assert "the summary cannot be written" in finished.stderr
+
+
+def test_nobody_watching_gets_plain_lines(tmp_path: Path) -> None:
+    finished = run(PIPELINES / "short.yaml", tmp_path)
+    assert "\x1b" not in finished.stdout + finished.stderr
+
+
+def test_somebody_watching_sees_a_bar(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        command("run", "configs/demo.yaml", "--out", str(tmp_path), "--set", "capture.limit=60"),
+        stdout=theirs,
+        stderr=theirs,
+        cwd=ROOT,
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "120"},
+    )
+    os.close(theirs)
+    seen = b""
+    while True:
+        try:
+            chunk = os.read(ours, 65536)
+        except OSError:
+            break  # Linux says EIO when the other end has gone.
+        if not chunk:
+            break
+        seen += chunk
+    assert process.wait(DEADLINE_S) == 0
+    text = seen.decode()
+    assert "\x1b[" in text
+    assert "━" in text
+    assert "/60" in text
+    assert "60 frames admitted, 60 written" in text
+
+
+def test_a_stage_of_ones_own_lies_beside_the_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from pipeline.packet import Detection, Packet\n"
+        "from pipeline.stage import Stage, stage\n\n\n"
+        '@stage("mark")\n'
+        "class Mark(Stage[None]):\n"
+        "    def process(self, packet: Packet) -> Packet:\n"
+        '        return packet.plus([Detection(label="mine", box=(0, 0, 1, 1))])\n'
+    )
+    config = tmp_path / "mine.yaml"
+    config.write_text(
+        "stages:\n  capture: {limit: 5}\n  mine: {use: 'mine:Mark', input: capture}\n"
+        "  out: {use: jsonl_writer, input: mine}\n"
+    )
+    finished = run(config, tmp_path / "out")
+    assert finished.code == 0, finished.stderr
+    assert finished.summary is not None
+    assert finished.summary.detections == {"mine": 5}
