@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from pipeline.histogram import Histogram
-from pipeline.packet import NotNegative, Outcome, Packet
+from pipeline.packet import NotNegative, Outcome, Packet, Positive
 
 ASK_MAX = 64
 """Packets that a replica may ask for at once; it has two or so in hand."""
@@ -123,6 +123,7 @@ class Ready(Struct, frozen=True, array_like=True, tag=9):
 
     worker: str
     incarnation: int
+    pid: Positive
     endpoint: Endpoint
     notes_fd: NotNegative
 

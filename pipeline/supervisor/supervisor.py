@@ -287,12 +287,13 @@ class Supervisor:
 
     def _ready(self, message: Ready) -> None:
         worker = self._workers[message.worker]
-        if worker.incarnation != message.incarnation or worker.pid is None:
+        if worker.incarnation != message.incarnation or worker.life is not _Life.STARTING:
+            # The last word of one that has died in the meantime.
             return
         worker.life = _Life.READY
         worker.outbox = Outbox(self._context, message.endpoint)
         try:
-            worker.notes = NotesReader(worker.pid, message.notes_fd)
+            worker.notes = NotesReader(message.pid, message.notes_fd)
         except OSError:
             # It died between its word and our look: its death is the next news.
             worker.notes = None

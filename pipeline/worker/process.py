@@ -1,6 +1,7 @@
 """The entry of a worker process: from what the supervisor says to a running Worker."""
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -116,7 +117,7 @@ def _live(
         else:
             nodes[stage_name] = node
     worker = Worker(plan, process, boot.replica, boot.incarnation, nodes, source, inbox, outboxes, tell)
-    tell(Ready(name, boot.incarnation, inbox.endpoint, notes.fd))
+    tell(Ready(name, boot.incarnation, os.getpid(), inbox.endpoint, notes.fd))
     worker.run()
     tell(Closed(name, boot.incarnation))
     inbox.close()

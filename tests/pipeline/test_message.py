@@ -91,7 +91,7 @@ def test_nobody_can_ask_for_the_world_or_send_us_elsewhere() -> None:
     with pytest.raises(RefusedError):
         decode_for_worker(encode(Ask(0, 0, 0, 10**9)))
     with pytest.raises(RefusedError):
-        decode_for_supervisor(encode(Ready("a#0", 0, "tcp://192.0.2.1:80", 3)))
+        decode_for_supervisor(encode(Ready("a#0", 0, 1, "tcp://192.0.2.1:80", 3)))
 
 
 def test_what_is_for_the_supervisor_is_not_for_a_worker() -> None:

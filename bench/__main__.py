@@ -1,0 +1,39 @@
+"""`python -m bench [overhead] [hop]`: runs the measurements named, or all, and writes bench/results/NAME.json."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+from pipeline.cli import ONE_THREAD
+
+for variable in ONE_THREAD:
+    os.environ.setdefault(variable, "1")
+
+import msgspec  # noqa: E402
+import typer  # noqa: E402
+from msgspec import Struct  # noqa: E402
+
+from bench.hop import hop  # noqa: E402
+from bench.overhead import overhead  # noqa: E402
+
+RESULTS = Path(__file__).parent / "results"
+PARTS: dict[str, Callable[[Path | None], Struct]] = {"overhead": overhead, "hop": lambda clip: hop()}
+
+
+def main(
+    names: Annotated[list[str] | None, typer.Argument(help=f"Which of {', '.join(PARTS)}; all if none")] = None,
+    clip: Annotated[Path | None, typer.Option(help="A video to work on; else the demo, made into a file")] = None,
+) -> None:
+    """Measure."""
+    RESULTS.mkdir(exist_ok=True)
+    for name in names or list(PARTS):
+        if name not in PARTS:
+            raise typer.BadParameter(f"there is no measurement {name}; there are {', '.join(PARTS)}")
+        result = PARTS[name](clip)
+        path = RESULTS / f"{name}.json"
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
+        print(f"-> {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}\n")
+
+
+typer.run(main)

@@ -1,0 +1,53 @@
+"""Stages that do nothing, so that all that is measured is the engine."""
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from pipeline.packet import Packet
+from pipeline.stage import Shot, Sink, Source, Stage, stage
+
+
+class BlankOptions(Struct, frozen=True):
+    """How many pictures, and how large."""
+
+    count: int = 5000
+    width: int = 1920
+    height: int = 1080
+    write: bool = True
+
+
+@stage("blank")
+class Blank(Source[BlankOptions]):
+    """Pictures of one colour, each written once; or not written at all."""
+
+    Options = BlankOptions
+
+    def frames(self, start: int) -> Iterator[Shot]:
+        """Make them."""
+        options = self.options
+        self.describe("blank", options.height, options.width, options.count)
+        for number in range(start, options.count):
+            pixels = self.slot(options.height, options.width)
+            if options.write:
+                pixels[...] = number % 256
+            yield Shot(number, (1, 30), (30, 1))
+
+
+@stage("look")
+class Look(Stage[None]):
+    """Takes a view of the picture and reads one pixel, as every stage does at least."""
+
+    def process(self, packet: Packet) -> Packet:
+        """Look."""
+        self.picture(packet)[0, 0]
+        return packet
+
+
+@stage("gone")
+class Gone(Sink[None]):
+    """Settles at once."""
+
+    def write(self, packet: Packet) -> int:
+        """Settle."""
+        return packet.seq + 1
