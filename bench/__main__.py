@@ -36,4 +36,6 @@ def main(
         print(f"-> {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}\n")
 
 
-typer.run(main)
+app = typer.Typer(pretty_exceptions_enable=False)
+app.command()(main)
+app()

@@ -58,10 +58,16 @@ class Nursery:
         sys.stderr.flush()
         self.pid = os.fork()
         if self.pid == 0:
-            self._socket.close()
-            _die_with(supervisor)
-            setproctitle(title)
-            _serve(theirs, life)
+            # Whatever happens here, this copy of the caller must never go on as the caller.
+            try:
+                self._socket.close()
+                _die_with(supervisor)
+                setproctitle(title)
+                _serve(theirs, life)
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(1)
         theirs.close()
 
     def fileno(self) -> int:
@@ -74,7 +80,7 @@ class Nursery:
 
     def news(self) -> Born | Died:
         """The next birth or death; waits for it. Raises EOFError when the nursery itself is dead."""
-        raw = self._socket.recv(_MESSAGE_BYTES_MAX)
+        raw = _receive(self._socket)
         if not raw:
             raise EOFError("the process that starts the workers has died")
         return _decode_news.decode(raw)
@@ -106,13 +112,21 @@ def _serve(orders: socket.socket, life: Callable[[bytes], int]) -> NoReturn:
             os.read(woken, 4096)
             _report_deaths(orders)
         if orders.fileno() in readable:
-            raw = orders.recv(_MESSAGE_BYTES_MAX)
+            raw = _receive(orders)
             if not raw:
                 # The supervisor is done with us. What still lives goes with us.
                 os._exit(0)
             order = _decode_order.decode(raw)
             pid = _fork(orders, order.boot, life)
             _tell(orders, Born(order.token, pid))
+
+
+def _receive(end: socket.socket) -> bytes:
+    try:
+        return end.recv(_MESSAGE_BYTES_MAX)
+    except ConnectionResetError:
+        # The other end went without reading our last message.
+        return b""
 
 
 def _report_deaths(orders: socket.socket) -> None:

@@ -49,3 +49,23 @@ def test_whoever_is_left_goes_with_the_nursery(finished: subprocess.CompletedPro
     pid = int(finished.stdout.split()[-1])
     # A zombie has no title, whoever may still have to wait for it.
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+UNREAD = """
+import os
+from pipeline.supervisor.nursery import Nursery
+
+nursery = Nursery("framewire nursery-test nursery", int)
+for number in range(20):
+    nursery.spawn("a", b"0")
+# Some of its news are never read.
+for _ in range(20):
+    nursery.news()
+nursery.close()
+print("closed once")
+"""
+
+
+def test_news_that_nobody_reads_do_no_harm() -> None:
+    done = subprocess.run([sys.executable, "-c", UNREAD], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "closed once\n", "")
