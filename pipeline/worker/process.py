@@ -18,6 +18,7 @@ from pipeline.message import Closed, Message, Ready, Remark, Trouble, encode
 from pipeline.option import check_values
 from pipeline.registry import find_stage
 from pipeline.stage import Sink, Source, StageContext, StageError
+from pipeline.worker.allocator import keep_freed_memory
 from pipeline.worker.node import StageNode
 from pipeline.worker.notes import Notes
 from pipeline.worker.sink_node import SinkNode
@@ -56,6 +57,7 @@ class _RemarkHandler(logging.Handler):
 def run_worker(raw: bytes) -> int:
     """Live a worker's life; returns the exit status: 0 after Exit, 1 after a trouble that was told."""
     boot = msgspec.msgpack.decode(raw, type=Boot)
+    keep_freed_memory()
     plan = make_plan(boot.spec)
     process = next(process for process in plan.processes if process.name == boot.process)
     name = process.workers[boot.replica]
