@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import cv2
+import cv2.data
 import msgspec
 from msgspec import Struct
 

@@ -103,7 +103,7 @@ def draw_caption(pixels: Pixels, detection: Detection, style: Style, text_px: in
     text = caption(detection)
     size = text_px or max(TEXT_MIN_PX, pixels.shape[0] // TEXT_SHARE)
     scale = size / FONT_UNIT_PX
-    stroke = max(1, round(size / 12))
+    stroke = max(1, round(size / 10))
     (width, height), below = cv2.getTextSize(text, FONT, scale, stroke)
     plate = (width + 2 * PADDING_PX, height + below + 2 * PADDING_PX)
     left, top = caption_place(detection.box, plate, (pixels.shape[1], pixels.shape[0]), style.thickness)

@@ -62,7 +62,7 @@ def test_frames_that_cannot_be_decoded_are_counted_in_their_place(
         whole = sorted(packet.pts for packet in coded if packet.pts is not None)
         spoilt = [coded[place] for place in (10, 11, 25)]
         bad = sorted(whole.index(packet.pts) for packet in spoilt if packet.pts is not None)
-        places = [(packet.pos, packet.size) for packet in spoilt]
+        places = [(packet.pos or 0, packet.size) for packet in spoilt]
     for position, size in places:
         spoil(path, position, size)
     got = list(shots(path))

@@ -1,6 +1,7 @@
 """The same answers as OpenCV itself, on real faces."""
 
 import cv2
+import cv2.data
 import numpy as np
 import pytest
 

@@ -34,6 +34,10 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+def wait_for_lines(path: Path, count: int) -> None:
+    wait_until(lambda: lines_in(path) >= count, f"line {count}")
+
+
 def assert_same(out: Path, undisturbed: Path, finished: Finished) -> None:
     assert finished.code == 0, finished.stderr
     assert finished.summary is not None
@@ -49,7 +53,7 @@ def assert_same(out: Path, undisturbed: Path, finished: Finished) -> None:
 @pytest.mark.parametrize("victim", VICTIMS)
 def test_a_worker_is_killed(victim: str, undisturbed: Path, tmp_path: Path) -> None:
     running = Running(EVERYTHING, tmp_path)
-    wait_until(lambda: lines_in(tmp_path / "everything.jsonl") >= FRAMES // 3, "a third of the frames")
+    wait_for_lines(tmp_path / "everything.jsonl", FRAMES // 3)
     running.worker(victim).kill()
     finished = running.finish()
     assert_same(tmp_path, undisturbed, finished)
@@ -61,7 +65,7 @@ def test_one_after_the_other_is_killed(undisturbed: Path, tmp_path: Path) -> Non
     running = Running(EVERYTHING, tmp_path)
     for number, victim in enumerate(VICTIMS):
         at_least = FRAMES * number // len(VICTIMS)
-        wait_until(lambda least=at_least: lines_in(tmp_path / "everything.jsonl") >= least, "more frames")
+        wait_for_lines(tmp_path / "everything.jsonl", at_least)
         running.worker(victim).kill()
     finished = running.finish()
     assert_same(tmp_path, undisturbed, finished)
@@ -71,7 +75,7 @@ def test_one_after_the_other_is_killed(undisturbed: Path, tmp_path: Path) -> Non
 
 def test_an_ordered_stage_that_is_killed_loses_its_memory_and_no_frame(undisturbed: Path, tmp_path: Path) -> None:
     running = Running(EVERYTHING, tmp_path)
-    wait_until(lambda: lines_in(tmp_path / "everything.jsonl") >= FRAMES // 3, "a third of the frames")
+    wait_for_lines(tmp_path / "everything.jsonl", FRAMES // 3)
     running.worker("numbered#0").kill()
     finished = running.finish()
     assert finished.code == 0, finished.stderr

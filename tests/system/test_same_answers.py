@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import cv2
+import cv2.data
 import pytest
 
 from tests.system.running import ROOT, SHARED, run

@@ -51,7 +51,7 @@ class Picky(Stage[None]):
     answer: Callable[[Packet], Any]
 
     def process(self, packet: Packet) -> Packet:
-        return self.answer(packet)  # type: ignore[no-any-return]
+        return self.answer(packet)
 
 
 @stage("drawer")
