@@ -40,13 +40,17 @@ class Ask(Struct, frozen=True, array_like=True, tag=2):
 
 
 class StreamState(Struct, frozen=True, array_like=True):
-    """How far a stream is: `mark` of the stream, and of each of its sinks."""
+    """How far a stream is: `mark` of the stream, and of each of its sinks.
+
+    `memories` are those of the stages that hand them out, as they were before frame `mark`.
+    """
 
     source: str
     stream: str
     mark: int
     ended: bool
     sink_marks: dict[str, int]
+    memories: dict[str, bytes] = {}
 
 
 class Condemned(Struct, frozen=True, array_like=True):
@@ -104,6 +108,16 @@ class Settle(Struct, frozen=True, array_like=True, tag=7):
     exceptions: list[Exceptional]
     found: dict[str, int]
     ended: bool
+
+
+class Checkpoint(Struct, frozen=True, array_like=True, tag=14):
+    """From a stage with a memory: what it knows of `stream` before frame `seq`."""
+
+    stage: str
+    incarnation: int
+    stream: str
+    seq: NotNegative
+    memory: bytes
 
 
 class StreamOpened(Struct, frozen=True, array_like=True, tag=8):
@@ -185,7 +199,7 @@ class Closed(Struct, frozen=True, array_like=True, tag=13):
 
 
 ToWorker = Deliver | Ask | Connect | Mark | Drain | Exit
-ToSupervisor = Settle | StreamOpened | Ready | Report | Trouble | Remark | Closed
+ToSupervisor = Settle | Checkpoint | StreamOpened | Ready | Report | Trouble | Remark | Closed
 Message = ToWorker | ToSupervisor
 
 _encoder = msgspec.msgpack.Encoder()

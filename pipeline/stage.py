@@ -131,6 +131,24 @@ class Stage(Generic[OptionsT]):
     def close(self) -> None:
         """Let go of what `open` took."""
 
+    def memory(self, stream: str) -> bytes:
+        """Ordered stages: all that you know of a stream now, a megabyte at the most.
+
+        It is asked for a few times a window and kept outside your process. When that dies, `remember` gets it in the
+        next one, and the frames after it come again: so your answers are the same as if nothing had happened.
+        Without these two, a stage that dies begins with an empty memory.
+        """
+        raise NotImplementedError
+
+    def remember(self, stream: str, memory: bytes) -> None:
+        """Ordered stages: go on with what `memory` gave; called after `open`, before the stream's first frame."""
+        raise NotImplementedError
+
+    @classmethod
+    def remembers(cls) -> bool:
+        """Whether this stage hands out its memory."""
+        return cls.memory is not Stage.memory
+
     def picture(self, packet: Packet, name: str = FRAME) -> Pixels:
         """The packet's picture: uint8 (height, width, 3) BGR, read-only, not a copy."""
         return self.context.reader.view(packet.pictures[name])
@@ -224,6 +242,8 @@ def stage(name: str) -> Callable[[S], S]:
             raise TypeError(f"{cls.__name__} must derive from Stage, Source or Sink")
         if not (isinstance(cls.Options, type) and issubclass(cls.Options, Struct)):
             raise TypeError(f"{cls.__name__}.Options must be a msgspec Struct")
+        if cls.remembers() and not (cls.ordered and cls.remember is not Stage.remember):
+            raise TypeError(f"{cls.__name__} has `memory`: it must be ordered, and have `remember`, too")
         taken = RESERVED_KEYS.intersection(field.name for field in msgspec.structs.fields(cls.Options))
         if taken:
             raise TypeError(f"{cls.__name__}.Options: {', '.join(sorted(taken))} belong to the engine")

@@ -193,6 +193,7 @@ class _Checker:
             options=msgspec.to_builtins(checked),
             kind=cls.kind(),
             ordered=cls.ordered,
+            remembers=cls.remembers(),
         )
 
     def find(self, name: str, use: str) -> type[Stage[Any]]:

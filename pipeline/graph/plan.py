@@ -49,6 +49,8 @@ class Plan(Struct, frozen=True):
     edges: tuple[Edge, ...]
     sinks_of: dict[str, tuple[str, ...]]
     """For each source, the sinks that its frames reach: all of them must settle a frame."""
+    remembering_of: dict[str, tuple[str, ...]]
+    """For each source, the stages on its frames' way whose memory is kept: a mark stands only where all of it is."""
     sources_at: dict[str, tuple[str, ...]]
     """For each stage, the sources whose frames reach it."""
 
@@ -109,7 +111,11 @@ def make_plan(spec: PipelineSpec) -> Plan:
         for source in ordered
         if source.kind == "source"
     }
-    return Plan(processes, edges, sinks_of, sources_at)
+    remembering_of = {
+        source: tuple(stage.name for stage in ordered if stage.remembers and source in sources_at[stage.name])
+        for source in sinks_of
+    }
+    return Plan(processes, edges, sinks_of, remembering_of, sources_at)
 
 
 def _sources_at(ordered: list[StageSpec]) -> dict[str, tuple[str, ...]]:

@@ -19,6 +19,8 @@ class StageSpec(Struct, frozen=True, kw_only=True):
     kind: str = "stage"
     """`source`, `stage` or `sink`."""
     ordered: bool = False
+    remembers: bool = False
+    """Whether its memory outlives its process: see Stage.memory."""
 
 
 class RestartSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from pipeline.message import Exceptional, Settle, StreamOpened, StreamState
+from pipeline.message import Checkpoint, Exceptional, Settle, StreamOpened, StreamState
 from pipeline.packet import Outcome
 
 
@@ -20,27 +20,28 @@ class _SinkAccount(Struct):
 
 
 class StreamAccount:
-    """One stream: a mark for each sink, and the frames that did not simply go through."""
+    """One stream: a mark for each sink, the memories of stages, and the frames that did not simply go through."""
 
-    def __init__(self, source: str, stream: str, sinks: Sequence[str]) -> None:
+    def __init__(self, source: str, stream: str, sinks: Sequence[str], remembering: Sequence[str] = ()) -> None:
         self.source = source
         self.stream = stream
         self.opened: StreamOpened | None = None
         self.dropped: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
         self._sinks = {sink: _SinkAccount(found=Counter()) for sink in sinks}
+        self._memories: dict[str, dict[int, bytes]] = {stage: {} for stage in remembering}
         self._exceptional: dict[int, Exceptional] = {}
         self._mark = 0
 
     @property
     def mark(self) -> int:
-        """Every frame below this is settled at every sink."""
+        """Every frame below this is settled at every sink, and every memory is known as it was here."""
         return self._mark
 
     @property
     def ended(self) -> bool:
-        """Whether every sink has closed the stream."""
-        return all(sink.ended for sink in self._sinks.values())
+        """Whether every sink has closed the stream, and no memory of it is awaited."""
+        return all(sink.ended for sink in self._sinks.values()) and self._mark == self._lowest
 
     @property
     def settled(self) -> int:
@@ -70,17 +71,43 @@ class StreamAccount:
             known = self._exceptional.get(exceptional.seq)
             if known is None or exceptional.outcome > known.outcome:
                 self._exceptional[exceptional.seq] = exceptional
-        lowest = min(sink.mark for sink in self._sinks.values())
-        if lowest <= self._mark:
-            return False
-        self._mark = lowest
-        self._count_settled()
-        return True
+        return self._advance()
+
+    def checkpoint(self, told: Checkpoint) -> bool:
+        """Take in what a stage knows at some frame; returns whether the stream's mark has moved."""
+        self._memories[told.stage][told.seq] = told.memory
+        return self._advance()
+
+    def stage_died(self, stage: str) -> None:
+        """What a dead stage knew beyond the mark is void: its follower works these frames through again."""
+        memories = self._memories.get(stage, {})
+        for seq in [seq for seq in memories if seq > self._mark]:
+            del memories[seq]
 
     def state(self) -> StreamState:
         """What a worker must know of the stream at the start of an epoch."""
         marks = {name: sink.mark for name, sink in self._sinks.items()}
-        return StreamState(self.source, self.stream, self._mark, self.ended, marks)
+        memories = {stage: known[self._mark] for stage, known in self._memories.items() if self._mark in known}
+        return StreamState(self.source, self.stream, self._mark, self.ended, marks, memories)
+
+    @property
+    def _lowest(self) -> int:
+        return min(sink.mark for sink in self._sinks.values())
+
+    def _advance(self) -> bool:
+        """Move the mark to where every sink is, or, with memories, to the last frame before that which all know."""
+        mark = self._lowest
+        if self._memories:
+            common = set.intersection(*(set(known) for known in self._memories.values()))
+            mark = max((seq for seq in common if seq <= mark), default=0)
+        if mark <= self._mark:
+            return False
+        self._mark = mark
+        for known in self._memories.values():
+            for seq in [seq for seq in known if seq < mark]:
+                del known[seq]
+        self._count_settled()
+        return True
 
     def _count_settled(self) -> None:
         for seq in [seq for seq in self._exceptional if seq < self._mark]:
@@ -92,8 +119,11 @@ class StreamAccount:
 class Ledger:
     """The accounts of all streams, one for each source of the plan."""
 
-    def __init__(self, sinks_of: Mapping[str, Sequence[str]]) -> None:
+    def __init__(
+        self, sinks_of: Mapping[str, Sequence[str]], remembering_of: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
         self._sinks_of = sinks_of
+        self._remembering_of = remembering_of or {}
         self.streams: dict[str, StreamAccount] = {}
 
     @property
@@ -106,7 +136,8 @@ class Ledger:
         """A source has opened its stream, for the first time or again after a crash."""
         account = self.streams.get(told.stream)
         if account is None:
-            account = StreamAccount(told.source, told.stream, self._sinks_of[told.source])
+            remembering = self._remembering_of.get(told.source, ())
+            account = StreamAccount(told.source, told.stream, self._sinks_of[told.source], remembering)
             self.streams[told.stream] = account
         account.opened = told
 
@@ -114,6 +145,16 @@ class Ledger:
         """Take in what a sink says; returns the account if its mark has moved. Raises KeyError for no such stream."""
         account = self.streams[told.stream]
         return account if account.settle(told) else None
+
+    def checkpoint(self, told: Checkpoint) -> StreamAccount | None:
+        """Take in what a stage knows; returns the account if its mark has moved. Raises KeyError for no such stream."""
+        account = self.streams[told.stream]
+        return account if account.checkpoint(told) else None
+
+    def stage_died(self, stage: str) -> None:
+        """A worker of this stage has died."""
+        for account in self.streams.values():
+            account.stage_died(stage)
 
     def states(self) -> list[StreamState]:
         """All streams as a worker must know them at the start of an epoch."""

@@ -17,6 +17,7 @@ from pipeline.graph.plan import Process, make_plan
 from pipeline.graph.spec import PipelineSpec
 from pipeline.inbox import Inbox, Outbox, new_endpoint
 from pipeline.message import (
+    Checkpoint,
     Closed,
     Connect,
     Drain,
@@ -36,7 +37,7 @@ from pipeline.message import (
 )
 from pipeline.summary import Summary
 from pipeline.supervisor.figures import Figures
-from pipeline.supervisor.ledger import Ledger
+from pipeline.supervisor.ledger import Ledger, StreamAccount
 from pipeline.supervisor.nursery import Born, Nursery
 from pipeline.supervisor.restart import Blame, RestartPolicy
 from pipeline.worker.notes import NotesReader
@@ -92,7 +93,7 @@ class Supervisor:
         self.plan = make_plan(spec)
         self._out = out
         self._nursery = Nursery(f"framewire {spec.name} nursery", run_worker)
-        self._ledger = Ledger(self.plan.sinks_of)
+        self._ledger = Ledger(self.plan.sinks_of, self.plan.remembering_of)
         self._figures = Figures(self.plan)
         self._blame = Blame()
         self._workers = {
@@ -240,6 +241,8 @@ class Supervisor:
             return
         log.warning("%s has died (%s); it starts again", worker.name, _how(status))
         self._figures.restarted(worker.process)
+        for stage in worker.process.stages:
+            self._ledger.stage_died(stage)
         worker.life = _Life.WAITING
         worker.start_at = again
         self._epoch_due = True
@@ -259,6 +262,9 @@ class Supervisor:
             case Settle():
                 account = self._ledger.streams.get(message.stream)
                 known = account is not None and message.sink in self.plan.sinks_of[account.source]
+            case Checkpoint():
+                account = self._ledger.streams.get(message.stream)
+                known = account is not None and message.stage in self.plan.remembering_of[account.source]
             case StreamOpened():
                 known = message.source in self.plan.sinks_of and message.window > 0
             case _:
@@ -270,6 +276,8 @@ class Supervisor:
         match message:
             case Settle():
                 self._settle(message)
+            case Checkpoint():
+                self._checkpoint(message)
             case Report():
                 self._figures.report(message)
             case Ready():
@@ -313,12 +321,23 @@ class Supervisor:
             self._drain()
 
     def _settle(self, message: Settle) -> None:
-        sink = self._workers[self.plan.process_of(message.sink).workers[0]]
-        if message.incarnation != sink.incarnation:
+        if not self._is_of_now(message.sink, message.incarnation):
             # Its follower has been told an older mark, and writes these frames again.
             return
         account = self._ledger.settle(message)
         self._figures.settled(time.monotonic())
+        self._tell_mark(account)
+
+    def _checkpoint(self, message: Checkpoint) -> None:
+        if self._is_of_now(message.stage, message.incarnation):
+            self._tell_mark(self._ledger.checkpoint(message))
+
+    def _is_of_now(self, stage: str, incarnation: int) -> bool:
+        """Whether this is the present worker of a stage without replicas."""
+        return self._workers[self.plan.process_of(stage).workers[0]].incarnation == incarnation
+
+    def _tell_mark(self, account: StreamAccount | None) -> None:
+        """Tell the source of an account whose mark has moved."""
         if account is not None:
             for name in self.plan.process_of(account.source).workers:
                 self._send(self._workers[name], Mark(account.stream, account.mark))

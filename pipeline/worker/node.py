@@ -2,7 +2,7 @@
 
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pipeline.failed_frame import save
@@ -10,13 +10,15 @@ from pipeline.gate import Gate
 from pipeline.graph.plan import Plan
 from pipeline.graph.spec import StageSpec
 from pipeline.join import Join
-from pipeline.message import Condemned, StageFigures
+from pipeline.message import Checkpoint, Condemned, Message, StageFigures, StreamState
 from pipeline.packet import Packet, number_detections
 from pipeline.ring import PictureLostError
 from pipeline.stage import Stage, StageContext
 from pipeline.worker.memo import Memo
 from pipeline.worker.notes import FrameInHand, Notes
 
+CHECKPOINT_SHARE = 4
+"""A stage with a memory hands it out each quarter of a window: the window is smaller by that much at the most."""
 TRACEBACKS_MAX = 3
 """Tracebacks of failing frames that one worker logs; the summary counts all."""
 
@@ -34,7 +36,16 @@ class StreamAtStage:
 class StageNode:
     """Runs one stage in its worker. `accept` takes a packet from an edge and yields the answers that it leads to."""
 
-    def __init__(self, spec: StageSpec, stage: Stage[Any], context: StageContext, plan: Plan, notes: Notes) -> None:
+    def __init__(
+        self,
+        spec: StageSpec,
+        stage: Stage[Any],
+        context: StageContext,
+        plan: Plan,
+        notes: Notes,
+        incarnation: int = 0,
+        tell: Callable[[Message], None] = lambda message: None,
+    ) -> None:
         self.spec = spec
         self.stage = stage
         self.context = context
@@ -42,6 +53,9 @@ class StageNode:
         self.late = 0
         self._plan = plan
         self._notes = notes
+        self._incarnation = incarnation
+        self._tell = tell
+        self._first: dict[str, int] = {}
         self._streams: dict[str, StreamAtStage] = {}
         self._condemned: dict[tuple[str, int], str] = {}
         self._tracebacks = 0
@@ -76,6 +90,14 @@ class StageNode:
             if at.gate is not None:
                 at.gate.forget_waiting()
 
+    def resume(self, streams: list[StreamState]) -> None:
+        """Follow a dead worker: take over the memory that it had handed out."""
+        for state in streams:
+            memory = state.memories.get(self.spec.name)
+            if memory is not None:
+                self._first[state.stream] = state.mark
+                self.stage.remember(state.stream, memory)
+
     def close(self) -> None:
         """Close the stage and its rings."""
         self.stage.close()
@@ -91,7 +113,8 @@ class StageNode:
         return at
 
     def _first_seq(self, packet: Packet) -> int:
-        return packet.mark
+        """Where the gate of a stream opens; with a memory, at the frame that it is of."""
+        return self._first.get(packet.stream, 0 if self.spec.remembers else packet.mark)
 
     def _through_gate(self, at: StreamAtStage, gate: Gate, packet: Packet) -> Iterator[Packet]:
         if gate.passed(packet.seq):
@@ -107,7 +130,15 @@ class StageNode:
                 gate.refuse()
                 return
             gate.advance()
+            if self.spec.remembers:
+                self._checkpoint(waiting)
             yield answer
+
+    def _checkpoint(self, packet: Packet) -> None:
+        """Hand out the memory after a few frames, and at the end of a stream."""
+        if packet.end or (packet.seq + 1) % max(1, packet.window // CHECKPOINT_SHARE) == 0:
+            memory = self.stage.memory(packet.stream)
+            self._tell(Checkpoint(self.spec.name, self._incarnation, packet.stream, packet.seq + 1, memory))
 
     def _answer(self, at: StreamAtStage, packet: Packet) -> Packet | None:
         """The stage's answer to one packet; None where its picture is lost, so that it must come again."""

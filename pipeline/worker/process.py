@@ -139,4 +139,4 @@ def _open_stage(
         return SourceNode(stage, context, boot.spec.window, boot.spec.ring_bytes, notes, tell)
     if isinstance(stage, Sink):
         return SinkNode(spec, stage, context, plan, notes, boot.incarnation)
-    return StageNode(spec, stage, context, plan, notes)
+    return StageNode(spec, stage, context, plan, notes, boot.incarnation, tell)

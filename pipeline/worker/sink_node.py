@@ -52,12 +52,10 @@ class SinkNode(StageNode):
         context: StageContext,
         plan: Plan,
         notes: Notes,
-        incarnation: int,
+        incarnation: int = 0,
     ) -> None:
-        super().__init__(spec, stage, context, plan, notes)
-        self._incarnation = incarnation
-        self._told: dict[str, _Told] = {}
-        self._marks_at_start: dict[str, int] = {}
+        super().__init__(spec, stage, context, plan, notes, incarnation)
+        self._written: dict[str, _Told] = {}
 
     def resume(self, streams: list[StreamState]) -> None:
         """Follow a dead worker: cut each stream's output back to the mark that the ledger knows."""
@@ -65,20 +63,20 @@ class SinkNode(StageNode):
             if self.spec.name not in state.sink_marks:
                 continue
             mark = state.sink_marks[self.spec.name]
-            self._marks_at_start[state.stream] = mark
+            self._first[state.stream] = mark
             if not state.ended:
                 self.stage.resume(state.stream, mark)
 
     def settled(self, at_once: bool) -> Iterator[Settle]:
         """What the ledger has not been told; small steps only when `at_once`."""
-        for stream, told in self._told.items():
+        for stream, told in self._written.items():
             step = 1 if at_once else max(1, told.window // SETTLE_SHARE)
             if told.mark - told.told < step and not (told.ended and not told.ended_told):
                 continue
-            yield self._tell(stream, told)
+            yield self._what_is_new(stream, told)
 
     def _first_seq(self, packet: Packet) -> int:
-        return self._marks_at_start.get(packet.stream, 0)
+        return self._first.get(packet.stream, 0)
 
     def _through_gate(self, at: StreamAtStage, gate: Gate, packet: Packet) -> Iterator[Packet]:
         gate.put(packet)
@@ -90,9 +88,9 @@ class SinkNode(StageNode):
         yield from ()
 
     def _write(self, packet: Packet) -> bool:
-        told = self._told.get(packet.stream)
+        told = self._written.get(packet.stream)
         if told is None:
-            told = self._told[packet.stream] = _Told(packet.window, packet.seq, packet.seq, deque())
+            told = self._written[packet.stream] = _Told(packet.window, packet.seq, packet.seq, deque())
         reason = self.condemned(packet)
         if reason is not None:
             packet = self.set_aside(packet, reason)
@@ -115,7 +113,7 @@ class SinkNode(StageNode):
         self.figures.end_to_end.add(time.monotonic() - packet.captured)
         return True
 
-    def _tell(self, stream: str, told: _Told) -> Settle:
+    def _what_is_new(self, stream: str, told: _Told) -> Settle:
         exceptions: list[Exceptional] = []
         found: dict[str, int] = {}
         while told.written and told.written[0].seq < told.mark:

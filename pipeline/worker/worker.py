@@ -213,8 +213,8 @@ class Worker:
         for node in self._nodes.values():
             node.reset(message.condemned)
         if first and self._incarnation > 0:
-            for sink in self._sinks:
-                sink.resume(message.streams)
+            for node in self._nodes.values():
+                node.resume(message.streams)
         for edge in self._asking:
             for producer in range(len(self._producers[edge.id])):
                 self._ask(edge.id, producer, PREFETCH)

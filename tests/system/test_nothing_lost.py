@@ -11,7 +11,7 @@ from tests.system.running import PIPELINES, Finished, Running, lines_in, run, wa
 
 EVERYTHING = PIPELINES / "everything.yaml"
 FRAMES = 96
-VICTIMS = ["capture#0", "frontal#1", "look#0", "drawn#0", "video#0", "avi#0", "metadata#0"]
+VICTIMS = ["capture#0", "frontal#1", "numbered#0", "look#0", "drawn#0", "video#0", "avi#0", "metadata#0"]
 
 
 def decoded(path: Path) -> list[str]:
@@ -73,8 +73,8 @@ def test_one_after_the_other_is_killed(undisturbed: Path, tmp_path: Path) -> Non
     assert sum(stage.restarts for stage in finished.summary.stages.values()) == len(VICTIMS)
 
 
-def test_an_ordered_stage_that_is_killed_loses_its_memory_and_no_frame(undisturbed: Path, tmp_path: Path) -> None:
-    running = Running(EVERYTHING, tmp_path)
+def test_a_stage_that_keeps_its_memory_to_itself_loses_it_and_no_frame(undisturbed: Path, tmp_path: Path) -> None:
+    running = Running(EVERYTHING, tmp_path, "--set", "numbered.use=odd_stages:ForgetfulTotal")
     wait_for_lines(tmp_path / "everything.jsonl", FRAMES // 3)
     running.worker("numbered#0").kill()
     finished = running.finish()

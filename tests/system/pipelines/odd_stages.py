@@ -70,7 +70,28 @@ class RunningTotal(Stage[None]):
 
     def process(self, packet: Packet) -> Packet:
         self.total += len(packet.detections)
-        said = {"total": Attribute(str(self.total))}
+        said: dict[str, Attribute] = {"total": Attribute(str(self.total))}
+        return packet.plus([Detection(label="total", box=(0, 0, 1, 1), attributes=said)])
+
+    def memory(self, stream: str) -> bytes:
+        return str(self.total).encode()
+
+    def remember(self, stream: str, memory: bytes) -> None:
+        self.total = int(memory)
+
+
+@stage("forgetful_total")
+class ForgetfulTotal(Stage[None]):
+    """The same, but its memory dies with its process."""
+
+    ordered = True
+
+    def open(self) -> None:
+        self.total = 0
+
+    def process(self, packet: Packet) -> Packet:
+        self.total += len(packet.detections)
+        said: dict[str, Attribute] = {"total": Attribute(str(self.total))}
         return packet.plus([Detection(label="total", box=(0, 0, 1, 1), attributes=said)])
 
 
