@@ -3,7 +3,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.message import Exceptional, Settle, StreamOpened
+from pipeline.message import Checkpoint, Exceptional, Settle, StreamOpened
 from pipeline.packet import Outcome
 from pipeline.supervisor.ledger import Ledger, StreamAccount
 
@@ -69,3 +69,37 @@ def test_a_source_that_opens_again_keeps_its_account() -> None:
     ledger.opened(StreamOpened("s", "s", "", 1, 1, 8, None))
     (state,) = ledger.states()
     assert (state.mark, state.sink_marks, state.ended) == (7, {"list": 7}, False)
+
+
+def test_a_mark_stands_only_where_every_memory_is_known() -> None:
+    account = StreamAccount("s", "s", ("list",), ("track", "count"))
+    assert not account.settle(settle("list", 10))
+    assert not account.checkpoint(Checkpoint("track", 0, "s", 4, b"t4"))
+    assert not account.checkpoint(Checkpoint("track", 0, "s", 8, b"t8"))
+    assert account.checkpoint(Checkpoint("count", 0, "s", 4, b"c4"))
+    assert account.mark == 4
+    assert account.state().memories == {"track": b"t4", "count": b"c4"}
+    assert not account.checkpoint(Checkpoint("count", 0, "s", 12, b"c12"))
+    assert account.checkpoint(Checkpoint("count", 0, "s", 8, b"c8"))
+    assert account.mark == 8
+
+
+def test_what_a_dead_stage_knew_beyond_the_mark_is_void() -> None:
+    account = StreamAccount("s", "s", ("list",), ("track",))
+    account.settle(settle("list", 5))
+    account.checkpoint(Checkpoint("track", 0, "s", 4, b"t4"))
+    account.checkpoint(Checkpoint("track", 0, "s", 8, b"t8"))
+    account.stage_died("track")
+    account.stage_died("somebody else")
+    account.settle(settle("list", 9))
+    assert account.mark == 4
+    assert account.state().memories == {"track": b"t4"}
+
+
+def test_a_stream_has_not_ended_while_a_memory_is_awaited() -> None:
+    account = StreamAccount("s", "s", ("list",), ("track",))
+    account.settle(settle("list", 4, ended=True))
+    assert not account.ended
+    account.checkpoint(Checkpoint("track", 0, "s", 4, b""))
+    assert account.ended
+    assert account.settled == 3
