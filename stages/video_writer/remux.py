@@ -1,10 +1,14 @@
 """From the journal to the file that the user asked for: the same coded pictures in another container."""
 
+from collections.abc import Generator, Iterable
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import av.error
+from av.bitstream import BitStreamFilterContext
+from av.packet import Packet
+from av.video.stream import VideoStream
 
 from pipeline.stage import StageError
 
@@ -30,9 +34,10 @@ def remux(journal: Path, target: Path, rate: tuple[int, int]) -> int:
             stream = out.add_stream_from_template(source)
             if constant:
                 stream.time_base = 1 / Fraction(*rate)
-            for packet in coded.demux(source):
-                if not packet.size:
-                    continue
+            packets = (packet for packet in coded.demux(source) if packet.size)
+            if constant and source.codec_context.name == "h264":
+                packets = _with_start_codes(packets, source, stream)
+            for packet in packets:
                 if constant:
                     packet.time_base = 1 / Fraction(*rate)
                     packet.pts = packet.dts = count
@@ -42,6 +47,16 @@ def remux(journal: Path, target: Path, rate: tuple[int, int]) -> int:
                 count += 1
     except (av.error.FFmpegError, ValueError) as error:
         unfinished.unlink(missing_ok=True)
-        raise StageError(f"{target} cannot be made from what is in {journal}: {error}") from error
+        kind = target.suffix
+        raise StageError(f"a {kind} file cannot be made: {error}; try .mp4, .mov, .mkv or .avi") from error
     unfinished.replace(target)
     return count
+
+
+def _with_start_codes(
+    packets: Iterable[Packet], source: VideoStream, stream: VideoStream
+) -> Generator[Packet, None, None]:
+    """H.264 as an .avi holds it: start codes (its Annex B) where MP4 has lengths."""
+    convert = BitStreamFilterContext("h264_mp4toannexb", source, stream)
+    for packet in packets:
+        yield from convert.filter(packet)

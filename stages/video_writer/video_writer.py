@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 from msgspec import Meta, Struct
 
 from pipeline.option import OutputPath
@@ -18,6 +19,8 @@ from stages.video_writer.video_file_writer import TimedPicture, VideoFileWriter
 
 RATE_OTHERWISE = 25.0
 """Frames per second of a stream that does not know its own, where the options do not say either: PAL's."""
+REHEARSAL_SHAPE = (288, 352, 3)
+"""CIF: a size that every codec takes."""
 
 Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
 
@@ -71,6 +74,7 @@ class VideoWriter(Sink[VideoWriterOptions]):
             self._target("x").parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StageError(f"{self._target('x').parent} cannot be made: {error.strerror}") from error
+        self._rehearse()
 
     def write(self, packet: Packet) -> int:
         """Add the frame; the mark is the end of the last fragment that is on disk."""
@@ -98,6 +102,20 @@ class VideoWriter(Sink[VideoWriterOptions]):
                 except (StageError, OSError) as error:
                     self.log.error("%s; what was written is in .%s.part", error, writer.target.name)
             writer.close(keep_journal=not whole)
+
+    def _rehearse(self) -> None:
+        """Write one black frame: a codec or container that cannot be is said now, not after hours of work."""
+        target = self._target("rehearsal")
+        target = target.with_name(f".rehearsal-{target.name}")
+        writer = VideoFileWriter(target, 1, self._encoder())
+        try:
+            writer.add(TimedPicture(np.zeros(REHEARSAL_SHAPE, np.uint8), 0, (1, 25), (25, 1)))
+            writer.finish()
+        except OSError as error:
+            raise StageError(f"{target.parent} cannot be written to: {error.strerror}") from error
+        finally:
+            writer.close(keep_journal=False)
+            target.unlink(missing_ok=True)
 
     def _finish(self, stream: str, writer: VideoFileWriter) -> None:
         if not writer.finish():
