@@ -65,6 +65,11 @@ def run(
 ) -> None:
     """Run a pipeline to its end. Ctrl-C finishes what is under way; a second one stops at once."""
     spec = _load(config, source, sets, out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        _say(f"the folder {out} (--out) cannot be made: {error.strerror}")
+        raise typer.Exit(FAILED) from error
     supervisor = Supervisor(spec, out)
     console = _console(stderr=True)
     with progress_on(console, spec.name) as progress:

@@ -6,14 +6,14 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from enum import Enum, StrEnum
+from enum import StrEnum
 from pathlib import Path
 from types import FrameType
 
 import msgspec
 import zmq
 
-from pipeline.graph.plan import Process, make_plan
+from pipeline.graph.plan import make_plan
 from pipeline.graph.spec import PipelineSpec
 from pipeline.inbox import Inbox, Outbox, new_endpoint
 from pipeline.message import (
@@ -40,6 +40,7 @@ from pipeline.supervisor.figures import Figures
 from pipeline.supervisor.ledger import Ledger, StreamAccount
 from pipeline.supervisor.nursery import Born, Nursery
 from pipeline.supervisor.restart import Blame, RestartPolicy
+from pipeline.supervisor.worker_record import Life, WorkerRecord
 from pipeline.worker.notes import NotesReader
 from pipeline.worker.process import Boot, run_worker
 
@@ -59,29 +60,6 @@ class Outcome(StrEnum):
     INTERRUPTED = "interrupted"
 
 
-class _Life(Enum):
-    WAITING = "waiting"  # to be started, at `start_at`
-    STARTING = "starting"
-    READY = "ready"
-    GONE = "gone"  # for good: closed, or given up
-
-
-class _Worker:
-    """What the supervisor knows of one worker."""
-
-    def __init__(self, process: Process, replica: int, policy: RestartPolicy) -> None:
-        self.name = process.workers[replica]
-        self.process = process
-        self.replica = replica
-        self.policy = policy
-        self.incarnation = -1
-        self.life = _Life.WAITING
-        self.start_at = 0.0
-        self.pid: int | None = None
-        self.outbox: Outbox | None = None
-        self.notes: NotesReader | None = None
-
-
 class Supervisor:
     """Runs one pipeline to its end.
 
@@ -97,11 +75,11 @@ class Supervisor:
         self._figures = Figures(self.plan)
         self._blame = Blame()
         self._workers = {
-            name: _Worker(process, replica, RestartPolicy(spec.restarts))
+            name: WorkerRecord(process, replica, RestartPolicy(spec.restarts))
             for process in self.plan.processes
             for replica, name in enumerate(process.workers)
         }
-        self._by_pid: dict[int, _Worker] = {}
+        self._by_pid: dict[int, WorkerRecord] = {}
         self._epoch = 0
         self._epoch_due = True
         self._draining = False
@@ -168,11 +146,11 @@ class Supervisor:
                 show(self.summary())
 
     def _over(self) -> bool:
-        return self._interrupts > 1 or all(worker.life is _Life.GONE for worker in self._workers.values())
+        return self._interrupts > 1 or all(worker.life is Life.GONE for worker in self._workers.values())
 
     def _timeout_ms(self, shown: float | None) -> int | None:
         """Until the next thing that is due by the clock; None where nothing is."""
-        due = [worker.start_at for worker in self._workers.values() if worker.life is _Life.WAITING]
+        due = [worker.start_at for worker in self._workers.values() if worker.life is Life.WAITING]
         if shown is not None:
             due.append(shown + SHOW_S)
         if self._closing_since is not None:
@@ -182,9 +160,9 @@ class Supervisor:
     def _start_due(self) -> None:
         now = time.monotonic()
         for worker in self._workers.values():
-            if worker.life is _Life.WAITING and worker.start_at <= now:
+            if worker.life is Life.WAITING and worker.start_at <= now:
                 worker.incarnation += 1
-                worker.life = _Life.STARTING
+                worker.life = Life.STARTING
                 boot = Boot(
                     self.spec,
                     worker.process.name,
@@ -196,7 +174,7 @@ class Supervisor:
                 self._nursery.spawn(worker.name, msgspec.msgpack.encode(boot))
         if self._closing_since is not None and now - self._closing_since > CLOSING_S:
             for worker in self._workers.values():
-                if worker.life is not _Life.GONE and worker.pid is not None:
+                if worker.life is not Life.GONE and worker.pid is not None:
                     log.error("%s does not close its files; it is killed", worker.name)
                     os.kill(worker.pid, signal.SIGKILL)
             self._closing_since = now
@@ -207,7 +185,7 @@ class Supervisor:
         except EOFError as error:
             self._fail(str(error))
             for worker in self._workers.values():
-                worker.life = _Life.GONE
+                worker.life = Life.GONE
             return
         if isinstance(news, Born):
             worker = self._workers[news.token]
@@ -219,14 +197,14 @@ class Supervisor:
                 self._take(raw)
             self._died(self._by_pid.pop(news.pid), news.status)
 
-    def _died(self, worker: _Worker, status: int) -> None:
+    def _died(self, worker: WorkerRecord, status: int) -> None:
         in_hand = worker.notes.in_hand() if worker.notes is not None else []
         worker.pid, worker.notes = None, None
         if worker.outbox is not None:
             worker.outbox.close()
             worker.outbox = None
-        if self._closing_since is not None or worker.life is _Life.GONE:
-            worker.life = _Life.GONE
+        if self._closing_since is not None or worker.life is Life.GONE:
+            worker.life = Life.GONE
             return
         for frame in self._blame.died_with(in_hand):
             log.error(
@@ -236,14 +214,14 @@ class Supervisor:
         again = worker.policy.died(time.monotonic())
         if again is None:
             limit = self.spec.restarts
-            worker.life = _Life.GONE
+            worker.life = Life.GONE
             self._fail(f"{worker.name} died {limit.limit + 1} times within {limit.within_s:g} s ({_how(status)})")
             return
         log.warning("%s has died (%s); it starts again", worker.name, _how(status))
         self._figures.restarted(worker.process)
         for stage in worker.process.stages:
             self._ledger.stage_died(stage)
-        worker.life = _Life.WAITING
+        worker.life = Life.WAITING
         worker.start_at = again
         self._epoch_due = True
 
@@ -288,17 +266,17 @@ class Supervisor:
             case Remark():
                 log.log(message.level, "%s", message.text)
             case Trouble():
-                self._workers[message.worker].life = _Life.GONE
+                self._workers[message.worker].life = Life.GONE
                 self._fail(f"{message.stage}: {message.text}")
             case Closed():
-                self._workers[message.worker].life = _Life.GONE
+                self._workers[message.worker].life = Life.GONE
 
     def _ready(self, message: Ready) -> None:
         worker = self._workers[message.worker]
-        if worker.incarnation != message.incarnation or worker.life is not _Life.STARTING:
+        if worker.incarnation != message.incarnation or worker.life is not Life.STARTING:
             # The last word of one that has died in the meantime.
             return
-        worker.life = _Life.READY
+        worker.life = Life.READY
         worker.outbox = Outbox(self._context, message.endpoint)
         try:
             worker.notes = NotesReader(message.pid, message.notes_fd)
@@ -307,7 +285,7 @@ class Supervisor:
             worker.notes = None
         if self._closing_since is not None:
             self._send(worker, Exit())
-        elif self._epoch_due and all(other.life is _Life.READY for other in self._workers.values()):
+        elif self._epoch_due and all(other.life is Life.READY for other in self._workers.values()):
             self._new_epoch()
 
     def _new_epoch(self) -> None:
@@ -349,10 +327,10 @@ class Supervisor:
     def _close(self) -> None:
         self._closing_since = time.monotonic()
         for worker in self._workers.values():
-            if worker.life is _Life.READY:
+            if worker.life is Life.READY:
                 self._send(worker, Exit())
-            elif worker.life is _Life.WAITING:
-                worker.life = _Life.GONE
+            elif worker.life is Life.WAITING:
+                worker.life = Life.GONE
 
     def _fail(self, text: str) -> None:
         if self._failure is None:
@@ -365,7 +343,7 @@ class Supervisor:
             for name in self.plan.process_of(source).workers:
                 self._send(self._workers[name], Drain())
 
-    def _send(self, worker: _Worker, message: Message) -> None:
+    def _send(self, worker: WorkerRecord, message: Message) -> None:
         if worker.outbox is not None:
             worker.outbox.send(encode(message))
 

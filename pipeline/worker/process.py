@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from pipeline.worker.node import StageNode
 from pipeline.worker.notes import Notes
 from pipeline.worker.sink_node import SinkNode
 from pipeline.worker.source_node import SourceNode
+from pipeline.worker.stage_note import note_stage, noted_stage
 from pipeline.worker.worker import Worker
 
 LAST_WORDS_MS = 2000
@@ -73,26 +75,20 @@ def run_worker(raw: bytes) -> int:
     try:
         return _live(boot, plan, process, context, supervisor)
     except StageError as error:
-        supervisor.send(encode(Trouble(name, _stage_of(error, process), str(error))))
+        supervisor.send(encode(Trouble(name, noted_stage(error) or process.name, str(error))))
+        return 1
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
+        supervisor.send(encode(Trouble(name, noted_stage(error) or process.name, what)))
         return 1
     except Exception as error:
-        log.exception("unforeseen")
+        log.error("unforeseen, please report it:\n%s", traceback.format_exc())
         text = f"{type(error).__name__}: {error}"
-        supervisor.send(encode(Trouble(name, _stage_of(error, process), text)))
+        supervisor.send(encode(Trouble(name, noted_stage(error) or process.name, text)))
         return 1
     finally:
         supervisor.close()
         context.term()
-
-
-def _stage_of(error: BaseException, process: Process) -> str:
-    for note in getattr(error, "__notes__", []):
-        if note.startswith(_STAGE_NOTE):
-            return str(note.removeprefix(_STAGE_NOTE))
-    return process.name
-
-
-_STAGE_NOTE = "stage: "
 
 
 def _live(
@@ -112,7 +108,7 @@ def _live(
         try:
             node = _open_stage(boot, plan, stage_name, notes, tell)
         except Exception as error:
-            error.add_note(_STAGE_NOTE + stage_name)
+            note_stage(error, stage_name)
             raise
         if isinstance(node, SourceNode):
             source = node

@@ -16,6 +16,7 @@ from pipeline.ring import PictureLostError
 from pipeline.stage import Sink, StageContext
 from pipeline.worker.node import StageNode, StreamAtStage
 from pipeline.worker.notes import Notes
+from pipeline.worker.stage_note import note_stage
 
 SETTLE_SHARE = 8
 """A sink that is busy tells of its mark once for an eighth of a window; one that has nothing to do tells at once."""
@@ -104,6 +105,9 @@ class SinkNode(StageNode):
         except PictureLostError:
             self.late += 1
             return False
+        except Exception as error:
+            note_stage(error, self.spec.name)
+            raise
         finally:
             self.stop_clock(started)
         if not told.mark <= mark <= packet.seq + 1:

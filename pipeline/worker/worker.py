@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from pipeline.graph.plan import Plan, Process, Routing
 from pipeline.inbox import Inbox, Outboxes
@@ -77,23 +78,28 @@ class Worker:
         self._sinks = [node for node in nodes.values() if isinstance(node, SinkNode)]
 
     def run(self) -> None:
-        """Work until the supervisor says Exit."""
-        while not self._leaving:
-            raw = self._inbox.waiting()
-            if raw is None and self._source is not None and self._source.may_produce:
-                self._produce(self._source)
-                self._report_if_due()
-                continue
-            if raw is None:
-                raw = self._idle()
-            if raw is not None:
-                self._take(raw)
-                self._report_if_due()
-        for node in self._nodes.values():
-            node.close()
-        if self._source is not None:
-            self._source.close()
+        """Work until the supervisor says Exit, or a stage gives up; then close all stages, whatever happened."""
+        with ExitStack() as closing:
+            if self._source is not None:
+                closing.callback(self._source.close)
+            for node in reversed(self._nodes.values()):
+                closing.callback(node.close)
+            while not self._leaving:
+                self._step()
         self.report()
+
+    def _step(self) -> None:
+        """Take one message, or make one frame, or wait."""
+        raw = self._inbox.waiting()
+        if raw is None and self._source is not None and self._source.may_produce:
+            self._produce(self._source)
+            self._report_if_due()
+            return
+        if raw is None:
+            raw = self._idle()
+        if raw is not None:
+            self._take(raw)
+            self._report_if_due()
 
     def report(self) -> None:
         """Tell the supervisor this worker's figures since it started."""

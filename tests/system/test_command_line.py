@@ -7,6 +7,7 @@ import subprocess
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import av
 import pytest
 
 from tests.system.running import DEADLINE_S, PIPELINES, ROOT, command, framewire, run
@@ -106,6 +107,28 @@ def test_a_summary_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     finished = framewire(str(PIPELINES / "short.yaml"), "--out", str(tmp_path), "--summary", str(target))
     assert finished.code == 1
     assert "the summary cannot be written" in finished.stderr
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    finished = framewire(str(PIPELINES / "short.yaml"), "--out", str(tmp_path / "file" / "out"))
+    assert finished.code == 1
+    assert "(--out) cannot be made: Not a directory" in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+@pytest.mark.parametrize("layout", [(), ("video.process=a", "metadata.process=a")], ids=["apart", "fused"])
+def test_a_disk_that_is_full_ends_the_run_and_the_other_files_are_whole(
+    layout: tuple[str, ...], tmp_path: Path
+) -> None:
+    settings = ("metadata.path=/dev/full", "capture.limit=40", *layout)
+    full = [part for setting in settings for part in ("--set", setting)]
+    finished = run(PIPELINES / "copy.yaml", tmp_path, *full)
+    assert finished.code == 1
+    assert finished.stderr.strip().splitlines()[-1] == "error: metadata: No space left on device"
+    assert "Traceback" not in finished.stderr
+    with av.open(str(tmp_path / "copy.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) > 0
 
 
 def test_nobody_watching_gets_plain_lines(tmp_path: Path) -> None:

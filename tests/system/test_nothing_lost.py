@@ -64,7 +64,7 @@ def test_a_worker_is_killed(victim: str, undisturbed: Path, tmp_path: Path) -> N
 def test_one_after_the_other_is_killed(undisturbed: Path, tmp_path: Path) -> None:
     running = Running(EVERYTHING, tmp_path)
     for number, victim in enumerate(VICTIMS):
-        at_least = FRAMES * number // len(VICTIMS)
+        at_least = FRAMES * number // (2 * len(VICTIMS))
         wait_for_lines(tmp_path / "everything.jsonl", at_least)
         running.worker(victim).kill()
     finished = running.finish()

@@ -59,9 +59,9 @@ class Brighten(Stage[BrightenOptions]):
         return packet
 
 
-@stage("running_total")
-class RunningTotal(Stage[None]):
-    """Has a memory: says how many detections there were in all frames so far."""
+@stage("forgetful_total")
+class ForgetfulTotal(Stage[None]):
+    """Has a memory, which dies with its process: says how many detections there were in all frames so far."""
 
     ordered = True
 
@@ -72,27 +72,17 @@ class RunningTotal(Stage[None]):
         self.total += len(packet.detections)
         said: dict[str, Attribute] = {"total": Attribute(str(self.total))}
         return packet.plus([Detection(label="total", box=(0, 0, 1, 1), attributes=said)])
+
+
+@stage("running_total")
+class RunningTotal(ForgetfulTotal):
+    """The same, with a memory that it hands out."""
 
     def memory(self, stream: str) -> bytes:
         return str(self.total).encode()
 
     def remember(self, stream: str, memory: bytes) -> None:
         self.total = int(memory)
-
-
-@stage("forgetful_total")
-class ForgetfulTotal(Stage[None]):
-    """The same, but its memory dies with its process."""
-
-    ordered = True
-
-    def open(self) -> None:
-        self.total = 0
-
-    def process(self, packet: Packet) -> Packet:
-        self.total += len(packet.detections)
-        said: dict[str, Attribute] = {"total": Attribute(str(self.total))}
-        return packet.plus([Detection(label="total", box=(0, 0, 1, 1), attributes=said)])
 
 
 class OnFrameOptions(Struct, frozen=True):

@@ -1,0 +1,33 @@
+"""What the supervisor knows of one worker."""
+
+from enum import Enum
+
+from pipeline.graph.plan import Process
+from pipeline.inbox import Outbox
+from pipeline.supervisor.restart import RestartPolicy
+from pipeline.worker.notes import NotesReader
+
+
+class Life(Enum):
+    """Where a worker is in its life."""
+
+    WAITING = "waiting"  # to be started, at `start_at`
+    STARTING = "starting"
+    READY = "ready"
+    GONE = "gone"  # for good: closed, or given up
+
+
+class WorkerRecord:
+    """What the supervisor knows of one worker."""
+
+    def __init__(self, process: Process, replica: int, policy: RestartPolicy) -> None:
+        self.name = process.workers[replica]
+        self.process = process
+        self.replica = replica
+        self.policy = policy
+        self.incarnation = -1
+        self.life = Life.WAITING
+        self.start_at = 0.0
+        self.pid: int | None = None
+        self.outbox: Outbox | None = None
+        self.notes: NotesReader | None = None
