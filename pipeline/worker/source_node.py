@@ -124,7 +124,7 @@ class SourceNode:
         return pixels
 
     def _admit(self, shot: Shot) -> Packet | None:
-        if self._scratch is not None:
+        if self._scratch is not None or not self._opened().open:
             skipped = self.source_figures.skipped
             skipped[WINDOW_FULL] = skipped.get(WINDOW_FULL, 0) + 1
             return None
