@@ -16,7 +16,7 @@ from pipeline.worker.source_node import WINDOW_FULL, SourceNode
 class Tens(Source[None]):
     """Ten pictures; some cannot be had."""
 
-    missing = (3,)
+    missing: tuple[int, ...] = (3,)
 
     def frames(self, start: int) -> Iterator[Shot]:
         self.describe("tens", 4, 6, 10)
