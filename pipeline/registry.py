@@ -54,5 +54,7 @@ def find_stage(name: str) -> type[Stage[Any]]:
 
 
 def _not_known(name: str) -> str:
+    if not known_stages():
+        return f"there is no stage {name!r}, nor any other: Framewire is not installed; pip install -e . does it"
     near = nearest(name, known_stages())
     return f"there is no stage {name!r}{near or '; there are ' + ', '.join(known_stages())}"

@@ -100,3 +100,23 @@ def test_a_stage_that_keeps_its_memory_to_itself_loses_it_and_no_frame(undisturb
 )
 def test_the_layout_does_not_matter(arguments: list[str], undisturbed: Path, tmp_path: Path) -> None:
     assert_same(tmp_path, undisturbed, run(EVERYTHING, tmp_path, *arguments))
+
+
+def test_joins_with_replicas_and_two_streams(tmp_path: Path) -> None:
+    """Which stream a line belongs to is free to mix; within a stream everything is the same."""
+
+    def files(out: Path) -> tuple[list[bytes], list[str], list[str]]:
+        lines = sorted((out / "diamond.jsonl").read_bytes().splitlines())
+        return lines, decoded(out / "left.mp4"), decoded(out / "right.mp4")
+
+    config = PIPELINES / "diamond.yaml"
+    assert run(config, tmp_path / "undisturbed").code == 0
+    expected = files(tmp_path / "undisturbed")
+    assert [len(part) for part in expected] == [2 * FRAMES, FRAMES, FRAMES]
+    running = Running(config, tmp_path / "killed")
+    for number, victim in enumerate(["b+bright#1", "ab#1", "left#0", "all#2", "video+metadata#0", "right#0"]):
+        wait_for_lines(tmp_path / "killed" / "diamond.jsonl", 10 * number)
+        running.worker(victim).kill()
+    finished = running.finish()
+    assert finished.code == 0, finished.stderr
+    assert files(tmp_path / "killed") == expected
