@@ -12,8 +12,8 @@ from msgspec import Meta, Struct
 from pipeline.histogram import Histogram
 from pipeline.packet import NotNegative, Outcome, Packet, Positive
 
-ASK_MAX = 64
-"""Packets that a replica may ask for at once; it has two or so in hand."""
+ASK_MAX = 512
+"""Packets that a replica may ask for at once: two batches."""
 Endpoint = Annotated[str, Meta(pattern="^ipc://@framewire/")]
 """An inbox of this machine; nobody can make us connect elsewhere."""
 
@@ -63,12 +63,16 @@ class Condemned(Struct, frozen=True, array_like=True):
 
 
 class Connect(Struct, frozen=True, array_like=True, tag=3):
-    """A new epoch: who is where, how far every stream is. Everything sent in an earlier epoch is void."""
+    """A new epoch: who is where, how far every stream is. Everything sent in an earlier epoch is void.
+
+    `suspects` were in hand at some death of their stage: they are worked on alone, lest others be blamed with them.
+    """
 
     epoch: int
     endpoints: dict[str, Endpoint]
     streams: list[StreamState]
     condemned: list[Condemned]
+    suspects: list[Condemned] = []
 
 
 class Mark(Struct, frozen=True, array_like=True, tag=4):
@@ -149,6 +153,7 @@ class StageFigures(Struct, array_like=True):
     work: Histogram = msgspec.field(default_factory=Histogram)
     cpu_seconds: float = 0.0
     end_to_end: Histogram = msgspec.field(default_factory=Histogram)
+    calls: int = 0
 
 
 class Report(Struct, array_like=True, tag=10):

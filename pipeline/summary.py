@@ -24,7 +24,10 @@ class Milliseconds(Struct):
 
 
 class StageSummary(Struct):
-    """One stage, all its workers together; `count` includes frames done again after a crash."""
+    """One stage, all its workers together; `count` includes frames done again after a crash.
+
+    `mean_batch` is the number of frames in one call.
+    """
 
     count: int = 0
     p50_ms: float | None = None
@@ -32,6 +35,7 @@ class StageSummary(Struct):
     cpu_s: float = 0.0
     restarts: int = 0
     replicas: int = 1
+    mean_batch: float | None = None
 
 
 class StreamSummary(Struct):

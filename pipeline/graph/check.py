@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from pipeline.graph.config_error import ConfigError, Place
 from pipeline.graph.plan import make_plan, topological
-from pipeline.graph.spec import PipelineSpec, RestartSpec, StageSpec
+from pipeline.graph.spec import BatchSpec, PipelineSpec, RestartSpec, StageSpec
 from pipeline.graph.yaml_text import Document, parse, parse_scalar
 from pipeline.nearest import nearest
 from pipeline.option import OptionError, check_values, options_of
@@ -52,6 +52,9 @@ class StageKeys(Struct, frozen=True, kw_only=True):
     input: Annotated[str | list[str], Meta(description="The stage, or stages, whose packets this one gets")] = []
     replicas: Annotated[int, Meta(ge=1, le=256, description="Processes that share the work")] = 1
     process: Annotated[str, Meta(description="Stages with the same word here share one process")] = ""
+    batch: Annotated[
+        BatchSpec | None, Meta(description="{size, wait_ms}: frames in one call, and how long they may be waited for")
+    ] = None
 
 
 def load_pipeline(
@@ -184,6 +187,11 @@ class _Checker:
         self.classes[name] = cls
         self.known_keys(path, options, [*_names(cls.Options), *sorted(RESERVED_KEYS)])
         checked = self.values(path, cls.Options, options)
+        if engine.batch is not None and not cls.batches():
+            raise ConfigError(
+                self.document.key_place(*path, "batch"),
+                f"{name!r} takes one frame at a time and has no batches; take `batch` away",
+            )
         return StageSpec(
             name=name,
             use=engine.use or name,
@@ -193,6 +201,7 @@ class _Checker:
             options=msgspec.to_builtins(checked),
             kind=cls.kind(),
             ordered=cls.ordered,
+            batch=(engine.batch or BatchSpec()) if cls.batches() else None,
             remembers=cls.remembers(),
         )
 

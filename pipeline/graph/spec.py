@@ -7,6 +7,15 @@ from msgspec import Meta, Struct
 from pipeline.window import RING_BYTES_DEFAULT, WINDOW_DEFAULT
 
 
+class BatchSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a stage that takes several frames at once gathers them."""
+
+    size: Annotated[int, Meta(ge=1, le=256, description="Frames in one call at the most")] = 8
+    wait_ms: Annotated[
+        float, Meta(ge=0, le=1000, description="How long the first may wait for others; 0: take what is there")
+    ] = 0.0
+
+
 class StageSpec(Struct, frozen=True, kw_only=True):
     """One stage: its name in this pipeline, its class by registry name or module:Class, its place in the graph."""
 
@@ -19,6 +28,8 @@ class StageSpec(Struct, frozen=True, kw_only=True):
     kind: str = "stage"
     """`source`, `stage` or `sink`."""
     ordered: bool = False
+    batch: BatchSpec | None = None
+    """None for stages that take one frame at a time."""
     remembers: bool = False
     """Whether its memory outlives its process: see Stage.memory."""
 

@@ -65,6 +65,7 @@ class Figures:
             figures = report.stages.get(name)
             if figures is not None:
                 total.count += figures.count
+                total.calls += figures.calls
                 total.work.merge(figures.work)
                 cpu += _share_of_cpu(report, name)
         return StageSummary(
@@ -74,6 +75,7 @@ class Figures:
             cpu_s=round(cpu, 3),
             restarts=self._restarts[process.name],
             replicas=process.replicas,
+            mean_batch=round(total.count / total.calls, 2) if total.calls else None,
         )
 
     def _stream(self, account: StreamAccount) -> StreamSummary:

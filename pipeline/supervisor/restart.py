@@ -12,6 +12,7 @@ DELAY_MAX_S = 5.0
 """What keeps crashing is tried every five seconds at the most."""
 STRIKES = 3
 """A frame that was in hand at three deaths of its stage is condemned: one may be chance, two a coincidence."""
+SUSPECTED = "suspected"
 CRASHED = "crashed"
 """The reason of a frame that kept killing a stage."""
 
@@ -43,6 +44,14 @@ class Blame:
         """A worker died with these frames in hand; returns those that are condemned by it."""
         self._strikes.update(frames)
         return [frame for frame in frames if self._strikes[frame] == STRIKES]
+
+    def suspects(self) -> list[Condemned]:
+        """Frames that were in hand at a death, or two."""
+        return [
+            Condemned(frame.stage, frame.stream, frame.seq, SUSPECTED)
+            for frame, strikes in self._strikes.items()
+            if strikes < STRIKES
+        ]
 
     def condemned(self) -> list[Condemned]:
         """All frames that their stage must not touch again."""

@@ -292,7 +292,9 @@ class Supervisor:
         self._epoch += 1
         self._epoch_due = False
         endpoints = {worker.name: worker.outbox.endpoint for worker in self._workers.values() if worker.outbox}
-        connect = Connect(self._epoch, endpoints, self._ledger.states(), self._blame.condemned())
+        connect = Connect(
+            self._epoch, endpoints, self._ledger.states(), self._blame.condemned(), self._blame.suspects()
+        )
         for worker in self._workers.values():
             self._send(worker, connect)
         if self._draining:

@@ -63,23 +63,32 @@ class StageNode:
     def accept(self, edge: int, packet: Packet) -> Iterator[Packet]:
         """The answers that are due now that `packet` has come over `edge`; none while a join or a gate waits."""
         at = self._at(packet)
+        whole = self._whole(at, edge, packet)
+        if whole is None:
+            return
+        if at.gate is not None:
+            yield from self._through_gate(at, at.gate, whole)
+            return
+        answer = self._answer(at, whole)
+        if answer is not None:
+            yield answer
+
+    def _whole(self, at: StreamAtStage, edge: int, packet: Packet) -> Packet | None:
+        """The packet with what all branches added; None while some are awaited, or when it is settled."""
         at.mark = max(at.mark, packet.mark)
         if packet.seq < at.mark:
-            return
-        if at.join is not None:
-            at.join.forget_below(at.mark)
-            joined = at.join.put(edge, packet)
-            if joined is None:
-                return
-            packet = joined
-        if at.gate is None:
-            answer = self._answer(at, packet)
-            if answer is not None:
-                yield answer
-            return
-        yield from self._through_gate(at, at.gate, packet)
+            return None
+        if at.join is None:
+            return packet
+        at.join.forget_below(at.mark)
+        return at.join.put(edge, packet)
 
-    def reset(self, condemned: list[Condemned]) -> None:
+    @property
+    def batch_size(self) -> int:
+        """Frames that it works on at once."""
+        return self.spec.batch.size if self.spec.batch else 1
+
+    def reset(self, condemned: list[Condemned], suspects: list[Condemned]) -> None:
         """A new epoch: what waits in joins and gates comes again."""
         self._condemned = {
             (frame.stream, frame.seq): frame.reason for frame in condemned if frame.stage == self.spec.name
@@ -184,6 +193,7 @@ class StageNode:
         self._notes.put_down()
         wall, cpu = started
         self.figures.count += 1
+        self.figures.calls += 1
         self.figures.work.add(time.monotonic() - wall)
         self.figures.cpu_seconds += time.thread_time() - cpu
 

@@ -20,6 +20,7 @@ from pipeline.option import check_values
 from pipeline.registry import find_stage
 from pipeline.stage import Sink, Source, StageContext, StageError
 from pipeline.worker.allocator import keep_freed_memory
+from pipeline.worker.batch_node import BatchNode
 from pipeline.worker.node import StageNode
 from pipeline.worker.notes import Notes
 from pipeline.worker.sink_node import SinkNode
@@ -135,4 +136,6 @@ def _open_stage(
         return SourceNode(stage, context, boot.spec.window, boot.spec.ring_bytes, notes, tell)
     if isinstance(stage, Sink):
         return SinkNode(spec, stage, context, plan, notes, boot.incarnation)
+    if spec.batch is not None:
+        return BatchNode(spec, stage, context, plan, notes, spec.batch, tell)
     return StageNode(spec, stage, context, plan, notes, boot.incarnation, tell)

@@ -21,6 +21,7 @@ from pipeline.message import (
     encode,
 )
 from pipeline.packet import Packet
+from pipeline.worker.batch_node import BatchNode
 from pipeline.worker.node import StageNode
 from pipeline.worker.out_edge import PREFETCH, OutEdge
 from pipeline.worker.sink_node import SinkNode
@@ -75,6 +76,7 @@ class Worker:
         self._asking_ids = {edge.id for edge in self._asking}
         self._edges_out = {stage: tuple(edge.id for edge in plan.out_of(stage)) for stage in process.stages}
         self._producers = {edge.id: plan.process_of(edge.producer).workers for edge in self._asking}
+        self._batching = [node for node in nodes.values() if isinstance(node, BatchNode)]
         self._sinks = [node for node in nodes.values() if isinstance(node, SinkNode)]
 
     def run(self) -> None:
@@ -115,13 +117,27 @@ class Worker:
         self._tell(Report(self.name, self._incarnation, stages, cpu, self._refused, late, sources))
 
     def _idle(self) -> bytes | None:
-        """Nothing waits: tell what is settled, then sleep until a message comes, or a report is due."""
+        """Nothing waits: tell what is settled, then sleep until a message comes, or something is due by the clock."""
         self._settle(at_once=True)
-        due = self._last_report + REPORT_S - time.monotonic() if self._changed else None
-        raw = self._inbox.wait(due)
-        if raw is None:
-            self.report()
+        if self._flush_due():
+            return None
+        due = [at for node in self._batching if (at := node.flush_at) is not None]
+        if self._changed:
+            due.append(self._last_report + REPORT_S)
+        raw = self._inbox.wait(max(0.0, min(due) - time.monotonic()) if due else None)
+        if raw is None and self._changed:
+            self._report_if_due()
         return raw
+
+    def _flush_due(self) -> bool:
+        """Work on the batches that have waited long enough; returns whether there was one."""
+        now = time.monotonic()
+        due = [node for node in self._batching if node.flush_at is not None and node.flush_at <= now]
+        for node in due:
+            for answer in node.flush():
+                self._emit(node.spec.name, answer)
+        self._changed = self._changed or bool(due)
+        return bool(due)
 
     def _report_if_due(self) -> None:
         self._changed = True
@@ -217,13 +233,13 @@ class Worker:
         for out in self._out.values():
             out.reset()
         for node in self._nodes.values():
-            node.reset(message.condemned)
+            node.reset(message.condemned, message.suspects)
         if first and self._incarnation > 0:
             for node in self._nodes.values():
                 node.resume(message.streams)
         for edge in self._asking:
             for producer in range(len(self._producers[edge.id])):
-                self._ask(edge.id, producer, PREFETCH)
+                self._ask(edge.id, producer, PREFETCH + self._nodes[edge.consumer].batch_size - 1)
         if self._source is not None:
             if first:
                 self._source.start(message.streams)

@@ -30,6 +30,21 @@ def test_a_frame_that_kills_its_stage_three_times_is_set_aside(tmp_path: Path) -
     assert "went through it: ok" in mended.stdout
 
 
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_of_a_batch_only_the_guilty_frame_is_set_aside(replicas: int, tmp_path: Path) -> None:
+    settings = ("crash.use=odd_stages:BatchCrashOn", f"crash.replicas={replicas}", "crash.batch={size: 6, wait_ms: 20}")
+    finished = run(PIPELINES / "crash.yaml", tmp_path, *(part for one in settings for part in ("--set", one)))
+    assert finished.code == 0, finished.stderr
+    assert finished.summary is not None
+    assert finished.summary.frames.failed == {"crash:crashed": 1}
+    assert outcomes(tmp_path / "crash.jsonl") == {seq: "failed" if seq == 21 else "ok" for seq in range(60)}
+    assert finished.summary.detections["seen"] == 59
+    assert (finished.summary.stages["crash"].mean_batch or 0) > 1
+    kept = tmp_path / "failed" / "crash-source-000021.frame"
+    assert framewire("replay", str(kept), cwd=tmp_path).code == -signal.SIGKILL
+    assert framewire("replay", str(kept), cwd=tmp_path, env={"MENDED": "1"}).code == 0
+
+
 def test_replay_of_something_else(tmp_path: Path) -> None:
     path = tmp_path / "letter.frame"
     path.write_text("no frame")

@@ -150,7 +150,7 @@ def test_a_condemned_frame_is_kept_and_failed_without_being_touched(tmp_path: Pa
     with StageRunner(Picky) as runner:
         sent = runner.packet(np.full((6, 8, 3), 7, np.uint8), stream="s")
         sent = msgspec.structs.replace(sent, source="s")
-        node.reset([Condemned("n", "s", 0, "crashed"), Condemned("other", "s", 1, "crashed")])
+        node.reset([Condemned("n", "s", 0, "crashed"), Condemned("other", "s", 1, "crashed")], [])
         (failed,) = answers(node, sent)
         assert (failed.outcome, failed.reason, failed.stage) == (Outcome.FAILED, "crashed", "n")
         frame = load(tmp_path / "failed" / "n-s-000000.frame")
@@ -188,7 +188,7 @@ def test_a_join_waits_for_all_its_inputs() -> None:
     (answer,) = answers(node, packet(0), edges[1])
     assert len(answer.detections) == 1
     assert answers(node, packet(1), edges[1]) == []
-    node.reset([])
+    node.reset([], [])
     assert answers(node, packet(1), edges[0]) == []
 
 
