@@ -86,6 +86,8 @@ class StageContext:
 
 
 OptionsT = TypeVar("OptionsT")
+BATCH_SIZE_DEFAULT = 8
+"""Where a small network on a CPU has nearly all of what batches give it."""
 
 
 class Stage(Generic[OptionsT]):
@@ -138,6 +140,11 @@ class Stage(Generic[OptionsT]):
         and how long the first may wait for company; never longer, and not at all where nothing else is to be done.
         """
         raise NotImplementedError
+
+    @classmethod
+    def batch_size(cls, options: Any) -> int:
+        """Frames in one call where YAML says nothing: more of them make a call longer, and each frame later."""
+        return BATCH_SIZE_DEFAULT
 
     @classmethod
     def batches(cls) -> bool:

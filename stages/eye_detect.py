@@ -1,5 +1,6 @@
 """eye_detect: finds eyes in faces that were found before."""
 
+import math
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
@@ -7,11 +8,14 @@ import cv2
 import numpy as np
 from msgspec import Meta, Struct
 
+from models.face_finder import LANDMARKS
 from models.haar_cascade import CascadeError, HaarCascade
 from pipeline.packet import Detection, Packet
 from pipeline.ring import Pixels
 from pipeline.stage import Stage, StageError, stage
 
+EYE_SHARE = 0.5
+"""Side of an eye's box, as a share of the distance between the eyes: brow to lower lid, corner to corner."""
 EYE = "eye"
 """The label of an eye."""
 
@@ -19,7 +23,10 @@ EYE = "eye"
 class EyeDetectOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The defaults are the tutorial's: OpenCV's own."""
 
-    method: Annotated[Literal["haar"], Meta(description="haar: OpenCV's cascade in each face")] = "haar"
+    method: Annotated[
+        Literal["haar", "landmarks"],
+        Meta(description="haar: OpenCV's cascade in each face; landmarks: where the face detector saw them, for free"),
+    ] = "haar"
     inside: Annotated[str, Meta(min_length=1, description="Label of the detections to look into")] = "face"
     cascade: Annotated[
         str, Meta(min_length=1, description="haar: a cascade that comes with OpenCV, or the path of an .xml file")
@@ -45,6 +52,8 @@ class EyeDetect(Stage[EyeDetectOptions]):
 
     def open(self) -> None:
         """Load the cascade."""
+        if self.options.method == "landmarks":
+            return
         try:
             self._cascade = HaarCascade(self.options.cascade)
         except CascadeError as error:
@@ -55,6 +64,8 @@ class EyeDetect(Stage[EyeDetectOptions]):
         faces = packet.labelled(self.options.inside)
         if not faces:
             return packet
+        if self.options.method == "landmarks":
+            return packet.plus(eye for face in faces for eye in eyes_from_landmarks(face))
         picture = self.picture(packet)
         return packet.plus(eye for face in faces for eye in self._eyes(picture, face))
 
@@ -68,3 +79,13 @@ class EyeDetect(Stage[EyeDetectOptions]):
         found = self._cascade.detect(grey, self.options.scale_factor, self.options.min_neighbors, self.options.min_size)
         for x, y, eye_width, eye_height in found:
             yield Detection(label=EYE, box=(left + x, top + y, eye_width, eye_height), parent=face.id)
+
+
+def eyes_from_landmarks(face: Detection) -> Iterator[Detection]:
+    """The two eyes of a face with five landmarks, the person's right one first; none where it has no landmarks."""
+    if len(face.landmarks) != len(LANDMARKS):
+        return
+    (right_x, right_y), (left_x, left_y) = face.landmarks[:2]
+    side = EYE_SHARE * math.hypot(left_x - right_x, left_y - right_y)
+    for x, y in face.landmarks[:2]:
+        yield Detection(label=EYE, box=(x - side / 2, y - side / 2, side, side), parent=face.id, score=face.score)

@@ -201,7 +201,7 @@ class _Checker:
             options=msgspec.to_builtins(checked),
             kind=cls.kind(),
             ordered=cls.ordered,
-            batch=(engine.batch or BatchSpec()) if cls.batches() else None,
+            batch=(engine.batch or BatchSpec(size=cls.batch_size(checked))) if cls.batches() else None,
             remembers=cls.remembers(),
         )
 

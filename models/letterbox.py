@@ -1,0 +1,39 @@
+"""Putting a picture of any size into a network's input, and boxes back into the picture."""
+
+import cv2
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+
+class Fit(Struct, frozen=True):
+    """A picture was shrunk by `scale` (input pixels for one of the picture's) into the input's top left corner."""
+
+    scale: float
+
+    def to_picture(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Coordinates or sizes of the input, as those of the picture."""
+        return points / np.float32(self.scale)
+
+
+def fit_into(picture: NDArray[np.uint8], canvas: NDArray[np.uint8]) -> Fit:
+    """Write the picture into a canvas of (height, width, 3), whole, its shape kept; the rest of it becomes black.
+
+    A picture that is small enough is not enlarged.
+    """
+    height, width = picture.shape[:2]
+    scale = min(canvas.shape[0] / height, canvas.shape[1] / width, 1.0)
+    inner_h, inner_w = max(1, round(height * scale)), max(1, round(width * scale))
+    inside = canvas[:inner_h, :inner_w]
+    if scale == 1.0:
+        inside[...] = picture
+    else:
+        inside[...] = cv2.resize(picture, (inner_w, inner_h), interpolation=cv2.INTER_LINEAR)
+    canvas[inner_h:] = 0
+    canvas[:inner_h, inner_w:] = 0
+    return Fit(scale)
+
+
+def multiple(size: float, of: int) -> int:
+    """The size rounded up to a multiple of `of`, at least one of it."""
+    return max(of, -(-int(np.ceil(size)) // of) * of)

@@ -1,0 +1,41 @@
+"""What the catalogue says of one model."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from models.model_file import ModelFile
+
+Task = Literal["face detection", "age", "gender", "emotion"]
+Runtime = Literal["onnxruntime", "cv2.dnn"]
+
+
+class ModelInput(Struct, frozen=True, kw_only=True):
+    """How a picture becomes the model's input: resized to (height, width), then (value - mean) * scale for each colour.
+
+    `height` and `width` are 0 where any multiple of `multiple_of` will do; `batch` is 1 where the file says so, else 0
+    for any. `mean` is in the order of the channels as they go in.
+    """
+
+    height: int
+    width: int
+    order: Literal["BGR", "RGB", "grey"]
+    mean: tuple[float, ...] = (0.0, 0.0, 0.0)
+    scale: float = 1.0
+    batch: int = 0
+    multiple_of: int = 1
+
+
+class ModelEntry(Struct, frozen=True, kw_only=True):
+    """One model. `accuracy` is what was published, with its source; `labels` are in the order of the output."""
+
+    name: str
+    task: Task
+    runtime: Runtime
+    files: tuple[ModelFile, ...]
+    licence: str
+    origin: str
+    input: ModelInput
+    output: str
+    labels: tuple[str, ...] = ()
+    accuracy: str = ""

@@ -1,0 +1,118 @@
+"""Where the files of a model are: in the package, a folder of the user's, the cache, or still to be downloaded."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from models.model_entry import ModelEntry
+from models.model_file import ModelFile, WrongFileError, verify
+
+FOLDER_VARIABLE = "FRAMEWIRE_MODELS"
+"""Environment variable that names the user's folder of models."""
+PACKAGED = Path(__file__).parent / "weights"
+TRIES = 3
+"""Of a download: servers hiccup, and a third failure is no hiccup."""
+
+
+class ModelMissingError(Exception):
+    """A file is nowhere to be had; the text says what to put where."""
+
+
+class Progress(Protocol):
+    """What shows a download's progress: pooch sets `total`, calls `update` with bytes, and `close` at the end."""
+
+    total: int
+
+    def update(self, count: int) -> None:
+        """More bytes are there."""
+
+    def reset(self) -> None:
+        """Begin anew."""
+
+    def close(self) -> None:
+        """It is over."""
+
+
+class ModelStore:
+    """Looks for files in the package, then in `folder` (or FRAMEWIRE_MODELS), then in the cache.
+
+    A file whose hash differs from the catalogue's is never given out. `trust` takes files whose hash is not known.
+    """
+
+    def __init__(self, folder: Path | None = None, cache: Path | None = None, trust: bool = False) -> None:
+        named = os.environ.get(FOLDER_VARIABLE)
+        self.folder = folder or (Path(named) if named else None)
+        self.cache = cache or _default_cache()
+        self.trust = trust
+
+    def find(self, entry: ModelEntry) -> list[Path] | None:
+        """The files of a model where all are there, in the catalogue's order, else None. Raises WrongFileError."""
+        paths = [self._find_file(file) for file in entry.files]
+        found = [path for path in paths if path is not None]
+        return found if len(found) == len(paths) else None
+
+    def need(self, entry: ModelEntry, progress: Progress | None = None) -> list[Path]:
+        """The files of a model, downloaded where they are missing. Raises ModelMissingError, WrongFileError."""
+        return [self._find_file(file) or self._download(entry, file, progress) for file in entry.files]
+
+    def _find_file(self, file: ModelFile) -> Path | None:
+        for folder in self._folders():
+            path = folder / file.name
+            if path.is_file():
+                verify(path, file, self.trust)
+                return path
+        return None
+
+    def _folders(self) -> Iterator[Path]:
+        yield PACKAGED
+        if self.folder is not None:
+            yield self.folder
+        yield self.cache
+
+    def _download(self, entry: ModelEntry, file: ModelFile, progress: Progress | None) -> Path:
+        if not file.sha256 and not self.trust:
+            raise ModelMissingError(
+                f"{entry.name}: the hash of {file.name} is not known, so it is not downloaded unasked; "
+                f"pull it with --trust, or put it into {self._best_folder()}"
+            )
+        import pooch
+
+        hash_or_none = f"sha256:{file.sha256}" if file.sha256 else None
+        downloader = pooch.HTTPDownloader(progressbar=progress or False, timeout=30)
+        source = pooch.create(
+            path=self.cache, base_url="", registry={file.name: hash_or_none}, urls={file.name: file.url}
+        )
+        source.retry_if_failed = TRIES - 1
+        try:
+            path = Path(source.fetch(file.name, downloader=downloader))
+        except Exception as error:
+            # pooch lets through whatever its HTTP library raises.
+            raise ModelMissingError(
+                f"{entry.name}: {file.name} could not be downloaded ({_short(error)}); "
+                f"get it from {file.url} and put it into {self._best_folder()}"
+            ) from error
+        verify(path, file, self.trust)
+        return path
+
+    def _best_folder(self) -> Path:
+        return self.folder or self.cache
+
+
+def verify_all(store: ModelStore, entries: Sequence[ModelEntry]) -> Iterator[tuple[ModelEntry, str]]:
+    """Each model with what is to be said of its files: `good`, `not here`, or what is wrong."""
+    for entry in entries:
+        try:
+            yield entry, "good" if store.find(entry) is not None else "not here"
+        except WrongFileError as error:
+            yield entry, str(error)
+
+
+def _default_cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "framewire" / "models"
+
+
+def _short(error: Exception) -> str:
+    text = str(error).split("\n", 1)[0]
+    return f"{type(error).__name__}: {text}" if len(text) <= 200 else type(error).__name__

@@ -1,0 +1,53 @@
+"""The SSD face detector with a ResNet-10 body that OpenCV published and the tutorial uses, through cv2.dnn."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from models.face_finder import Face, Picture, Thresholds
+from models.model_entry import ModelInput
+from models.onnx_session import ModelError
+
+_SCORE, _LEFT, _BOTTOM = 2, 3, 7  # of a row: picture, class, score, left, top, right, bottom
+
+
+class SsdRes10:
+    """A FaceFinder. Boxes are cut to whole pixels, as the tutorial cuts them; suppression is inside the model."""
+
+    provider = "cv2.dnn"
+    fallback = ""
+
+    def __init__(self, weights: Path, graph: Path, facts: ModelInput, thresholds: Thresholds) -> None:
+        """Load the model. Raises ModelError."""
+        try:
+            self._net = cv2.dnn.readNetFromTensorflow(str(weights), str(graph))
+        except cv2.error as error:
+            raise ModelError(
+                f"{weights} and {graph.name} are not a network that OpenCV can read: {error.err}"
+            ) from error
+        self._facts = facts
+        self._thresholds = thresholds
+        self.find([np.zeros((facts.height, facts.width, 3), np.uint8)])
+
+    def find(self, pictures: Sequence[Picture]) -> list[list[Face]]:
+        """See FaceFinder."""
+        return [self._find_in(picture) for picture in pictures]
+
+    def _find_in(self, picture: Picture) -> list[Face]:
+        facts = self._facts
+        blob = cv2.dnn.blobFromImage(
+            picture, facts.scale, (facts.width, facts.height), facts.mean, swapRB=facts.order == "RGB", crop=False
+        )
+        self._net.setInput(blob)
+        rows = np.asarray(self._net.forward(), np.float32).reshape(-1, _BOTTOM)
+        height, width = picture.shape[:2]
+        faces = []
+        for row in rows[rows[:, _SCORE] > self._thresholds.score]:
+            left, top, right, bottom = (
+                int(share * side)
+                for share, side in zip(row[_LEFT:_BOTTOM], (width, height, width, height), strict=True)
+            )
+            faces.append(Face((left, top, right - left, bottom - top), float(row[_SCORE])))
+        return faces
