@@ -78,6 +78,8 @@ class ModelStore:
             )
         import pooch
 
+        # It tells of each try; we tell of the outcome.
+        pooch.get_logger().setLevel("CRITICAL")
         hash_or_none = f"sha256:{file.sha256}" if file.sha256 else None
         downloader = pooch.HTTPDownloader(progressbar=progress or False, timeout=30)
         source = pooch.create(

@@ -3,6 +3,7 @@
 import logging
 import sys
 from enum import StrEnum
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,8 @@ from pipeline.summary_table import print_summary
 from pipeline.supervisor import Outcome, Supervisor
 from pipeline.testing import replay as replay_frame
 
+COMMANDS = "framewire.commands"
+"""The entry-point group in which a package announces a typer app."""
 FAILED = 1
 WRONG = 2
 EXIT_CODES = {Outcome.DONE: 0, Outcome.FAILED: FAILED, Outcome.INTERRUPTED: 130}
@@ -154,10 +157,19 @@ def replay(
 def run_command_line(arguments: list[str] | None = None) -> None:
     """Run the command that the arguments name; a file alone means `run`. Exits with the command's code."""
     given = sys.argv[1:] if arguments is None else arguments
-    commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    _add_commands()
+    commands = {group.name for group in app.registered_groups} | {
+        command.callback.__name__ for command in app.registered_commands if command.callback
+    }
     if given and not given[0].startswith("-") and given[0] not in commands:
         given = ["run", *given]
     app(args=given, prog_name="framewire")
+
+
+def _add_commands() -> None:
+    """The groups of commands that other packages bring, by entry point."""
+    for point in entry_points(group=COMMANDS):
+        app.add_typer(point.load(), name=point.name)
 
 
 def _load(config: Path, source: str | None, sets: list[str] | None, out: Path) -> PipelineSpec:

@@ -144,6 +144,10 @@ def _check_struct(struct: type[Struct], values: Mapping[str, Any], path: Path, n
 def _check(hint: Any, value: Any, path: Path, name: str) -> None:
     """Descend to the smallest part that does not fit, so that an error names its place."""
     bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    if get_origin(bare) in (Union, types.UnionType):
+        # Of `BatchSpec | None` a mapping can only mean the struct.
+        structs = [part for part in get_args(bare) if isinstance(part, type) and issubclass(part, Struct)]
+        bare = structs[0] if len(structs) == 1 else bare
     if isinstance(value, dict) and isinstance(bare, type) and issubclass(bare, Struct):
         _check_struct(bare, value, path, name)
     elif isinstance(value, dict) and get_origin(bare) is dict:

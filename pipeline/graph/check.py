@@ -109,10 +109,10 @@ def _check_top(document: Document) -> None:
 
 def _override(document: Document, text: str) -> None:
     target, equals, value = text.partition("=")
-    stage, dot, option = target.partition(".")
+    stage, *option = target.split(".")
     place = Place(f"--set {text}")
     stages: dict[str, Any] = document.value.get("stages") or {}
-    if not (equals and dot and stage and option):
+    if not (equals and stage and option and all(option)):
         raise ConfigError(place, "write it as STAGE.OPTION=VALUE")
     if stage not in stages:
         raise ConfigError(place, f"there is no stage {stage!r} in {document.file}{nearest(stage, list(stages))}")
@@ -120,7 +120,7 @@ def _override(document: Document, text: str) -> None:
         parsed = parse_scalar(value)
     except ValueError as error:
         raise ConfigError(place, str(error)) from error
-    document.override(("stages", stage, option), parsed, str(place))
+    document.override(("stages", stage, *option), parsed, str(place))
 
 
 def _override_source(document: Document, source: str) -> None:

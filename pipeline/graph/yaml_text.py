@@ -49,6 +49,8 @@ class Document:
         """Set the value at `path` as the command line says; errors in it will name `origin`."""
         at = self.value
         for key in path[:-1]:
+            if not isinstance(at.get(key), dict):
+                at[key] = {}
             at = at[key]
         at[path[-1]] = value
         self._places[path] = self._keys[path] = Place(origin)

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.graph import ConfigError, load_pipeline
+from pipeline.graph.spec import BatchSpec
 
 CONFIG = Path(__file__).resolve().parents[3] / "configs" / "demo.yaml"
 TWO_SOURCES = Path(__file__).resolve().parents[2] / "configs" / "valid" / "two-sources-one-sink.yaml"
@@ -14,6 +15,15 @@ def test_options_are_set_as_yaml_would_read_them() -> None:
     assert spec.stage("faces").replicas == 3
     assert spec.stage("video").options["path"] == "other.mp4"
     assert spec.stage("capture").options["source"] == "people.mp4"
+
+
+def test_parts_of_an_option_are_reached_by_dots() -> None:
+    settings = ["faces.batch.size=4", "faces.batch.wait_ms=5", "drawn.styles.face.thickness=9"]
+    spec = load_pipeline(CONFIG, settings)
+    assert spec.stage("faces").batch == BatchSpec(size=4, wait_ms=5)
+    assert spec.stage("drawn").options["styles"]["face"]["thickness"] == 9
+    with pytest.raises(ConfigError, match=r"^--set faces.batch.siz=4: batch has no option 'siz' \(did you mean 'size'"):
+        load_pipeline(CONFIG, ["faces.batch.siz=4"])
 
 
 @pytest.mark.parametrize(

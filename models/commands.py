@@ -1,0 +1,139 @@
+"""`framewire models`: what models there are, what is known of them, getting and checking their files."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.table import Table
+
+from models.catalogue import CATALOGUE, UnknownModelError, find_entry
+from models.model_entry import ModelEntry
+from models.model_file import WrongFileError
+from models.model_store import ModelMissingError, ModelStore, verify_all
+
+FAILED = 1
+WRONG = 2
+PLAIN_WIDTH = 120
+
+app = typer.Typer(help="Models: list, info, pull, verify.", no_args_is_help=True)
+
+Folder = Annotated[Path | None, typer.Option("--model-dir", help="A folder of yours with model files")]
+Trust = Annotated[bool, typer.Option("--trust", help="Take files whose hash is not known")]
+Names = Annotated[list[str], typer.Argument(help="Models of the catalogue", show_default=False)]
+
+
+@app.command("list")
+def list_models(model_dir: Folder = None) -> None:
+    """List the models of the catalogue, and which of them are here."""
+    console = _console()
+    table = Table(box=None, pad_edge=False)
+    for heading in ("model", "task", "MB", "licence", "here"):
+        table.add_column(heading, overflow="fold")
+    for entry, state in verify_all(ModelStore(model_dir, trust=True), CATALOGUE):
+        size = sum(file.size for file in entry.files)
+        here = {"good": "yes", "not here": "no"}.get(state, "spoilt: see `models verify`")
+        table.add_row(entry.name, entry.task, f"{size / 1e6:.1f}" if size else "?", entry.licence, here)
+    console.print(table)
+
+
+@app.command()
+def info(name: Annotated[str, typer.Argument(help="A model of the catalogue", show_default=False)]) -> None:
+    """Tell all that is known of a model."""
+    entry = _entry(name)
+    asked = entry.input
+    side = f"{asked.height} x {asked.width}" if asked.height else f"any multiple of {asked.multiple_of}"
+    rows = [
+        ("task", entry.task),
+        ("runs on", entry.runtime),
+        ("origin", entry.origin),
+        ("licence", entry.licence),
+        ("input", f"{side}, {asked.order}, mean {', '.join(f'{value:g}' for value in asked.mean)}"),
+        ("scale", f"{asked.scale:g}"),
+        ("output", entry.output),
+        ("labels", ", ".join(entry.labels)),
+        ("published", entry.accuracy or "nothing that we know of"),
+    ]
+    for file in entry.files:
+        rows += [(file.name, file.url), ("", f"{file.size or '?'} bytes, sha256 {file.sha256 or 'not known'}")]
+    console = _console()
+    width = max(len(heading) for heading, _ in rows)
+    for heading, text in rows:
+        console.print(f"{heading:{width}}  {text}", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def pull(names: Names, model_dir: Folder = None, trust: Trust = False) -> None:
+    """Download models into the cache, and check them."""
+    store = ModelStore(model_dir, trust=trust)
+    entries = [_entry(name) for name in names]
+    console = Console(stderr=True)
+    with _downloads(console) as progress:
+        for entry in entries:
+            try:
+                for path in store.need(entry, _Bar(progress, entry.name)):
+                    typer.echo(f"{entry.name}: {path}")
+            except (ModelMissingError, WrongFileError) as error:
+                typer.echo(f"error: {error}", err=True)
+                raise typer.Exit(FAILED) from error
+
+
+@app.command()
+def verify(model_dir: Folder = None) -> None:
+    """Check the files of all models that are here against the catalogue."""
+    wrong = False
+    for entry, state in verify_all(ModelStore(model_dir), CATALOGUE):
+        if state == "not here":
+            continue
+        wrong = wrong or state != "good"
+        typer.echo(f"{entry.name}: {state}", err=state != "good")
+    raise typer.Exit(FAILED if wrong else 0)
+
+
+class _Bar:
+    """Shows one download as pooch wants it shown."""
+
+    def __init__(self, progress: Progress, name: str) -> None:
+        self._progress = progress
+        self._task = progress.add_task(name, total=None)
+        self._total = 0
+
+    @property
+    def total(self) -> int:
+        """Bytes of the whole file."""
+        return self._total
+
+    @total.setter
+    def total(self, count: int) -> None:
+        self._total = count
+        self._progress.update(self._task, total=count)
+
+    def update(self, count: int) -> None:
+        """More bytes are there."""
+        self._progress.update(self._task, advance=count)
+
+    def reset(self) -> None:
+        """Begin anew."""
+        self._progress.reset(self._task)
+
+    def close(self) -> None:
+        """It is over."""
+
+
+def _downloads(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    return Progress(*columns, console=console, disable=not console.is_terminal)
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=PLAIN_WIDTH)
+
+
+def _entry(name: str) -> ModelEntry:
+    try:
+        return find_entry(name)
+    except UnknownModelError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(WRONG) from error
