@@ -38,8 +38,8 @@ class OptionError(ValueError):
         self.at_key = at_key
 
 
-def options_of(struct: type[Struct]) -> list[Option]:
-    """All options of a stage's struct, in the order in which they stand."""
+def options_of(struct: type[Struct], prefix: str = "") -> list[Option]:
+    """All options of a stage's struct, in the order in which they stand; those of a part follow it, as `part.NAME`."""
     hints = get_type_hints(struct, include_extras=True)
     found = []
     for field in msgspec.structs.fields(struct):
@@ -47,7 +47,7 @@ def options_of(struct: type[Struct]) -> list[Option]:
         metas = _metas(hint)
         found.append(
             Option(
-                name=field.name,
+                name=prefix + field.name,
                 type=type_words(hint),
                 default="" if field.required else yaml_words(_default(field)),
                 help=next((meta.description for meta in metas if meta.description), ""),
@@ -55,7 +55,22 @@ def options_of(struct: type[Struct]) -> list[Option]:
                 is_output=any((meta.extra or {}).get(OUTPUT) for meta in metas),
             )
         )
+        part, between = _part(hint)
+        if part is not None:
+            found += options_of(part, f"{prefix}{field.name}{between}.")
     return found
+
+
+def _part(hint: Any) -> tuple[type[Struct] | None, str]:
+    """The struct that an option is made of, and how YAML gets to it: `[]` in a list, `.NAME` in a mapping of names."""
+    bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    if isinstance(bare, type) and issubclass(bare, Struct):
+        return bare, ""
+    if get_origin(bare) is list:
+        return _part(get_args(bare)[0])[0], "[]"
+    if get_origin(bare) is dict:
+        return _part(get_args(bare)[1])[0], ".NAME"
+    return None, ""
 
 
 def _default(field: msgspec.structs.FieldInfo) -> Any:
@@ -85,6 +100,8 @@ def type_words(hint: Any) -> str:
         inner = [part for part in get_args(hint) if part is not ...]
         return "list of " + " and ".join(dict.fromkeys(type_words(part) for part in inner))
     if get_origin(hint) is dict:
+        return "mapping"
+    if isinstance(hint, type) and issubclass(hint, Struct):
         return "mapping"
     words = {int: "whole number", float: "number", str: "text", bool: "true or false", type(None): "null"}
     return words.get(hint, getattr(hint, "__name__", str(hint)))

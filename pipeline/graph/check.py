@@ -291,7 +291,7 @@ class _Checker:
         taken: dict[Path, str] = {}
         for spec in specs:
             for option in options_of(self.classes[spec.name].Options):
-                if not option.is_output:
+                if not option.is_output or "." in option.name:
                     continue
                 path = (self.out / str(spec.options[option.name])).resolve()
                 if path in taken:

@@ -58,7 +58,15 @@ def test_good_values_become_the_struct() -> None:
 
 
 def test_options_are_told_as_a_user_reads_them() -> None:
-    path, size, kind, *_ = options_of(Example)
+    path, size, kind, *rest = options_of(Example)
+    assert [option.name for option in rest] == [
+        "colours",
+        "colours.NAME.hex",
+        "several",
+        "several[].hex",
+        "pair",
+        "maybe",
+    ]
     assert (path.required, path.type) == (True, "text")
     assert (size.type, size.default, size.help) == ("whole number, 1 or more, at most 9", "3", "How large")
     assert kind.type == "one of soft, hard"

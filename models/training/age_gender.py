@@ -1,0 +1,124 @@
+"""Age and gender from one net: UTKFace crops, in colour, 64 pixels."""
+
+import hashlib
+import zipfile
+from pathlib import Path, PurePosixPath
+
+import cv2
+import numpy as np
+import torch
+from msgspec import Struct
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.training.augment import Augmentation, augment, centre
+from models.training.face_net import FaceNet
+from models.training.trainer import Recipe
+
+SIZE = 64
+STORED = 80
+"""Side that crops are kept at for training: a little larger than what goes in, so that zooming in has something."""
+AGES = 101
+"""Years 0 to 100; whoever is older counts as 100."""
+AGE_SPREAD = 2.0
+"""Standard deviation in years of the distribution that stands for an age (Gao et al., 2017): neighbours are alike."""
+EXPECTATION_WEIGHT = 0.2
+"""Of the error of the expected age, in tens of years, beside the distribution's."""
+VALIDATION_OF_TEN = 1
+"""Files whose hash ends in this many of ten digits are never trained on."""
+RECIPE = Recipe(epochs=100, batch=96, rate=0.06)
+EVALUATION_BATCH = 256
+
+
+class Person(Struct, frozen=True):
+    """What a UTKFace file's name says; gender is 0 for male, 1 for female."""
+
+    age: int
+    gender: int
+    held_out: bool
+
+
+def person_of(name: str) -> Person | None:
+    """What the name age_gender_race_id.jpg says; None for names that say something else."""
+    parts = PurePosixPath(name).name.split("_")
+    if len(parts) < 4 or not parts[0].isdigit() or parts[1] not in ("0", "1"):
+        return None
+    return Person(min(AGES - 1, int(parts[0])), int(parts[1]), is_held_out(name))
+
+
+def is_held_out(name: str) -> bool:
+    """Whether a file belongs to the validation part: by a hash of its name, so on every machine the same."""
+    return int(hashlib.sha256(PurePosixPath(name).name.encode()).hexdigest(), 16) % 10 < VALIDATION_OF_TEN
+
+
+def new_net() -> FaceNet:
+    """About 0.7 million weights, 67 million multiplications a face."""
+    return FaceNet(3, 32, 2, (64, 128), (2, 2), {"age": AGES, "gender": 2}, dropout=0.2)
+
+
+class AgeGender:
+    """A Task: measured on the files that are held out."""
+
+    def __init__(self, data: Path) -> None:
+        pictures, people = _load(data)
+        held_out = torch.tensor([person.held_out for person in people])
+        ages = torch.tensor([person.age for person in people])
+        genders = torch.tensor([person.gender for person in people])
+        self._images, self._ages, self._genders = pictures[~held_out], ages[~held_out], genders[~held_out]
+        self._test_images, self._test_ages, self._test_genders = pictures[held_out], ages[held_out], genders[held_out]
+        self.train_count = len(self._images)
+        self._years = torch.arange(AGES, dtype=torch.float32)
+
+    def loss(self, net: nn.Module, chosen: Tensor, generator: torch.Generator) -> Tensor:
+        """See Task."""
+        pictures = augment(self._images[chosen].float() / 255, SIZE, Augmentation(), generator)
+        answers = net(_normal(pictures))
+        ages = self._ages[chosen].float()
+        wanted = torch.softmax(-((self._years[None] - ages[:, None]) ** 2) / (2 * AGE_SPREAD**2), 1)
+        logits = answers["age"].float()
+        of_age = -(wanted * logits.log_softmax(1)).sum(1).mean()
+        of_years = (self._expected(logits) - ages).abs().mean() / 10
+        of_gender = functional.cross_entropy(answers["gender"].float(), self._genders[chosen], label_smoothing=0.05)
+        return of_age + EXPECTATION_WEIGHT * of_years + of_gender
+
+    def measure(self, net: nn.Module) -> dict[str, float]:
+        """See Task."""
+        net.eval()
+        errors, right = [], []
+        with torch.inference_mode():
+            for start in range(0, len(self._test_images), EVALUATION_BATCH):
+                part = slice(start, start + EVALUATION_BATCH)
+                answers = net(_normal(centre(self._test_images[part].float() / 255, SIZE)))
+                errors.append((self._expected(answers["age"]) - self._test_ages[part]).abs())
+                right.append(answers["gender"].argmax(1) == self._test_genders[part])
+        error, gender = float(torch.cat(errors).mean()), torch.cat(right).float()
+        grown = self._test_ages >= 13
+        return {
+            "best": float(gender.mean()) - error / 100,
+            "age error": error,
+            "gender": float(gender.mean()),
+            "gender from 13": float(gender[grown].mean()),
+        }
+
+    def _expected(self, logits: Tensor) -> Tensor:
+        return (logits.softmax(1) * self._years).sum(1)
+
+
+def _load(data: Path) -> tuple[Tensor, list[Person]]:
+    pictures, people = [], []
+    with zipfile.ZipFile(data) as archive:
+        for name in sorted(archive.namelist()):
+            person = person_of(name) if name.lower().endswith((".jpg", ".jpeg", ".png")) else None
+            if person is None:
+                continue
+            picture = cv2.imdecode(np.frombuffer(archive.read(name), np.uint8), cv2.IMREAD_COLOR)
+            if picture is None:
+                continue
+            pictures.append(cv2.resize(picture, (STORED, STORED), interpolation=cv2.INTER_AREA))
+            people.append(person)
+    return torch.from_numpy(np.stack(pictures).transpose(0, 3, 1, 2).copy()), people
+
+
+def _normal(pictures: Tensor) -> Tensor:
+    """What the exported model does first: from 0..1 to about -1..1."""
+    return (pictures - 0.5) * 2

@@ -1,0 +1,86 @@
+"""Changing training pictures so that no net sees the same one twice: all on whole batches."""
+
+import math
+
+import torch
+from msgspec import Struct
+from torch import Tensor
+from torch.nn import functional
+
+ERASE_SHARE = (0.02, 0.2)
+"""Area of the rectangle that is erased, as a share of the picture (Zhong et al., 2020)."""
+
+
+class Augmentation(Struct, frozen=True, kw_only=True):
+    """How much a picture may change. Angles in degrees; shift, zoom, light and contrast as shares."""
+
+    angle: float = 15.0
+    shift: float = 0.08
+    zoom: float = 0.12
+    light: float = 0.15
+    contrast: float = 0.25
+    blur: float = 0.15
+    """Share of pictures that are blurred."""
+    erase: float = 0.3
+    """Share of pictures of which a rectangle is erased."""
+
+
+def augment(batch: Tensor, size: int, how: Augmentation, generator: torch.Generator) -> Tensor:
+    """Turn, shift, zoom and mirror pictures (n, c, h, w) into (n, c, size, size), then change their light."""
+    moved = _move(batch, size, how, generator)
+    lit = _light(moved, how, generator)
+    return _erase(_blur(lit, how, generator), how, generator)
+
+
+def centre(batch: Tensor, size: int) -> Tensor:
+    """The pictures as they are tested: scaled to (size, size)."""
+    if batch.shape[-1] == size:
+        return batch
+    return functional.interpolate(batch, size=(size, size), mode="bilinear", align_corners=False, antialias=True)
+
+
+def _spread(count: int, reach: float, generator: torch.Generator) -> Tensor:
+    return (torch.rand(count, generator=generator) * 2 - 1) * reach
+
+
+def _move(batch: Tensor, size: int, how: Augmentation, generator: torch.Generator) -> Tensor:
+    count = len(batch)
+    angle = _spread(count, math.radians(how.angle), generator)
+    zoom = 1 + _spread(count, how.zoom, generator)
+    mirror = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
+    cos, sin = torch.cos(angle) * zoom, torch.sin(angle) * zoom
+    across, down = _spread(count, 2 * how.shift, generator), _spread(count, 2 * how.shift, generator)
+    rows = [torch.stack([cos * mirror, -sin, across], 1), torch.stack([sin * mirror, cos, down], 1)]
+    grid = functional.affine_grid(torch.stack(rows, 1), [count, batch.shape[1], size, size], align_corners=False)
+    return functional.grid_sample(batch, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+
+
+def _light(batch: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
+    count = len(batch)
+    mean = batch.mean(dim=(1, 2, 3), keepdim=True)
+    contrast = 1 + _spread(count, how.contrast, generator).view(-1, 1, 1, 1)
+    light = _spread(count, how.light, generator).view(-1, 1, 1, 1)
+    return ((batch - mean) * contrast + mean + light).clamp(0, 1)
+
+
+def _blur(batch: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
+    chosen = torch.rand(len(batch), generator=generator) < how.blur
+    if not chosen.any():
+        return batch
+    soft = functional.avg_pool2d(functional.pad(batch[chosen], (1, 1, 1, 1), mode="replicate"), 3, 1)
+    blurred = batch.clone()
+    blurred[chosen] = soft
+    return blurred
+
+
+def _erase(batch: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
+    size = batch.shape[-1]
+    for index in torch.nonzero(torch.rand(len(batch), generator=generator) < how.erase).flatten().tolist():
+        area, shape, top, left = torch.rand(4, generator=generator).tolist()
+        share = ERASE_SHARE[0] + area * (ERASE_SHARE[1] - ERASE_SHARE[0])
+        aspect = math.exp((shape * 2 - 1) * math.log(3))
+        high = min(size, max(1, round(size * math.sqrt(share * aspect))))
+        wide = min(size, max(1, round(size * math.sqrt(share / aspect))))
+        y, x = round(top * (size - high)), round(left * (size - wide))
+        batch[index, :, y : y + high, x : x + wide] = torch.rand((), generator=generator)
+    return batch
