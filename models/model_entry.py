@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from models.model_file import ModelFile
 
-Task = Literal["face detection", "age", "gender", "emotion"]
+Task = Literal["face detection", "age", "gender", "emotion", "age and gender"]
 Runtime = Literal["onnxruntime", "cv2.dnn"]
 
 
@@ -26,6 +26,19 @@ class ModelInput(Struct, frozen=True, kw_only=True):
     multiple_of: int = 1
 
 
+class Head(Struct, frozen=True, kw_only=True):
+    """One of a model's answers: `output` of the model says something of `attribute`.
+
+    A head with kind `label` gives a score for each label; one with kind `age` gives years, and `labels` are the ranges
+    that they are told by. An empty `output` is the model's first.
+    """
+
+    attribute: str
+    labels: tuple[str, ...]
+    output: str = ""
+    kind: Literal["label", "age"] = "label"
+
+
 class ModelEntry(Struct, frozen=True, kw_only=True):
     """One model. `accuracy` is what was published, with its source; `labels` are in the order of the output."""
 
@@ -38,4 +51,6 @@ class ModelEntry(Struct, frozen=True, kw_only=True):
     input: ModelInput
     output: str
     labels: tuple[str, ...] = ()
+    heads: tuple[Head, ...] = ()
+    """Answers, where there is more than one, or it is no choice of labels."""
     accuracy: str = ""

@@ -48,10 +48,11 @@ class PictureRef(Struct, frozen=True, array_like=True):
 
 
 class Attribute(Struct, frozen=True, array_like=True):
-    """A thing said of a detection: a word, and how sure the model is (0 to 1)."""
+    """A thing said of a detection: a word, how sure the model is (0 to 1), and a number where it is one (an age)."""
 
     label: str
     score: float | None = None
+    value: float | None = None
 
 
 class Detection(Struct, frozen=True, omit_defaults=True, kw_only=True):

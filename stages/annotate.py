@@ -119,7 +119,10 @@ def caption(detection: Detection) -> str:
         words.append(f"#{detection.track}")
     if detection.score is not None:
         words.append(f"{detection.score:.0%}")
-    said = ", ".join(attribute.label for attribute in detection.attributes.values())
+    said = ", ".join(
+        attribute.label if attribute.value is None else f"{attribute.value:.0f}"
+        for attribute in detection.attributes.values()
+    )
     text = " ".join(words) + (f": {said}" if said else "")
     return text.encode("ascii", "replace").decode()
 

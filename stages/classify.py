@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta, Struct, field
 
 from models.catalogue import UnknownModelError, find_entry
-from models.classifier import Classifier
+from models.classifier import Answer, Classifier
 from models.face_finder import Picture
-from models.model_entry import ModelEntry, ModelInput
+from models.model_entry import Head, ModelInput
 from models.model_file import WrongFileError
 from models.model_store import ModelMissingError, ModelStore
 from models.onnx_session import ModelError
@@ -53,7 +54,7 @@ class ClassifyOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class _Loaded(Struct, frozen=True):
-    name: str
+    attributes: tuple[str, ...]
     margin: float
     classifier: Classifier
 
@@ -79,7 +80,7 @@ class Classify(Stage[ClassifyOptions]):
             self._models = [self._load(each, store) for each in self.options.models]
         except (*CANNOT_LOAD, OSError) as error:
             raise StageError(str(error)) from error
-        names = [loaded.name for loaded in self._models]
+        names = [name for loaded in self._models for name in loaded.attributes]
         if len(set(names)) < len(names):
             raise StageError(f"two models say {', '.join(sorted(names))}; give each a `name` of its own")
 
@@ -93,8 +94,9 @@ class Classify(Stage[ClassifyOptions]):
         said: dict[tuple[int, str], dict[str, Attribute]] = {}
         for loaded in self._models:
             crops = [crop(pictures[place], found.box, loaded.margin) for place, found in subjects]
-            for (place, found), (label, score) in zip(subjects, loaded.classifier.classify(crops), strict=True):
-                said.setdefault((place, found.id), {})[loaded.name] = Attribute(label, round(score, 6))
+            for (place, found), answers in zip(subjects, loaded.classifier.classify(crops), strict=True):
+                attributes = {name: _attribute(answer) for name, answer in answers.items()}
+                said.setdefault((place, found.id), {}).update(attributes)
         return [
             packet.with_detections(
                 [found.with_attributes(said.get((place, found.id), {})) for found in packet.detections]
@@ -125,7 +127,10 @@ class Classify(Stage[ClassifyOptions]):
         if entry.runtime != "onnxruntime" or entry.task == "face detection":
             raise StageError(f"{entry.name} ({entry.task}, {entry.runtime}) is not a model for classify")
         (path,) = store.need(entry)
-        return self._loaded(options, path, entry.input, entry.labels, entry)
+        heads = entry.heads or (Head(attribute=entry.task, labels=entry.labels),)
+        if options.name and len(heads) == 1:
+            heads = (msgspec.structs.replace(heads[0], attribute=options.name),)
+        return self._loaded(options, path, entry.input, heads)
 
     def _load_file(self, options: ClassifierOptions) -> _Loaded:
         if not options.labels:
@@ -139,21 +144,19 @@ class Classify(Stage[ClassifyOptions]):
             mean=tuple(options.mean),
             scale=options.scale,
         )
-        return self._loaded(options, Path(options.model), facts, labels, None)
+        path = Path(options.model)
+        return self._loaded(options, path, facts, (Head(attribute=options.name or path.stem, labels=tuple(labels)),))
 
-    def _loaded(
-        self,
-        options: ClassifierOptions,
-        path: Path,
-        facts: ModelInput,
-        labels: Sequence[str],
-        entry: ModelEntry | None,
-    ) -> _Loaded:
-        classifier = Classifier(path, facts, labels, self.options.device, self.options.threads)
+    def _loaded(self, options: ClassifierOptions, path: Path, facts: ModelInput, heads: tuple[Head, ...]) -> _Loaded:
+        classifier = Classifier(path, facts, heads, self.options.device, self.options.threads)
         why = f" ({classifier.fallback})" if classifier.fallback else ""
         self.log.info("%s runs on %s%s", options.model, classifier.provider, why)
-        name = options.name or (entry.task if entry else path.stem)
-        return _Loaded(name, options.margin, classifier)
+        return _Loaded(tuple(head.attribute for head in heads), options.margin, classifier)
+
+
+def _attribute(answer: Answer) -> Attribute:
+    score = None if answer.score is None else round(answer.score, 6)
+    return Attribute(answer.label, score, answer.value)
 
 
 def crop_edges(

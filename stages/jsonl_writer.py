@@ -14,10 +14,11 @@ Box = tuple[float, float, float, float]
 
 
 class JsonAttribute(Struct, frozen=True, omit_defaults=True):
-    """Something said of a detection, and how sure the model is."""
+    """Something said of a detection, how sure the model is, and the number where it is one."""
 
     label: str
     score: float | None = None
+    value: float | None = None
 
 
 class JsonDetection(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -81,7 +82,8 @@ def _json_detection(detection: Detection) -> JsonDetection:
         parent=detection.parent,
         landmarks=detection.landmarks,
         attributes={
-            name: JsonAttribute(attribute.label, attribute.score) for name, attribute in detection.attributes.items()
+            name: JsonAttribute(attribute.label, attribute.score, attribute.value)
+            for name, attribute in detection.attributes.items()
         },
         track=detection.track,
     )

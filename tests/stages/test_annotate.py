@@ -66,9 +66,13 @@ def test_what_a_caption_says() -> None:
         box=(0, 0, 1, 1),
         score=0.914,
         track=3,
-        attributes={"gender": Attribute("Male"), "mood": Attribute("fröhlich")},
+        attributes={
+            "gender": Attribute("Male"),
+            "age": Attribute("(25-32)", value=28.6),
+            "mood": Attribute("fröhlich"),
+        },
     )
-    assert caption(full) == "face #3 91%: Male, fr?hlich"
+    assert caption(full) == "face #3 91%: Male, 29, fr?hlich"
 
 
 @given(st.tuples(st.integers(0, 255), st.integers(0, 255), st.integers(0, 255)))
