@@ -4,6 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from models.face_crop import CropRule
 from models.model_file import ModelFile
 
 Task = Literal["face detection", "age", "gender", "emotion", "age and gender"]
@@ -53,4 +54,6 @@ class ModelEntry(Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...] = ()
     heads: tuple[Head, ...] = ()
     """Answers, where there is more than one, or it is no choice of labels."""
+    crop: CropRule | None = None
+    """How a face is cut out for it; None: the detector's box."""
     accuracy: str = ""

@@ -9,7 +9,10 @@ _CHUNK_BYTES = 2**20
 
 
 class ModelFile(Struct, frozen=True, kw_only=True):
-    """`sha256` and `size` are empty and 0 where they are not known: such a file is taken only on trust."""
+    """`sha256` and `size` are empty and 0 where they are not known: such a file is taken only on trust.
+
+    A file with an empty `url` comes with Framewire.
+    """
 
     name: str
     url: str

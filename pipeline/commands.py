@@ -26,7 +26,7 @@ from pipeline.supervisor import Outcome, Supervisor
 from pipeline.testing import replay as replay_frame
 
 COMMANDS = "framewire.commands"
-"""The entry-point group in which a package announces a typer app."""
+"""The entry-point group in which a package announces a typer app, or a function that typer takes."""
 FAILED = 1
 WRONG = 2
 EXIT_CODES = {Outcome.DONE: 0, Outcome.FAILED: FAILED, Outcome.INTERRUPTED: 130}
@@ -167,9 +167,13 @@ def run_command_line(arguments: list[str] | None = None) -> None:
 
 
 def _add_commands() -> None:
-    """The groups of commands that other packages bring, by entry point."""
+    """The commands, and groups of commands, that other packages bring, by entry point."""
     for point in entry_points(group=COMMANDS):
-        app.add_typer(point.load(), name=point.name)
+        brought = point.load()
+        if isinstance(brought, typer.Typer):
+            app.add_typer(brought, name=point.name)
+        else:
+            app.command(point.name)(brought)
 
 
 def _load(config: Path, source: str | None, sets: list[str] | None, out: Path) -> PipelineSpec:

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct, field
 
 from models.catalogue import UnknownModelError, find_entry
 from models.classifier import Answer, Classifier
+from models.face_crop import CropRule, face_crop
 from models.face_finder import Picture
 from models.model_entry import Head, ModelInput
 from models.model_file import WrongFileError
@@ -38,7 +39,10 @@ class ClassifierOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
         field(default_factory=lambda: [0.0, 0.0, 0.0])
     )
     scale: Annotated[float, Meta(description="By which the difference is multiplied")] = 1 / 255
-    margin: Annotated[float, Meta(ge=0, le=2, description="Added on each side of the box, as a share of it")] = 0.0
+    margin: Annotated[
+        float,
+        Meta(ge=0, le=2, description="Added on each side of the box, as a share; our own models have their own crop"),
+    ] = 0.0
 
 
 class ClassifyOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -56,7 +60,12 @@ class ClassifyOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class _Loaded(Struct, frozen=True):
     attributes: tuple[str, ...]
     margin: float
+    rule: CropRule | None
     classifier: Classifier
+
+    def crop(self, picture: Picture, box: tuple[float, float, float, float]) -> Picture:
+        """The part of the picture that this model wants to see of a box."""
+        return crop(picture, box, self.margin) if self.rule is None else face_crop(picture, box, self.rule)
 
 
 @stage("classify")
@@ -93,7 +102,7 @@ class Classify(Stage[ClassifyOptions]):
         pictures = [self.picture(packet) for packet in packets]
         said: dict[tuple[int, str], dict[str, Attribute]] = {}
         for loaded in self._models:
-            crops = [crop(pictures[place], found.box, loaded.margin) for place, found in subjects]
+            crops = [loaded.crop(pictures[place], found.box) for place, found in subjects]
             for (place, found), answers in zip(subjects, loaded.classifier.classify(crops), strict=True):
                 attributes = {name: _attribute(answer) for name, answer in answers.items()}
                 said.setdefault((place, found.id), {}).update(attributes)
@@ -130,7 +139,7 @@ class Classify(Stage[ClassifyOptions]):
         heads = entry.heads or (Head(attribute=entry.task, labels=entry.labels),)
         if options.name and len(heads) == 1:
             heads = (msgspec.structs.replace(heads[0], attribute=options.name),)
-        return self._loaded(options, path, entry.input, heads)
+        return self._loaded(options, path, entry.input, heads, entry.crop)
 
     def _load_file(self, options: ClassifierOptions) -> _Loaded:
         if not options.labels:
@@ -145,13 +154,21 @@ class Classify(Stage[ClassifyOptions]):
             scale=options.scale,
         )
         path = Path(options.model)
-        return self._loaded(options, path, facts, (Head(attribute=options.name or path.stem, labels=tuple(labels)),))
+        head = Head(attribute=options.name or path.stem, labels=tuple(labels))
+        return self._loaded(options, path, facts, (head,), None)
 
-    def _loaded(self, options: ClassifierOptions, path: Path, facts: ModelInput, heads: tuple[Head, ...]) -> _Loaded:
+    def _loaded(
+        self,
+        options: ClassifierOptions,
+        path: Path,
+        facts: ModelInput,
+        heads: tuple[Head, ...],
+        rule: CropRule | None,
+    ) -> _Loaded:
         classifier = Classifier(path, facts, heads, self.options.device, self.options.threads)
         why = f" ({classifier.fallback})" if classifier.fallback else ""
         self.log.info("%s runs on %s%s", options.model, classifier.provider, why)
-        return _Loaded(tuple(head.attribute for head in heads), options.margin, classifier)
+        return _Loaded(tuple(head.attribute for head in heads), options.margin, rule, classifier)
 
 
 def _attribute(answer: Answer) -> Attribute:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from models.training import age_gender, emotion
+from models.training.export import AgeGenderModel, EmotionModel, export
 from models.training.trainer import Trainer
 
 app = typer.Typer(pretty_exceptions_enable=False, no_args_is_help=True, help="Train our own networks.")
@@ -22,6 +23,7 @@ def train_emotion(data: Data, out: Out = Path("out/training"), minutes: Minutes 
     trainer = Trainer(emotion.new_net(), emotion.Emotion(data), emotion.RECIPE, out / "emotion.pt")
     trainer.run(typer.echo, minutes)
     typer.echo(f"best: {trainer.best}")
+    export(EmotionModel(trainer.best_net()), 1, emotion.SIZE, out / "framewire_emotion.onnx")
 
 
 @app.command("age-gender")
@@ -30,6 +32,7 @@ def train_age_gender(data: Data, out: Out = Path("out/training"), minutes: Minut
     trainer = Trainer(age_gender.new_net(), age_gender.AgeGender(data), age_gender.RECIPE, out / "age-gender.pt")
     trainer.run(typer.echo, minutes)
     typer.echo(f"best: {trainer.best}")
+    export(AgeGenderModel(trainer.best_net()), 3, age_gender.SIZE, out / "framewire_age_gender.onnx")
 
 
 app()

@@ -1,19 +1,17 @@
 """Age and gender from one net: UTKFace crops, in colour, 64 pixels."""
 
-import hashlib
-import zipfile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-from msgspec import Struct
 from torch import Tensor, nn
 from torch.nn import functional
 
 from models.training.augment import Augmentation, augment, centre
 from models.training.face_net import FaceNet
 from models.training.trainer import Recipe
+from models.utkface import Person, people_in
 
 SIZE = 64
 STORED = 80
@@ -24,31 +22,8 @@ AGE_SPREAD = 2.0
 """Standard deviation in years of the distribution that stands for an age (Gao et al., 2017): neighbours are alike."""
 EXPECTATION_WEIGHT = 0.2
 """Of the error of the expected age, in tens of years, beside the distribution's."""
-VALIDATION_OF_TEN = 1
-"""Files whose hash ends in this many of ten digits are never trained on."""
 RECIPE = Recipe(epochs=100, batch=96, rate=0.06)
 EVALUATION_BATCH = 256
-
-
-class Person(Struct, frozen=True):
-    """What a UTKFace file's name says; gender is 0 for male, 1 for female."""
-
-    age: int
-    gender: int
-    held_out: bool
-
-
-def person_of(name: str) -> Person | None:
-    """What the name age_gender_race_id.jpg says; None for names that say something else."""
-    parts = PurePosixPath(name).name.split("_")
-    if len(parts) < 4 or not parts[0].isdigit() or parts[1] not in ("0", "1"):
-        return None
-    return Person(min(AGES - 1, int(parts[0])), int(parts[1]), is_held_out(name))
-
-
-def is_held_out(name: str) -> bool:
-    """Whether a file belongs to the validation part: by a hash of its name, so on every machine the same."""
-    return int(hashlib.sha256(PurePosixPath(name).name.encode()).hexdigest(), 16) % 10 < VALIDATION_OF_TEN
 
 
 def new_net() -> FaceNet:
@@ -62,7 +37,7 @@ class AgeGender:
     def __init__(self, data: Path) -> None:
         pictures, people = _load(data)
         held_out = torch.tensor([person.held_out for person in people])
-        ages = torch.tensor([person.age for person in people])
+        ages = torch.tensor([min(AGES - 1, person.age) for person in people])
         genders = torch.tensor([person.gender for person in people])
         self._images, self._ages, self._genders = pictures[~held_out], ages[~held_out], genders[~held_out]
         self._test_images, self._test_ages, self._test_genders = pictures[held_out], ages[held_out], genders[held_out]
@@ -106,16 +81,9 @@ class AgeGender:
 
 def _load(data: Path) -> tuple[Tensor, list[Person]]:
     pictures, people = [], []
-    with zipfile.ZipFile(data) as archive:
-        for name in sorted(archive.namelist()):
-            person = person_of(name) if name.lower().endswith((".jpg", ".jpeg", ".png")) else None
-            if person is None:
-                continue
-            picture = cv2.imdecode(np.frombuffer(archive.read(name), np.uint8), cv2.IMREAD_COLOR)
-            if picture is None:
-                continue
-            pictures.append(cv2.resize(picture, (STORED, STORED), interpolation=cv2.INTER_AREA))
-            people.append(person)
+    for picture, person in people_in(data):
+        pictures.append(cv2.resize(picture, (STORED, STORED), interpolation=cv2.INTER_AREA))
+        people.append(person)
     return torch.from_numpy(np.stack(pictures).transpose(0, 3, 1, 2).copy()), people
 
 

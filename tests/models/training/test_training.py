@@ -7,8 +7,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
+from models.onnx_session import OnnxSession  # noqa: E402
 from models.training import age_gender, emotion  # noqa: E402
 from models.training.augment import Augmentation, augment, centre  # noqa: E402
+from models.training.export import AgeGenderModel, EmotionModel, export  # noqa: E402
 from models.training.face_net import FaceNet  # noqa: E402
 from models.training.trainer import Recipe, Trainer, learning_rate  # noqa: E402
 
@@ -89,17 +91,20 @@ def test_our_nets_fit_into_four_megabytes_together(net: FaceNet, channels: int, 
     assert all(answer.shape[0] == 2 for answer in answers.values())
 
 
-def test_names_say_age_and_gender() -> None:
-    person = age_gender.person_of("part/25_1_0_20170116174525125.jpg")
-    assert person is not None
-    assert (person.age, person.gender) == (25, 1)
-    assert age_gender.person_of("116_0_2_x.jpg").age == 100  # type: ignore[union-attr]
-    assert age_gender.person_of("61_3_x.jpg") is None
-    assert age_gender.person_of("readme.txt") is None
-
-
-def test_the_split_is_by_name_alone_and_about_a_tenth() -> None:
-    names = [f"{age}_0_0_{number}.jpg" for age in range(100) for number in range(20)]
-    held_out = [age_gender.is_held_out(name) for name in names]
-    assert held_out == [age_gender.is_held_out(f"elsewhere/{name}") for name in names]
-    assert 150 < sum(held_out) < 250
+@pytest.mark.parametrize(
+    ("model", "channels", "size"),
+    [(EmotionModel(emotion.new_net()), 1, 48), (AgeGenderModel(age_gender.new_net()), 3, 64)],
+)
+def test_what_is_exported_says_what_the_net_says_in_batches_of_any_size(
+    model: EmotionModel | AgeGenderModel, channels: int, size: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "net.onnx"
+    export(model, channels, size, path)
+    assert path.stat().st_size < 2_300_000
+    session = OnnxSession(path, "cpu")
+    assert session.input_shape == (None, channels, size, size)
+    crops = np.random.default_rng(0).uniform(0, 255, (5, channels, size, size)).astype(np.float32)
+    together = session.run(crops)
+    for number in range(5):
+        for whole, alone in zip(together, session.run(crops[number : number + 1]), strict=True):
+            assert np.allclose(whole[number], alone[0], atol=1e-4)
