@@ -89,6 +89,9 @@ def _show(figures: AgeGenderFigures | LabelFigures) -> None:
     for name, value in msgspec.structs.asdict(figures).items():
         if isinstance(value, int | float):
             table.add_row(name, f"{value:g}")
+    if isinstance(figures, AgeGenderFigures):
+        for name, some in {**figures.by_age, **figures.by_group}.items():
+            table.add_row(f"  {name}, {some.count}", f"{some.age_mae:.1f} years, {some.gender_accuracy:.1%}")
     if isinstance(figures, LabelFigures):
         for name, share in figures.per_class.items():
             table.add_row(f"  {name}", f"{share:.1%}")

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from models.catalogue import find_entry
 from models.classifier import Answer, Classifier, range_of
@@ -23,6 +24,14 @@ AROUND = 0.5
 """Border, as a share of a crop, that is added so that a detector has something around the face."""
 
 
+class GroupFigures(Struct, frozen=True):
+    """The same for some of the people."""
+
+    count: int
+    age_mae: float
+    gender_accuracy: float
+
+
 class AgeGenderFigures(Struct, frozen=True):
     """Age error in years; shares of ages in the right one of Levi and Hassner's ranges, and within one of it."""
 
@@ -33,6 +42,8 @@ class AgeGenderFigures(Struct, frozen=True):
     age_range_within_one: float
     gender_accuracy: float
     gender_accuracy_13_plus: float
+    by_age: dict[str, GroupFigures]
+    by_group: dict[str, GroupFigures]
 
 
 class LabelFigures(Struct, frozen=True):
@@ -82,14 +93,28 @@ def evaluate_age_gender(
     right = np.array(
         [answer["gender"].label == genders[person.gender] for answer, person in zip(answers, known, strict=True)]
     )
+    errors = np.abs(years - ages)
+    of_range = [range_of(person.age, ranges) for person in known]
     return AgeGenderFigures(
         count=len(known),
         missed=missed,
-        age_mae=round(float(np.abs(years - ages).mean()), 3),
+        age_mae=round(float(errors.mean()), 3),
         age_range_exact=round(float((steps == 0).mean()), 4),
         age_range_within_one=round(float((steps <= 1).mean()), 4),
         gender_accuracy=round(float(right.mean()), 4),
         gender_accuracy_13_plus=round(float(right[ages >= GROWN_FROM].mean()), 4),
+        by_age={name: _of(name, of_range, errors, right) for name in ranges if name in of_range},
+        by_group={
+            name: _of(name, [person.group for person in known], errors, right)
+            for name in sorted({person.group for person in known})
+        },
+    )
+
+
+def _of(name: str, names: Sequence[str], errors: NDArray[np.float64], right: NDArray[np.bool_]) -> GroupFigures:
+    chosen = np.array([other == name for other in names])
+    return GroupFigures(
+        int(chosen.sum()), round(float(errors[chosen].mean()), 2), round(float(right[chosen].mean()), 4)
     )
 
 

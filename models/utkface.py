@@ -13,15 +13,21 @@ from models.face_finder import Picture
 
 HELD_OUT_OF_TEN = 1
 """Files whose hash ends in this many of ten digits are never trained on."""
+GROUPS = ("white", "black", "asian", "indian", "others")
+"""The third part of a name, 0 to 4."""
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 class Person(Struct, frozen=True):
-    """What a file's name says: age in years; gender is 0 for male, 1 for female."""
+    """What a file's name says: age in years; gender is 0 for male, 1 for female; `group` is the data set's own word.
+
+    The groups are labels that others gave by looks; they serve to measure whether a model is worse for some people.
+    """
 
     age: int
     gender: int
     held_out: bool
+    group: str = "unknown"
 
 
 def person_of(name: str) -> Person | None:
@@ -30,7 +36,8 @@ def person_of(name: str) -> Person | None:
     parts = path.name.split("_")
     if path.suffix.lower() not in SUFFIXES or len(parts) < 4 or not parts[0].isdigit() or parts[1] not in ("0", "1"):
         return None
-    return Person(int(parts[0]), int(parts[1]), is_held_out(name))
+    group = GROUPS[int(parts[2])] if parts[2] in ("0", "1", "2", "3", "4") else "unknown"
+    return Person(int(parts[0]), int(parts[1]), is_held_out(name), group)
 
 
 def is_held_out(name: str) -> bool:
