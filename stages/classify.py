@@ -49,7 +49,7 @@ class ClassifyOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What is looked at, and by which models."""
 
     models: Annotated[list[ClassifierOptions], Meta(min_length=1, description="Models, each with its settings")]
-    on: Annotated[
+    of: Annotated[
         str, Meta(min_length=1, description="Label of the detections to look at; frame: the whole picture")
     ] = "face"
     device: Annotated[Device, Meta(description="Where the networks run; auto: the best that is there")] = "auto"
@@ -72,12 +72,12 @@ class _Loaded(Struct, frozen=True):
 class Classify(Stage[ClassifyOptions]):
     """Add attributes to detections: {name: label, score}, by one model or several.
 
-    All crops of all frames of a batch go through each model together. With `on: frame`, each frame gets a detection
+    All crops of all frames of a batch go through each model together. With `of: frame`, each frame gets a detection
     `frame` of its whole size, which carries the attributes; so any image classifier can be a stage.
 
     Example:
         feelings: {use: classify, input: faces, models: [{model: emotion-ferplus, margin: 0.1}]}
-        scene: {use: classify, input: capture, on: frame, models: [{model: resnet50.onnx, labels: imagenet.txt}]}
+        scene: {use: classify, input: capture, of: frame, models: [{model: resnet50.onnx, labels: imagenet.txt}]}
     """
 
     Options = ClassifyOptions
@@ -114,7 +114,7 @@ class Classify(Stage[ClassifyOptions]):
         ]
 
     def _with_subjects(self, packet: Packet) -> Packet:
-        if self.options.on != WHOLE_FRAME:
+        if self.options.of != WHOLE_FRAME:
             return packet
         whole = Detection(
             label=WHOLE_FRAME, box=(0, 0, packet.width, packet.height), id=f"{self.context.name}.{WHOLE_FRAME}"
@@ -125,7 +125,7 @@ class Classify(Stage[ClassifyOptions]):
         """What is looked at: detections that have some part inside the picture."""
         return [
             found
-            for found in packet.labelled(self.options.on)
+            for found in packet.labelled(self.options.of)
             if crop_edges(found.box, 0, packet.width, packet.height) is not None
         ]
 

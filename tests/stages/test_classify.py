@@ -68,9 +68,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def options(folder: Path, net: str = "colour-n-NCHW", on: str = "face", **more: object) -> dict[str, object]:
+def options(folder: Path, net: str = "colour-n-NCHW", of: str = "face", **more: object) -> dict[str, object]:
     model = {"model": str(folder / f"{net}.onnx"), "labels": str(folder / "labels.txt"), "name": "colour", **more}
-    return {"on": on, "device": "cpu", "models": [model]}
+    return {"of": of, "device": "cpu", "models": [model]}
 
 
 def frame_with_faces(rng: np.random.Generator, labels: list[int]) -> tuple[Picture, list[Detection]]:
@@ -114,7 +114,7 @@ def test_the_batch_does_not_matter(folder: Path) -> None:
 
 def test_whole_frames_are_classified_too(folder: Path) -> None:
     rng = np.random.default_rng(3)
-    with StageRunner(Classify, options(folder, on="frame"), name="scene") as runner:
+    with StageRunner(Classify, options(folder, of="frame"), name="scene") as runner:
         for label in (0, 1, 2):
             answer = runner.process(runner.packet(picture_of(label, rng, 90, 160)))
             (whole,) = answer.detections
@@ -125,7 +125,7 @@ def test_whole_frames_are_classified_too(folder: Path) -> None:
 def test_it_learned_something_that_it_was_not_taught(folder: Path) -> None:
     rng = np.random.default_rng(4)
     right = 0
-    with StageRunner(Classify, options(folder, on="frame")) as runner:
+    with StageRunner(Classify, options(folder, of="frame")) as runner:
         for number in range(60):
             answer = runner.process(runner.packet(picture_of(number % 3, rng)))
             right += answer.detections[0].attributes["colour"].label == LABELS[number % 3]
