@@ -8,11 +8,10 @@ from msgspec import Struct
 
 
 class Machine(Struct, frozen=True):
-    """Processor, cores that this process may use, kernel, Python."""
+    """Processor, cores that this process may use, Python."""
 
     processor: str
     cores: int
-    kernel: str
     python: str
 
 
@@ -20,4 +19,4 @@ def this_machine() -> Machine:
     """Describe this machine; no name, no address."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-    return Machine(model, len(os.sched_getaffinity(0)), platform.release(), platform.python_version())
+    return Machine(model, len(os.sched_getaffinity(0)), platform.python_version())
