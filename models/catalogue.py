@@ -1,5 +1,6 @@
 """The models that Framewire knows, with what is known of them. Nothing here is downloaded until it is asked for."""
 
+from models.cannot_load import CannotLoadError
 from models.face_crop import UTKFACE_CROP
 from models.model_entry import Head, ModelEntry, ModelInput
 from models.model_file import ModelFile
@@ -218,7 +219,7 @@ CATALOGUE: tuple[ModelEntry, ...] = (
 )
 
 
-class UnknownModelError(LookupError):
+class UnknownModelError(CannotLoadError):
     """The catalogue has no model of that name."""
 
 

@@ -35,7 +35,7 @@ class Classifier:
     ) -> None:
         """Load the model and see that its answers fit the heads. Raises ModelError, RuntimeMissingError."""
         self._session = OnnxSession(path, device, threads)
-        self._session.check(rank=4)
+        self._session.check(rank=4, outputs=[head.output for head in heads if head.output])
         self._facts = facts
         self._heads = list(heads)
         colours = 1 if facts.order == "grey" else 3
@@ -44,12 +44,11 @@ class Classifier:
         self._at_once = 1 if self._session.input_shape[0] == 1 else CROPS_MAX
         self.provider, self.fallback = self._session.provider, self._session.fallback
         blank = np.zeros((1, *self._size, colours), np.float32)
-        self._session.warm_up(self._laid_out(blank).shape)
-        self._session.check(rank=4, outputs=[head.output for head in self._heads if head.output])
-        first = next(iter(self._session.outputs))
+        warm = self._session.warm_up(self._laid_out(blank).shape)
+        first = next(iter(warm))
         self._outputs = [head.output or first for head in self._heads]
-        for head, rows in zip(self._heads, self._session.run(self._laid_out(blank), self._outputs), strict=True):
-            _check_labels(path, head, rows.size)
+        for head, output in zip(self._heads, self._outputs, strict=True):
+            _check_labels(path, head, warm[output].size)
 
     def classify(self, pictures: Sequence[Picture]) -> list[dict[str, Answer]]:
         """What the heads say of each picture, by attribute; the same whatever else is in the batch."""

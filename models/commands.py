@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
+from models.cannot_load import CannotLoadError
 from models.catalogue import CATALOGUE, UnknownModelError, find_entry
 from models.model_entry import ModelEntry
-from models.model_file import WrongFileError
-from models.model_store import ModelMissingError, ModelStore, verify_all
+from models.model_store import ModelStore, verify_all
 
 FAILED = 1
 WRONG = 2
@@ -74,7 +74,7 @@ def pull(names: Names, model_dir: Folder = None, trust: Trust = False) -> None:
             try:
                 for path in store.need(entry, _Bar(progress, entry.name)):
                     typer.echo(f"{entry.name}: {path}")
-            except (ModelMissingError, WrongFileError) as error:
+            except CannotLoadError as error:
                 typer.echo(f"error: {error}", err=True)
                 raise typer.Exit(FAILED) from error
 

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from models.cannot_load import CannotLoadError
 from models.catalogue import UnknownModelError
 from models.evaluation import (
     AgeGenderFigures,
@@ -22,10 +23,7 @@ from models.evaluation import (
 )
 from models.face_finder import FaceFinder, Thresholds
 from models.load_face_finder import load_face_finder
-from models.model_file import WrongFileError
-from models.model_store import ModelMissingError, ModelStore
-from models.onnx_session import ModelError
-from models.provider import RuntimeMissingError
+from models.model_store import ModelStore
 from models.utkface import people_in
 
 FAILED = 1
@@ -59,7 +57,7 @@ def evaluate(
     except UnknownModelError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(WRONG) from error
-    except (ModelMissingError, WrongFileError, ModelError, RuntimeMissingError, OSError) as error:
+    except (CannotLoadError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(FAILED) from error
     except (KeyError, ValueError, zipfile.BadZipFile) as error:
@@ -74,7 +72,7 @@ def _figures(model: str, data: Path, split: Split, detector: str, store: ModelSt
     entry, classifier = load_classifier(model, store)
     if data.suffix == ".npz":
         pictures, labels, classes = read_npz(data, split)
-        (head,) = entry.heads
+        (head,) = entry.answers
         return evaluate_labels(classifier, head.attribute, pictures, labels, classes)
     finder: FaceFinder | None = None
     if detector:

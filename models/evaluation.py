@@ -59,7 +59,7 @@ def load_classifier(name: str, store: ModelStore) -> tuple[ModelEntry, Classifie
     """A classifier of the catalogue, on the CPU. Raises what loading raises."""
     entry = find_entry(name)
     (path,) = store.need(entry)
-    return entry, Classifier(path, entry.input, entry.heads, "cpu")
+    return entry, Classifier(path, entry.input, entry.answers, "cpu")
 
 
 def evaluate_age_gender(

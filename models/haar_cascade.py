@@ -7,6 +7,8 @@ import cv2.data
 import numpy as np
 from numpy.typing import NDArray
 
+from models.cannot_load import CannotLoadError
+
 Box = tuple[int, int, int, int]
 """x, y, width, height in pixels of the picture that was searched."""
 
@@ -14,7 +16,7 @@ _PREFIX = "haarcascade_"
 _SUFFIX = ".xml"
 
 
-class CascadeError(ValueError):
+class CascadeError(CannotLoadError):
     """There is no such cascade, or the file is not one."""
 
 

@@ -57,3 +57,8 @@ class ModelEntry(Struct, frozen=True, kw_only=True):
     crop: CropRule | None = None
     """How a face is cut out for it; None: the detector's box."""
     accuracy: str = ""
+
+    @property
+    def answers(self) -> tuple[Head, ...]:
+        """Its heads; of a model without any, the one that chooses among the labels."""
+        return self.heads or (Head(attribute=self.task, labels=self.labels),)

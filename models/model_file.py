@@ -5,6 +5,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from models.cannot_load import CannotLoadError
+
 _CHUNK_BYTES = 2**20
 
 
@@ -20,7 +22,7 @@ class ModelFile(Struct, frozen=True, kw_only=True):
     size: int = 0
 
 
-class WrongFileError(Exception):
+class WrongFileError(CannotLoadError):
     """A file that is not the one that the catalogue means. It is never loaded."""
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from models.cannot_load import CannotLoadError
 from models.model_entry import ModelEntry
 from models.model_file import ModelFile, WrongFileError, verify
 
@@ -15,7 +16,7 @@ TRIES = 3
 """Of a download: servers hiccup, and a third failure is no hiccup."""
 
 
-class ModelMissingError(Exception):
+class ModelMissingError(CannotLoadError):
     """A file is nowhere to be had; the text says what to put where."""
 
 

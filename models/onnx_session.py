@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.cannot_load import CannotLoadError
 from models.provider import Device, choose_provider, load_runtime
 
 _ERRORS_ALONE = 3
 """onnxruntime's log level: it warns of each weight of some published models, hundreds of lines."""
 
 
-class ModelError(Exception):
+class ModelError(CannotLoadError):
     """A file that is not a model, or not one of the shape that is needed; the text names file and cause."""
 
 
@@ -62,11 +63,13 @@ class OnnxSession:
             raise ModelError(f"{self.path} fails on an input of {batch.shape}: {_first_line(error)}") from error
         return [np.asarray(answer) for answer in answers]
 
-    def warm_up(self, shape: tuple[int, ...]) -> None:
-        """Run once on grey, and see that what comes out are numbers. Raises ModelError."""
-        for name, answer in zip(self.outputs, self.run(np.full(shape, 0.5, np.float32)), strict=True):
+    def warm_up(self, shape: tuple[int, ...]) -> dict[str, NDArray[np.float32]]:
+        """Run once on grey, and see that what comes out, by name, are numbers. Raises ModelError."""
+        answers = dict(zip(self.outputs, self.run(np.full(shape, 0.5, np.float32)), strict=True))
+        for name, answer in answers.items():
             if not np.isfinite(answer).all():
                 raise ModelError(f"{self.path}: output {name} is not a number: its weights are spoilt")
+        return answers
 
     def _only_input(self) -> Any:
         inputs = self._session.get_inputs()

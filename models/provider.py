@@ -7,6 +7,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from models.cannot_load import CannotLoadError
+
 Device = Literal["auto", "cpu", "cuda", "tensorrt", "openvino"]
 
 _PROVIDERS: dict[str, str] = {
@@ -19,7 +21,7 @@ _AUTO = ("cuda", "openvino", "cpu")
 """In this order; TensorRT builds an engine for minutes, so it is taken only when it is asked for."""
 
 
-class RuntimeMissingError(Exception):
+class RuntimeMissingError(CannotLoadError):
     """onnxruntime is not installed, or twice, or without what was asked for."""
 
 

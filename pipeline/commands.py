@@ -3,7 +3,7 @@
 import logging
 import sys
 from enum import StrEnum
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from typing import Annotated
 
@@ -157,18 +157,21 @@ def replay(
 def run_command_line(arguments: list[str] | None = None) -> None:
     """Run the command that the arguments name; a file alone means `run`. Exits with the command's code."""
     given = sys.argv[1:] if arguments is None else arguments
-    _add_commands()
-    commands = {group.name for group in app.registered_groups} | {
-        command.callback.__name__ for command in app.registered_commands if command.callback
-    }
-    if given and not given[0].startswith("-") and given[0] not in commands:
+    brought = entry_points(group=COMMANDS)
+    own = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    if not given or given[0].startswith("-"):
+        # For --help alone, all of them are loaded.
+        _add_commands(brought)
+    elif given[0] in brought.names:
+        _add_commands(brought.select(name=given[0]))
+    elif given[0] not in own:
         given = ["run", *given]
     app(args=given, prog_name="framewire")
 
 
-def _add_commands() -> None:
-    """The commands, and groups of commands, that other packages bring, by entry point."""
-    for point in entry_points(group=COMMANDS):
+def _add_commands(points: EntryPoints) -> None:
+    """Add commands, and groups of commands, that other packages bring."""
+    for point in points:
         brought = point.load()
         if isinstance(brought, typer.Typer):
             app.add_typer(brought, name=point.name)

@@ -132,7 +132,7 @@ class StreamOpened(Struct, frozen=True, array_like=True, tag=8):
     description: str
     width: int
     height: int
-    window: int
+    window: Positive
     expected: int | None
 
 

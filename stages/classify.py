@@ -7,23 +7,20 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
-from models.catalogue import UnknownModelError, find_entry
+from models.cannot_load import CannotLoadError
+from models.catalogue import find_entry
 from models.classifier import Answer, Classifier
 from models.face_crop import CropRule, face_crop
 from models.face_finder import Picture
 from models.model_entry import Head, ModelInput
-from models.model_file import WrongFileError
-from models.model_store import ModelMissingError, ModelStore
-from models.onnx_session import ModelError
-from models.provider import Device, RuntimeMissingError
+from models.model_store import ModelStore
+from models.provider import Device
 from pipeline.packet import Attribute, Detection, Packet
 from pipeline.ring import Pixels
 from pipeline.stage import Stage, StageError, stage
 
 WHOLE_FRAME = "frame"
 """The label of the detection that stands for the whole frame."""
-CANNOT_LOAD = (UnknownModelError, ModelMissingError, WrongFileError, ModelError, RuntimeMissingError)
-"""What a user can mend about a model."""
 
 
 class ClassifierOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -87,7 +84,7 @@ class Classify(Stage[ClassifyOptions]):
         store = ModelStore(Path(self.options.model_dir) if self.options.model_dir else None)
         try:
             self._models = [self._load(each, store) for each in self.options.models]
-        except (*CANNOT_LOAD, OSError) as error:
+        except (CannotLoadError, OSError) as error:
             raise StageError(str(error)) from error
         names = [name for loaded in self._models for name in loaded.attributes]
         if len(set(names)) < len(names):
@@ -136,7 +133,7 @@ class Classify(Stage[ClassifyOptions]):
         if entry.runtime != "onnxruntime" or entry.task == "face detection":
             raise StageError(f"{entry.name} ({entry.task}, {entry.runtime}) is not a model for classify")
         (path,) = store.need(entry)
-        heads = entry.heads or (Head(attribute=entry.task, labels=entry.labels),)
+        heads = entry.answers
         if options.name and len(heads) == 1:
             heads = (msgspec.structs.replace(heads[0], attribute=options.name),)
         return self._loaded(options, path, entry.input, heads, entry.crop)

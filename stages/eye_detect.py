@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 from msgspec import Meta, Struct
 
+from models.cannot_load import CannotLoadError
 from models.face_finder import LANDMARKS
-from models.haar_cascade import CascadeError, HaarCascade
+from models.haar_cascade import HaarCascade
 from pipeline.packet import Detection, Packet
 from pipeline.ring import Pixels
 from pipeline.stage import Stage, StageError, stage
@@ -56,7 +57,7 @@ class EyeDetect(Stage[EyeDetectOptions]):
             return
         try:
             self._cascade = HaarCascade(self.options.cascade)
-        except CascadeError as error:
+        except CannotLoadError as error:
             raise StageError(str(error)) from error
 
     def process(self, packet: Packet) -> Packet:

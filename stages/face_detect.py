@@ -8,14 +8,12 @@ import cv2
 import numpy as np
 from msgspec import Meta, Struct
 
-from models.catalogue import UnknownModelError
+from models.cannot_load import CannotLoadError
 from models.face_finder import Face, FaceFinder, Thresholds
-from models.haar_cascade import Box, CascadeError, HaarCascade
+from models.haar_cascade import Box, HaarCascade
 from models.load_face_finder import load_face_finder
-from models.model_file import WrongFileError
-from models.model_store import ModelMissingError, ModelStore
-from models.onnx_session import ModelError
-from models.provider import Device, RuntimeMissingError
+from models.model_store import ModelStore
+from models.provider import Device
 from pipeline.packet import Detection, Packet
 from pipeline.ring import Pixels
 from pipeline.stage import Stage, StageError, stage
@@ -26,8 +24,6 @@ DNN_WIDTH = 640
 """Width of a network's input unless the options say otherwise: faces from some 12 pixels on in 640."""
 DNN_BATCH = 8
 """Frames in one call of a network unless `batch` says otherwise."""
-CANNOT_LOAD = (UnknownModelError, ModelMissingError, WrongFileError, ModelError, RuntimeMissingError)
-"""What a user can mend about a model."""
 
 Model = Literal["yunet", "yunet-n", "ultraface-rfb-320", "ssd-res10"]
 
@@ -86,7 +82,7 @@ class FaceDetect(Stage[FaceDetectOptions]):
                 self._cascade = HaarCascade(self.options.cascade)
             else:
                 self._network = self._load()
-        except (CascadeError, *CANNOT_LOAD) as error:
+        except CannotLoadError as error:
             raise StageError(str(error)) from error
 
     def process_batch(self, packets: Sequence[Packet]) -> Sequence[Packet]:

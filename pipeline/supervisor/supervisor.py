@@ -244,7 +244,7 @@ class Supervisor:
                 account = self._ledger.streams.get(message.stream)
                 known = account is not None and message.stage in self.plan.remembering_of[account.source]
             case StreamOpened():
-                known = message.source in self.plan.sinks_of and message.window > 0
+                known = message.source in self.plan.sinks_of
             case _:
                 known = message.worker in self._workers
         if not known:

@@ -1,19 +1,18 @@
 """A stage that takes several frames at once: gathering them, of whatever streams, and answering each."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from pipeline.graph.plan import Plan
 from pipeline.graph.spec import BatchSpec, StageSpec
-from pipeline.message import Condemned, Message
+from pipeline.message import Condemned
 from pipeline.packet import Packet
-from pipeline.ring import PictureLostError
 from pipeline.stage import Stage, StageContext
 from pipeline.worker.node import StageNode, StreamAtStage
-from pipeline.worker.notes import FrameInHand, Notes
+from pipeline.worker.notes import Notes
 
 
 class _Gathered(Struct):
@@ -24,19 +23,10 @@ class _Gathered(Struct):
 class BatchNode(StageNode):
     """Runs one stage that batches. `accept` answers when a batch is full, `flush` when it has waited long enough."""
 
-    def __init__(
-        self,
-        spec: StageSpec,
-        stage: Stage[Any],
-        context: StageContext,
-        plan: Plan,
-        notes: Notes,
-        batch: BatchSpec,
-        tell: Callable[[Message], None] = lambda message: None,
-    ) -> None:
-        super().__init__(spec, stage, context, plan, notes, tell=tell)
+    def __init__(self, spec: StageSpec, stage: Stage[Any], context: StageContext, plan: Plan, notes: Notes) -> None:
+        super().__init__(spec, stage, context, plan, notes)
         self.flush_at: float | None = None
-        self._batch = batch
+        self._batch = spec.batch or BatchSpec()
         self._gathered: list[_Gathered] = []
         self._suspects: set[tuple[str, int]] = set()
 
@@ -46,9 +36,10 @@ class BatchNode(StageNode):
         whole = self._whole(at, edge, packet)
         if whole is None:
             return
-        if not whole.alive or self.condemned(whole) or at.memo.recall(whole, self.context):
+        again = at.memo.recall(whole, self.context)
+        if again is not None or not whole.alive or self.condemned(whole):
             # Nothing to be worked on: it waits for nobody.
-            answer = self._answer(at, whole)
+            answer = again or self._new_answer(at, whole)
             if answer is not None:
                 yield answer
             return
@@ -75,10 +66,11 @@ class BatchNode(StageNode):
         self._suspects = {(frame.stream, frame.seq) for frame in suspects if frame.stage == self.spec.name}
 
     def _together(self, gathered: Sequence[_Gathered]) -> Iterator[Packet]:
-        answers = self._call([one.packet for one in gathered])
+        packets = [one.packet for one in gathered]
+        answers = self._call(packets) if len(packets) > 1 else None
         if answers is None:
-            # One of them spoils it for all, or its picture is lost: each alone.
-            answers = [self._work(one.packet) for one in gathered]
+            # One alone; or one of them spoils it for all, or its picture is lost: each alone.
+            answers = [self._work(packet) for packet in packets]
         for one, answer in zip(gathered, answers, strict=True):
             if answer is not None:
                 one.at.memo.keep(answer)
@@ -86,37 +78,24 @@ class BatchNode(StageNode):
 
     def _call(self, packets: list[Packet]) -> list[Packet | None] | None:
         """The stage's answers, None for a frame whose picture was lost meanwhile; None where it has none at all."""
-        self._notes.take([FrameInHand(self.spec.name, packet.stream, packet.seq) for packet in packets])
-        wall, cpu = time.monotonic(), time.thread_time()
+        started = self.start_clock(packets)
         try:
-            given = self.stage.process_batch(packets)
-            if len(given) != len(packets):
-                raise ValueError(f"process_batch gave {len(given)} answers to {len(packets)} packets")
-            answers = [self._checked(packet, answer) for packet, answer in zip(packets, given, strict=True)]
-        except PictureLostError:
+            answers = self._process_all(packets)
+        except Exception:
+            self._notes.put_down()
             self.context.abandon_pictures()
             return None
-        except Exception as error:
-            self.context.abandon_pictures()
-            if len(packets) > 1:
-                return None
-            self._log_failure(packets[0], error)
-            answers = [packets[0].fail(type(error).__name__, self.spec.name)]
-        finally:
-            self._notes.put_down()
-        self._count(len(packets), time.monotonic() - wall, time.thread_time() - cpu)
+        self.stop_clock(started, len(packets))
         self.context.finish_pictures()
         there = [self._still_there(packet) for packet in packets]
         self.late += there.count(False)
         return [answer if here else None for answer, here in zip(answers, there, strict=True)]
 
-    def _still_there(self, packet: Packet) -> bool:
-        return all(self.context.reader.still_there(ref) for ref in packet.pictures.values())
+    def _process(self, packet: Packet) -> Packet:
+        return self._process_all([packet])[0]
 
-    def _count(self, frames: int, wall_s: float, cpu_s: float) -> None:
-        self.figures.count += frames
-        self.figures.calls += 1
-        self.figures.cpu_seconds += cpu_s
-        for _ in range(frames):
-            # What one frame costs; how long it took in all is the latency's affair.
-            self.figures.work.add(wall_s / frames)
+    def _process_all(self, packets: list[Packet]) -> list[Packet]:
+        given = self.stage.process_batch(packets)
+        if len(given) != len(packets):
+            raise ValueError(f"process_batch gave {len(given)} answers to {len(packets)} packets")
+        return [self._checked(packet, answer) for packet, answer in zip(packets, given, strict=True)]

@@ -2,7 +2,7 @@
 
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pipeline.failed_frame import save
@@ -152,8 +152,9 @@ class StageNode:
     def _answer(self, at: StreamAtStage, packet: Packet) -> Packet | None:
         """The stage's answer to one packet; None where its picture is lost, so that it must come again."""
         again = at.memo.recall(packet, self.context)
-        if again is not None:
-            return again
+        return again if again is not None else self._new_answer(at, packet)
+
+    def _new_answer(self, at: StreamAtStage, packet: Packet) -> Packet | None:
         answer = self._work(packet) if packet.alive else packet
         if answer is not None:
             at.memo.keep(answer)
@@ -163,9 +164,9 @@ class StageNode:
         reason = self.condemned(packet)
         if reason is not None:
             return self.set_aside(packet, reason)
-        started = self.start_clock(packet)
+        started = self.start_clock([packet])
         try:
-            answer = self._checked(packet, self.stage.process(packet))
+            answer = self._process(packet)
         except PictureLostError:
             self.late += 1
             self.context.abandon_pictures()
@@ -176,26 +177,35 @@ class StageNode:
             self._log_failure(packet, error)
         finally:
             self.stop_clock(started)
-        if not all(self.context.reader.still_there(ref) for ref in packet.pictures.values()):
+        if not self._still_there(packet):
             self.late += 1
             self.context.abandon_pictures()
             return None
         self.context.finish_pictures()
         return answer
 
-    def start_clock(self, packet: Packet) -> tuple[float, float]:
-        """Note the frame in hand; returns wall and CPU seconds for `stop_clock`."""
-        self._notes.take([FrameInHand(self.spec.name, packet.stream, packet.seq)])
+    def _process(self, packet: Packet) -> Packet:
+        return self._checked(packet, self.stage.process(packet))
+
+    def _still_there(self, packet: Packet) -> bool:
+        """Whether no picture of the packet was overwritten while it was worked on."""
+        return all(self.context.reader.still_there(ref) for ref in packet.pictures.values())
+
+    def start_clock(self, packets: Sequence[Packet]) -> tuple[float, float]:
+        """Note the frames in hand; returns wall and CPU seconds for `stop_clock`."""
+        self._notes.take([FrameInHand(self.spec.name, packet.stream, packet.seq) for packet in packets])
         return time.monotonic(), time.thread_time()
 
-    def stop_clock(self, started: tuple[float, float]) -> None:
-        """The frame is out of hand: count it."""
+    def stop_clock(self, started: tuple[float, float], frames: int = 1) -> None:
+        """The frames are out of hand: count them, each with its share of the time."""
         self._notes.put_down()
         wall, cpu = started
-        self.figures.count += 1
+        share = (time.monotonic() - wall) / frames
+        self.figures.count += frames
         self.figures.calls += 1
-        self.figures.work.add(time.monotonic() - wall)
         self.figures.cpu_seconds += time.thread_time() - cpu
+        for _ in range(frames):
+            self.figures.work.add(share)
 
     def _checked(self, packet: Packet, answer: object) -> Packet:
         if not isinstance(answer, Packet):

@@ -137,5 +137,5 @@ def _open_stage(
     if isinstance(stage, Sink):
         return SinkNode(spec, stage, context, plan, notes, boot.incarnation)
     if spec.batch is not None:
-        return BatchNode(spec, stage, context, plan, notes, spec.batch, tell)
+        return BatchNode(spec, stage, context, plan, notes)
     return StageNode(spec, stage, context, plan, notes, boot.incarnation, tell)

@@ -95,7 +95,7 @@ class SinkNode(StageNode):
         reason = self.condemned(packet)
         if reason is not None:
             packet = self.set_aside(packet, reason)
-        started = self.start_clock(packet)
+        started = self.start_clock([packet])
         try:
             if packet.end:
                 self.stage.end(packet)

@@ -182,7 +182,7 @@ class Worker:
 
     def _delivered(self, message: Deliver) -> None:
         consumer = self._consumer_of.get(message.edge)
-        if consumer is None or message.packet.source not in self._plan.sinks_of or message.packet.window < 1:
+        if consumer is None or message.packet.source not in self._plan.sinks_of:
             self._refused += 1
             return
         self._accept(consumer, message.edge, message.packet)

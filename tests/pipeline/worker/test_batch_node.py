@@ -45,7 +45,7 @@ def node_of(cls: type[Stage[Any]], size: int = 3, wait_ms: float = 0) -> BatchNo
     context = StageContext("n", Path("out"))
     made = cls(None, context)
     made.open()
-    return BatchNode(spec, made, context, plan, Notes(), batch)
+    return BatchNode(spec, made, context, plan, Notes())
 
 
 def packet(seq: int, source: str = "s", **fields: Any) -> Packet:
