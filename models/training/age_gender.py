@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.training.augment import Augmentation, augment, centre
+from models.training.augment import Augmentation, augment, centre, normal
 from models.training.face_net import FaceNet
 from models.training.trainer import Recipe
 from models.utkface import Person, people_in
@@ -47,7 +47,7 @@ class AgeGender:
     def loss(self, net: nn.Module, chosen: Tensor, generator: torch.Generator) -> Tensor:
         """See Task."""
         pictures = augment(self._images[chosen].float() / 255, SIZE, Augmentation(), generator)
-        answers = net(_normal(pictures))
+        answers = net(normal(pictures))
         ages = self._ages[chosen].float()
         wanted = torch.softmax(-((self._years[None] - ages[:, None]) ** 2) / (2 * AGE_SPREAD**2), 1)
         logits = answers["age"].float()
@@ -63,7 +63,7 @@ class AgeGender:
         with torch.inference_mode():
             for start in range(0, len(self._test_images), EVALUATION_BATCH):
                 part = slice(start, start + EVALUATION_BATCH)
-                answers = net(_normal(centre(self._test_images[part].float() / 255, SIZE)))
+                answers = net(normal(centre(self._test_images[part].float() / 255, SIZE)))
                 errors.append((self._expected(answers["age"]) - self._test_ages[part]).abs())
                 right.append(answers["gender"].argmax(1) == self._test_genders[part])
         error, gender = float(torch.cat(errors).mean()), torch.cat(right).float()
@@ -85,8 +85,3 @@ def _load(data: Path) -> tuple[Tensor, list[Person]]:
         pictures.append(cv2.resize(picture, (STORED, STORED), interpolation=cv2.INTER_AREA))
         people.append(person)
     return torch.from_numpy(np.stack(pictures).transpose(0, 3, 1, 2).copy()), people
-
-
-def _normal(pictures: Tensor) -> Tensor:
-    """What the exported model does first: from 0..1 to about -1..1."""
-    return (pictures - 0.5) * 2

@@ -39,6 +39,11 @@ def centre(batch: Tensor, size: int) -> Tensor:
     return functional.interpolate(batch, size=(size, size), mode="bilinear", align_corners=False, antialias=True)
 
 
+def normal(pictures: Tensor) -> Tensor:
+    """What the nets get: from 0..1 to about -1..1."""
+    return (pictures - 0.5) * 2
+
+
 def _spread(count: int, reach: float, generator: torch.Generator) -> Tensor:
     return (torch.rand(count, generator=generator) * 2 - 1) * reach
 

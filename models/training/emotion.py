@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.training.augment import Augmentation, augment, centre
+from models.training.augment import Augmentation, augment, centre, normal
 from models.training.face_net import FaceNet
 from models.training.trainer import Recipe
 
@@ -45,7 +45,7 @@ class Emotion:
         share = float(np.random.default_rng(int(chosen[0])).beta(MIXUP, MIXUP))
         other = torch.randperm(len(chosen), generator=generator)
         mixed = share * pictures + (1 - share) * pictures[other]
-        logits = net(_normal(mixed))["emotion"].float()
+        logits = net(normal(mixed))["emotion"].float()
         one = functional.cross_entropy(logits, labels, label_smoothing=SMOOTHING)
         two = functional.cross_entropy(logits, labels[other], label_smoothing=SMOOTHING)
         return share * one + (1 - share) * two
@@ -57,7 +57,7 @@ class Emotion:
         with torch.inference_mode():
             for start in range(0, len(self._test_images), EVALUATION_BATCH):
                 part = slice(start, start + EVALUATION_BATCH)
-                pictures = _normal(centre(self._test_images[part].float() / 255, SIZE))
+                pictures = normal(centre(self._test_images[part].float() / 255, SIZE))
                 logits = net(pictures)["emotion"].softmax(1)
                 both = logits + net(pictures.flip(-1))["emotion"].softmax(1)
                 right += int((logits.argmax(1) == self._test_labels[part]).sum())
@@ -68,8 +68,3 @@ class Emotion:
 
 def _pictures(images: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]") -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(images)).unsqueeze(1)
-
-
-def _normal(pictures: Tensor) -> Tensor:
-    """What the exported model does first: from 0..1 to about -1..1."""
-    return (pictures - 0.5) * 2

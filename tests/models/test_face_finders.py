@@ -8,7 +8,7 @@ from models.face_finder import FaceFinder, Picture, Thresholds, best_first
 from models.load_face_finder import load_face_finder
 from models.model_store import ModelStore
 from models.yunet import decode
-from tests.stages.faces import demo_frame
+from tests.stages.faces import demo_frame, overlap
 from tests.system.running import SHARED
 
 MODELS = SHARED / "models"
@@ -18,14 +18,6 @@ needs_models = pytest.mark.skipif(not MODELS.exists(), reason="the shared weight
 
 def load(name: str, width: int = 640) -> FaceFinder:
     return load_face_finder(name, THRESHOLDS, width, ModelStore(MODELS), "cpu", 1)
-
-
-def overlap(one: tuple[float, ...], two: tuple[float, ...]) -> float:
-    """Intersection over union."""
-    left, top = max(one[0], two[0]), max(one[1], two[1])
-    right, bottom = min(one[0] + one[2], two[0] + two[2]), min(one[1] + one[3], two[1] + two[3])
-    inner = max(0.0, right - left) * max(0.0, bottom - top)
-    return inner / (one[2] * one[3] + two[2] * two[3] - inner)
 
 
 @pytest.fixture(scope="module")

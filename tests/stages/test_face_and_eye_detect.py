@@ -10,7 +10,7 @@ from pipeline.stage import StageError
 from pipeline.testing import StageRunner
 from stages.eye_detect import EyeDetect
 from stages.face_detect import FaceDetect
-from tests.stages.faces import demo_frame
+from tests.stages.faces import demo_frame, overlap
 
 FACES = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
 EYES = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_eye.xml")
@@ -47,17 +47,8 @@ def test_a_smaller_copy_finds_the_same_faces_in_frame_pixels() -> None:
         mapped = small.process(small.packet(picture)).detections
     assert exact
     for face in exact:
-        best = max(overlap(face, other) for other in mapped)
+        best = max(overlap(face.box, other.box) for other in mapped)
         assert best > 0.7
-
-
-def overlap(one: Detection, two: Detection) -> float:
-    """Intersection over union."""
-    left, top = max(one.box[0], two.box[0]), max(one.box[1], two.box[1])
-    right = min(one.box[0] + one.box[2], two.box[0] + two.box[2])
-    bottom = min(one.box[1] + one.box[3], two.box[1] + two.box[3])
-    inner = max(0.0, right - left) * max(0.0, bottom - top)
-    return inner / (one.box[2] * one.box[3] + two.box[2] * two.box[3] - inner)
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (641, 359), (20, 20), (33, 1)])

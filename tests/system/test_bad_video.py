@@ -39,6 +39,14 @@ def size_and_count(path: Path) -> tuple[int, int, int]:
         return codec.width, codec.height, count
 
 
+def pictures_in(folder: Path, count: int, width: int = 64, height: int = 48) -> Path:
+    """A folder with p0.png, p1.png, ..."""
+    folder.mkdir()
+    for number in range(count):
+        cv2.imwrite(str(folder / f"p{number}.png"), picture(number, width, height))
+    return folder
+
+
 def test_missing(tmp_path: Path) -> None:
     assert_refused(copy(tmp_path / "nothing.mp4", tmp_path / "out"), "there is no file", "nothing.mp4")
 
@@ -92,10 +100,7 @@ def test_corrupt_packet(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(641, 359), (1, 1), (3, 2)])
 def test_odd_sizes(width: int, height: int, tmp_path: Path) -> None:
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    for number in range(5):
-        cv2.imwrite(str(folder / f"{number}.png"), picture(number, width, height))
+    folder = pictures_in(tmp_path / "pictures", 5, width, height)
     finished = copy(folder, tmp_path / "out")
     assert finished.code == 0, finished.stderr
     assert lines(tmp_path / "out")[0]["width"] == width
@@ -154,10 +159,7 @@ def test_variable_frame_rate(tmp_path: Path) -> None:
 
 
 def test_unreadable_picture_among_good_ones(tmp_path: Path) -> None:
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    for number in range(12):
-        cv2.imwrite(str(folder / f"p{number}.png"), picture(number, 64, 48))
+    folder = pictures_in(tmp_path / "pictures", 12)
     (folder / "p7.png").write_text("not a picture")
     finished = copy(folder, tmp_path / "out")
     assert finished.code == 0, finished.stderr
@@ -169,11 +171,8 @@ def test_unreadable_picture_among_good_ones(tmp_path: Path) -> None:
 
 
 def test_too_many_unreadable_pictures_fail_the_run(tmp_path: Path) -> None:
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    for number in range(4):
-        cv2.imwrite(str(folder / f"{number}.png"), picture(number, 64, 48))
-    (folder / "5.png").write_text("not a picture")
+    folder = pictures_in(tmp_path / "pictures", 4)
+    (folder / "p5.png").write_text("not a picture")
     finished = copy(folder, tmp_path / "out")
     assert finished.code == 1
     assert "1 of 5 frames failed" in finished.stderr
