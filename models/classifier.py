@@ -1,70 +1,57 @@
 """A classifier of pictures: crops or whole frames in, a label and how sure the model is out."""
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from msgspec import Struct
 from numpy.typing import NDArray
 
+from models.answer import Answer, teller
 from models.face_finder import Picture
 from models.model_entry import Head, ModelInput
-from models.onnx_session import ModelError, OnnxSession
-from models.provider import Device
+from models.network import ModelError, Network
+from models.resize import resized
 
 CROPS_MAX = 64
 """Crops in one call: more gain nothing, and a crowd must not take the memory of a film."""
-SUM_SLACK = 1e-3
-"""Answers that are not negative and sum to one this closely are probabilities already."""
-
-
-class Answer(Struct, frozen=True):
-    """A label and its probability; for an age, its range and the years."""
-
-    label: str
-    score: float | None = None
-    value: float | None = None
 
 
 class Classifier:
-    """One ONNX model with one input of rank 4 (NCHW or NHWC) and one row for each picture in every output."""
+    """A network with one input of rank 4 (NCHW or NHWC) and one row for each picture in every output."""
 
-    def __init__(
-        self, path: Path, facts: ModelInput, heads: Sequence[Head], device: Device = "auto", threads: int = 1
-    ) -> None:
-        """Load the model and see that its answers fit the heads. Raises ModelError, RuntimeMissingError."""
-        self._session = OnnxSession(path, device, threads)
-        self._session.check(rank=4, outputs=[head.output for head in heads if head.output])
+    def __init__(self, network: Network, facts: ModelInput, heads: Sequence[Head]) -> None:
+        """Warm the network up and see that its answers fit the heads. Raises ModelError."""
+        self._network = network
+        network.check(rank=4, outputs=[head.output for head in heads if head.output])
         self._facts = facts
         self._heads = list(heads)
-        colours = 1 if facts.order == "grey" else 3
-        self._channels_last = self._session.input_shape[3] == colours and self._session.input_shape[1] != colours
-        self._size = self._input_size(path, colours)
-        self._at_once = 1 if self._session.input_shape[0] == 1 else CROPS_MAX
-        self.provider, self.fallback = self._session.provider, self._session.fallback
-        blank = np.zeros((1, *self._size, colours), np.float32)
-        warm = self._session.warm_up(self._laid_out(blank).shape)
+        colours = self._colours = 1 if facts.order == "grey" else 3
+        self._channels_last = network.input_shape[3] == colours and network.input_shape[1] != colours
+        self._size = self._input_size(colours)
+        self._at_once = 1 if network.input_shape[0] == 1 else CROPS_MAX
+        self.provider, self.fallback = network.provider, network.fallback
+        self._mean = np.array(facts.mean[:colours], np.float32)
+        warm = network.warm_up(self._batch([np.zeros((1, 1, 3), np.uint8)]).shape)
         first = next(iter(warm))
         self._outputs = [head.output or first for head in self._heads]
+        self._tellers = [teller(head) for head in heads]
         for head, output in zip(self._heads, self._outputs, strict=True):
-            _check_labels(path, head, warm[output].size)
+            _check_labels(network, head, warm[output].size)
 
     def classify(self, pictures: Sequence[Picture]) -> list[dict[str, Answer]]:
         """What the heads say of each picture, by attribute; the same whatever else is in the batch."""
         said: list[dict[str, Answer]] = [{} for _ in pictures]
         for start in range(0, len(pictures), self._at_once):
             part = pictures[start : start + self._at_once]
-            batch = np.stack([self._prepared(picture) for picture in part])
-            outputs = self._session.run(self._laid_out(batch), self._outputs)
-            for head, rows in zip(self._heads, outputs, strict=True):
-                for place, answer in enumerate(_answers(head, rows.reshape(len(part), -1))):
-                    said[start + place][head.attribute] = answer
+            outputs = self._network.run(self._batch(part), self._outputs)
+            for reading, rows in zip(self._tellers, outputs, strict=True):
+                for place, answer in enumerate(reading.tell(rows.reshape(len(part), -1))):
+                    said[start + place][reading.attribute] = answer
         return said
 
-    def _input_size(self, path: Path, colours: int) -> tuple[int, int]:
+    def _input_size(self, colours: int) -> tuple[int, int]:
         """Height and width: the model's own where they are fixed, else those that were asked for."""
-        shape = self._session.input_shape
+        path, shape = self._network.path, self._network.input_shape
         channels, height, width = (shape[3], shape[1], shape[2]) if self._channels_last else shape[1:]
         if channels not in (None, colours):
             raise ModelError(f"{path}: its input has {channels} channels, but {self._facts.order} has {colours}")
@@ -73,52 +60,35 @@ class Classifier:
             raise ModelError(f"{path}: its input has no fixed size; say `height` and `width`")
         return size
 
-    def _prepared(self, picture: Picture) -> NDArray[np.float32]:
-        """(height, width, channels), colours in the model's order, (value - mean) * scale."""
+    def _batch(self, pictures: Sequence[Picture]) -> NDArray[np.float32]:
+        """The input: each picture resized, its colours in the model's order, (value - mean) * scale."""
         height, width = self._size
-        shrinks = picture.shape[0] > height or picture.shape[1] > width
-        small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        batch = np.empty((len(pictures), height, width, self._colours), np.float32)
+        if not self._channels_last:
+            batch = np.empty((len(pictures), self._colours, height, width), np.float32)
+        for place, picture in zip(batch, pictures, strict=True):
+            seen = place if self._channels_last else place.transpose(1, 2, 0)
+            seen[...] = self._resized(picture)
+        if self._mean.any():
+            batch -= self._mean if self._channels_last else self._mean[:, None, None]
+        if self._facts.scale != 1:
+            batch *= np.float32(self._facts.scale)
+        return batch
+
+    def _resized(self, picture: Picture) -> Picture:
+        """uint8 (height, width, colours) in the model's order."""
+        height, width = self._size
+        if self._facts.shrinking == "area":
+            small = resized(picture, width, height)
+        else:
+            small = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
         if self._facts.order == "grey":
-            small = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)[..., None]
-        elif self._facts.order == "RGB":
-            small = small[..., ::-1]
-        mean = np.array(self._facts.mean[: small.shape[2]], np.float32)
-        return (small.astype(np.float32) - mean) * np.float32(self._facts.scale)
-
-    def _laid_out(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        return batch if self._channels_last else np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
+            return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)[..., None]
+        return small[..., ::-1] if self._facts.order == "RGB" else small
 
 
-def _check_labels(path: Path, head: Head, count: int) -> None:
+def _check_labels(network: Network, head: Head, count: int) -> None:
     wanted = 1 if head.kind == "age" else len(head.labels)
     if count != wanted:
         shown = ", ".join(head.labels[:5]) + (", ..." if len(head.labels) > 5 else "")
-        raise ModelError(f"{path}: it gives {count} answers, but there are {wanted} labels ({shown})")
-
-
-def _answers(head: Head, rows: NDArray[np.float32]) -> Iterator[Answer]:
-    if head.kind == "age":
-        for years in rows[:, 0]:
-            yield Answer(range_of(float(years), head.labels), value=round(float(years), 1))
-        return
-    for row in probabilities(rows):
-        best = int(row.argmax())
-        yield Answer(head.labels[best], float(row[best]))
-
-
-def range_of(years: float, ranges: Sequence[str]) -> str:
-    """The range, such as `(25-32)`, that an age lies in, or the nearest where they leave gaps."""
-
-    def distance(text: str) -> float:
-        low, high = (float(edge) for edge in text.strip("()").split("-"))
-        return max(low - years, years - high, 0.0)
-
-    return min(ranges, key=distance)
-
-
-def probabilities(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rows (n, labels) as probabilities: softmax, unless they are probabilities already."""
-    if (rows >= 0).all() and np.allclose(rows.sum(axis=1), 1, atol=SUM_SLACK):
-        return rows
-    raised = np.exp(rows - rows.max(axis=1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=1, keepdims=True), np.float32)
+        raise ModelError(f"{network.path}: it gives {count} answers, but there are {wanted} labels ({shown})")

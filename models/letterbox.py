@@ -16,21 +16,22 @@ class Fit(Struct, frozen=True):
         return points / np.float32(self.scale)
 
 
-def fit_into(picture: NDArray[np.uint8], canvas: NDArray[np.uint8]) -> Fit:
-    """Write the picture into a canvas of (height, width, 3), whole, its shape kept; the rest of it becomes black.
+def fit_into(picture: NDArray[np.uint8], planes: NDArray[np.float32]) -> Fit:
+    """Write the picture (h, w, 3) into planes (3, height, width), whole, its shape kept; the rest becomes 0.
 
     A picture that is small enough is not enlarged.
     """
     height, width = picture.shape[:2]
-    scale = min(canvas.shape[0] / height, canvas.shape[1] / width, 1.0)
+    scale = min(planes.shape[1] / height, planes.shape[2] / width, 1.0)
     inner_h, inner_w = max(1, round(height * scale)), max(1, round(width * scale))
-    inside = canvas[:inner_h, :inner_w]
-    if scale == 1.0:
-        inside[...] = picture
-    else:
-        inside[...] = cv2.resize(picture, (inner_w, inner_h), interpolation=cv2.INTER_LINEAR)
-    canvas[inner_h:] = 0
-    canvas[:inner_h, inner_w:] = 0
+    inside = picture
+    if scale < 1.0:
+        inside = np.asarray(cv2.resize(picture, (inner_w, inner_h), interpolation=cv2.INTER_LINEAR), np.uint8)
+    # Split first: numpy turns a plane into floats three times as quickly as every third byte.
+    for plane, channel in zip(planes, cv2.split(inside), strict=True):
+        plane[:inner_h, :inner_w] = channel
+        plane[inner_h:] = 0
+        plane[:inner_h, inner_w:] = 0
     return Fit(scale)
 
 

@@ -4,7 +4,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from models.face_crop import CropRule
+from models.alignment import AlignedCrop
+from models.face_crop import BoxCrop, SquareCrop
 from models.model_file import ModelFile
 
 Task = Literal["face detection", "age", "gender", "emotion", "age and gender"]
@@ -15,7 +16,8 @@ class ModelInput(Struct, frozen=True, kw_only=True):
     """How a picture becomes the model's input: resized to (height, width), then (value - mean) * scale for each colour.
 
     `height` and `width` are 0 where any multiple of `multiple_of` will do; `batch` is 1 where the file says so, else 0
-    for any. `mean` is in the order of the channels as they go in.
+    for any. `mean` is in the order of the channels as they go in. `shrinking` is how a larger picture is made smaller:
+    by the mean of the pixels that fall together, or between four of them, as OpenCV's blobFromImage does.
     """
 
     height: int
@@ -25,6 +27,7 @@ class ModelInput(Struct, frozen=True, kw_only=True):
     scale: float = 1.0
     batch: int = 0
     multiple_of: int = 1
+    shrinking: Literal["area", "linear"] = "area"
 
 
 class Head(Struct, frozen=True, kw_only=True):
@@ -54,9 +57,11 @@ class ModelEntry(Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...] = ()
     heads: tuple[Head, ...] = ()
     """Answers, where there is more than one, or it is no choice of labels."""
-    crop: CropRule | None = None
-    """How a face is cut out for it; None: the detector's box."""
+    crop: BoxCrop | SquareCrop | AlignedCrop | None = None
+    """How a face is cut out for it; None: the detector's box, with the margin that a user asks for."""
     accuracy: str = ""
+    trained_on: str = ""
+    """A file beside the weights that says which files a model of ours was trained on (models/trained_on.py)."""
 
     @property
     def answers(self) -> tuple[Head, ...]:

@@ -1,34 +1,83 @@
 """A model in onnxruntime: loaded, checked, warmed up, and asked in batches."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.cannot_load import CannotLoadError
-from models.provider import Device, choose_provider, load_runtime
+from models.cache_folder import cache_folder
+from models.gpu import gpu_missing
+from models.network import ModelError, Network
+from models.padding import padded
+from models.provider import PROVIDERS, Candidate, Execution, RuntimeMissingError, candidates, load_runtime
+
+log = logging.getLogger("framewire.models")
 
 _ERRORS_ALONE = 3
 """onnxruntime's log level: it warns of each weight of some published models, hundreds of lines."""
+_ON_GPU = ("tensorrt", "cuda")
+_WARM_SIZES = (2, 4, 8)
+"""Batches that common pipelines have; larger ones are rare, and planned when they come."""
 
 
-class ModelError(CannotLoadError):
-    """A file that is not a model, or not one of the shape that is needed; the text names file and cause."""
+class OnnxSession(Network):
+    """A Network in onnxruntime, on the first provider that really starts."""
 
-
-class OnnxSession:
-    """One model with one input.
-
-    `input_shape` and `outputs` (name to shape) have None where a dimension is free. `provider` is the execution
-    provider in use, `fallback` why it is not a faster one.
-    """
-
-    def __init__(self, path: Path, device: Device = "auto", threads: int = 1) -> None:
-        """Load the file. Raises ModelError, RuntimeMissingError."""
+    def __init__(self, path: Path, execution: Execution, pads: bool | None = None) -> None:
+        """Load the file. `pads`: whether batches are padded; None: on a GPU. Raises ModelError, RuntimeMissingError."""
         runtime = load_runtime()
-        chosen = choose_provider(device, runtime.get_available_providers())
+        self.path = path
+        available = runtime.get_available_providers()
+        device = execution.device
+        without = device == "auto" and PROVIDERS["cuda"] not in available
+        self.fallback = "this onnxruntime is built without CUDA" if without else ""
+        self._device = ""
+        for candidate in candidates(execution, available, cache_folder() / "engines"):
+            why_not = self._start(runtime, candidate, execution.threads)
+            if not why_not:
+                self._device = candidate.device
+                break
+            self.fallback = f"{candidate.device} cannot be used: {why_not}"
+        if not self._device:
+            raise RuntimeMissingError(f"{self.fallback}; say device: auto to take what there is")
+        self.provider = self._session.get_providers()[0]
+        self._input = self._only_input()
+        self.input_shape = _shape(self._input.shape)
+        self.outputs = {output.name: _shape(output.shape) for output in self._session.get_outputs()}
+        on_gpu = self._device in _ON_GPU
+        self._pads = (on_gpu if pads is None else pads) and self.input_shape[:1] == (None,)
+
+    def run(self, batch: NDArray[np.float32], outputs: Sequence[str] | None = None) -> list[NDArray[np.float32]]:
+        """See Network. On a GPU the batch is padded to one of a few sizes, and the answers cut to it again."""
+        given = padded(batch) if self._pads else batch
+        try:
+            answers = self._session.run(outputs, {self._input.name: given})
+        except Exception as error:
+            raise ModelError(f"{self.path} fails on an input of {batch.shape}: {_first_line(error)}") from error
+        return [np.asarray(answer)[: len(batch)] if self._pads else np.asarray(answer) for answer in answers]
+
+    def warm_up(self, shape: tuple[int, ...]) -> dict[str, NDArray[np.float32]]:
+        """See Network. Sizes that batches are padded to are planned now, not at the first crowd."""
+        answers = super().warm_up(shape)
+        if self._pads:
+            for size in _WARM_SIZES:
+                self.run(np.full((size, *shape[1:]), 0.5, np.float32))
+        return answers
+
+    def _start(self, runtime: ModuleType, candidate: Candidate, threads: int) -> str:
+        """Load the model on this provider; returns why it cannot be, or nothing."""
+        if candidate.device in _ON_GPU and (missing := gpu_missing()):
+            return missing
+        if candidate.device in _ON_GPU and hasattr(runtime, "preload_dlls"):
+            # CUDA that was installed by pip lies where the loader does not look.
+            runtime.preload_dlls()
+        if candidate.device == "tensorrt":
+            Path(candidate.options["trt_engine_cache_path"]).mkdir(parents=True, exist_ok=True)
+            log.info("%s: TensorRT builds an engine at its first run, which may take minutes, and keeps it", self.path)
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -36,40 +85,14 @@ class OnnxSession:
         # A thread that spins while it waits takes the core of another stage.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            self._session = runtime.InferenceSession(str(path), options, providers=[chosen.name])
+            self._session = runtime.InferenceSession(
+                str(self.path), options, providers=[(candidate.name, candidate.options)]
+            )
         except Exception as error:
             # onnxruntime raises a class of its own for each kind of trouble, all below Exception.
-            raise ModelError(f"{path} is not a model that onnxruntime can load: {_first_line(error)}") from error
-        self.path = path
-        self.provider = self._session.get_providers()[0]
-        self.fallback = chosen.fallback
-        self._input = self._only_input()
-        self.input_shape = _shape(self._input.shape)
-        self.outputs = {output.name: _shape(output.shape) for output in self._session.get_outputs()}
-
-    def check(self, rank: int, outputs: Sequence[str] = ()) -> None:
-        """See that the input has this many dimensions, and that these outputs are there. Raises ModelError."""
-        if len(self.input_shape) != rank:
-            raise ModelError(f"{self.path}: its input has {len(self.input_shape)} dimensions, not {rank}")
-        missing = [name for name in outputs if name not in self.outputs]
-        if missing:
-            raise ModelError(f"{self.path}: it has no output {', '.join(missing)}, only {', '.join(self.outputs)}")
-
-    def run(self, batch: NDArray[np.float32], outputs: Sequence[str] | None = None) -> list[NDArray[np.float32]]:
-        """The outputs for a batch, all or those named. Raises ModelError."""
-        try:
-            answers = self._session.run(outputs, {self._input.name: batch})
-        except Exception as error:
-            raise ModelError(f"{self.path} fails on an input of {batch.shape}: {_first_line(error)}") from error
-        return [np.asarray(answer) for answer in answers]
-
-    def warm_up(self, shape: tuple[int, ...]) -> dict[str, NDArray[np.float32]]:
-        """Run once on grey, and see that what comes out, by name, are numbers. Raises ModelError."""
-        answers = dict(zip(self.outputs, self.run(np.full(shape, 0.5, np.float32)), strict=True))
-        for name, answer in answers.items():
-            if not np.isfinite(answer).all():
-                raise ModelError(f"{self.path}: output {name} is not a number: its weights are spoilt")
-        return answers
+            raise ModelError(f"{self.path} is not a model that onnxruntime can load: {_first_line(error)}") from error
+        # It takes the CPU without a word where a provider's libraries are missing.
+        return "" if candidate.name in self._session.get_providers() else "its libraries do not load (see above)"
 
     def _only_input(self) -> Any:
         inputs = self._session.get_inputs()

@@ -6,9 +6,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from models.dnn_network import DnnNetwork
 from models.face_finder import Face, Picture, Thresholds
 from models.model_entry import ModelInput
-from models.onnx_session import ModelError
+from models.provider import Execution
 
 _SCORE, _LEFT, _BOTTOM = 2, 3, 7  # of a row: picture, class, score, left, top, right, bottom
 
@@ -16,17 +17,12 @@ _SCORE, _LEFT, _BOTTOM = 2, 3, 7  # of a row: picture, class, score, left, top, 
 class SsdRes10:
     """A FaceFinder. Boxes are cut to whole pixels, as the tutorial cuts them; suppression is inside the model."""
 
-    provider = "cv2.dnn"
-    fallback = ""
-
-    def __init__(self, weights: Path, graph: Path, facts: ModelInput, thresholds: Thresholds) -> None:
-        """Load the model. Raises ModelError."""
-        try:
-            self._net = cv2.dnn.readNetFromTensorflow(str(weights), str(graph))
-        except cv2.error as error:
-            raise ModelError(
-                f"{weights} and {graph.name} are not a network that OpenCV can read: {error.err}"
-            ) from error
+    def __init__(
+        self, weights: Path, graph: Path, facts: ModelInput, thresholds: Thresholds, execution: Execution
+    ) -> None:
+        """Load the model. Raises ModelError, RuntimeMissingError."""
+        self._network = DnnNetwork(weights, graph, execution.device)
+        self.provider, self.fallback = self._network.provider, self._network.fallback
         self._facts = facts
         self._thresholds = thresholds
         self.find([np.zeros((facts.height, facts.width, 3), np.uint8)])
@@ -40,8 +36,8 @@ class SsdRes10:
         blob = cv2.dnn.blobFromImage(
             picture, facts.scale, (facts.width, facts.height), facts.mean, swapRB=facts.order == "RGB", crop=False
         )
-        self._net.setInput(blob)
-        rows = np.asarray(self._net.forward(), np.float32).reshape(-1, _BOTTOM)
+        (answer,) = self._network.run(np.asarray(blob, np.float32))
+        rows = answer.reshape(-1, _BOTTOM)
         height, width = picture.shape[:2]
         faces = []
         for row in rows[rows[:, _SCORE] > self._thresholds.score]:

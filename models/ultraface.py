@@ -9,15 +9,15 @@ import numpy as np
 from models.face_finder import Face, Picture, Thresholds, best_first
 from models.model_entry import ModelInput
 from models.onnx_session import OnnxSession
-from models.provider import Device
+from models.provider import Execution
 
 
 class UltraFace:
     """A FaceFinder. The picture is stretched to the model's input, as its authors do."""
 
-    def __init__(self, path: Path, facts: ModelInput, thresholds: Thresholds, device: Device, threads: int) -> None:
+    def __init__(self, path: Path, facts: ModelInput, thresholds: Thresholds, execution: Execution) -> None:
         """Load the model. Raises ModelError, RuntimeMissingError."""
-        self._session = OnnxSession(path, device, threads)
+        self._session = OnnxSession(path, execution)
         self._session.check(rank=4, outputs=("scores", "boxes"))
         self._facts = facts
         self._thresholds = thresholds

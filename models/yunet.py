@@ -15,9 +15,11 @@ from models.face_finder import LANDMARKS, Face, Picture, Thresholds, best_first
 from models.letterbox import Fit, fit_into, multiple
 from models.model_entry import ModelInput
 from models.onnx_session import OnnxSession
-from models.provider import Device
+from models.provider import Execution
 
 STRIDES = (8, 16, 32)
+SLACK = 0.999
+"""Rounding must not take a cell out before its score is known exactly."""
 HEADS = ("cls", "obj", "bbox", "kps")
 
 
@@ -27,11 +29,9 @@ class YuNet:
     A model with a fixed input takes that, whatever `width` says, and one picture at a time.
     """
 
-    def __init__(
-        self, path: Path, facts: ModelInput, thresholds: Thresholds, width: int, device: Device, threads: int
-    ) -> None:
+    def __init__(self, path: Path, facts: ModelInput, thresholds: Thresholds, width: int, execution: Execution) -> None:
         """Load the model. Raises ModelError, RuntimeMissingError."""
-        self._session = OnnxSession(path, device, threads)
+        self._session = OnnxSession(path, execution)
         self._outputs = [f"{head}_{stride}" for head in HEADS for stride in STRIDES]
         self._session.check(rank=4, outputs=self._outputs)
         self._fixed = (facts.height, facts.width) if facts.height else None
@@ -46,11 +46,15 @@ class YuNet:
         """See FaceFinder."""
         found: list[list[Face]] = [[] for _ in pictures]
         for size, indices in self._groups(pictures).items():
-            canvases = np.empty((len(indices), *size, 3), np.uint8)
-            fits = [fit_into(pictures[index], canvas) for index, canvas in zip(indices, canvases, strict=True)]
-            heads = self._run(canvases)
-            for place, index in enumerate(indices):
-                found[index] = self._faces([head[place] for head in heads], size, fits[place])
+            # One by one, what is prepared is still in the cache when the network looks at it.
+            at_once = 1 if self._one_by_one else len(indices)
+            for start in range(0, len(indices), at_once):
+                part = indices[start : start + at_once]
+                batch = np.empty((len(part), 3, *size), np.float32)
+                fits = [fit_into(pictures[index], planes) for index, planes in zip(part, batch, strict=True)]
+                heads = self._session.run(batch, self._outputs)
+                for place, index in enumerate(part):
+                    found[index] = self._faces([head[place] for head in heads], size, fits[place])
         return found
 
     def _groups(self, pictures: Sequence[Picture]) -> dict[tuple[int, int], list[int]]:
@@ -66,13 +70,6 @@ class YuNet:
         height, width = picture.shape[:2]
         scale = min(1.0, self._width / width)
         return multiple(height * scale, self._of), multiple(width * scale, self._of)
-
-    def _run(self, canvases: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        batch = np.ascontiguousarray(canvases.transpose(0, 3, 1, 2), np.float32)
-        if not self._one_by_one:
-            return self._session.run(batch, self._outputs)
-        parts = [self._session.run(one[None], self._outputs) for one in batch]
-        return [np.concatenate(heads) for heads in zip(*parts, strict=True)]
 
     def _faces(self, heads: list[NDArray[np.float32]], size: tuple[int, int], fit: Fit) -> list[Face]:
         boxes, scores, landmarks = decode(heads, size, self._thresholds.score)
@@ -99,13 +96,15 @@ def decode(
     boxes, scores, landmarks = [], [], []
     for level, stride in enumerate(STRIDES):
         of_class, objectness, offsets, points = (heads[kind * len(STRIDES) + level] for kind in range(len(HEADS)))
-        score = np.sqrt(np.clip(of_class[:, 0], 0, 1) * np.clip(objectness[:, 0], 0, 1))
-        (chosen,) = np.nonzero(score >= least)
+        # Nearly all cells fall out here, before anything is computed for them.
+        (likely,) = np.nonzero(of_class[:, 0] * objectness[:, 0] >= SLACK * least**2)
+        score = np.sqrt(np.clip(of_class[likely, 0], 0, 1) * np.clip(objectness[likely, 0], 0, 1))
+        chosen, score = likely[score >= least], score[score >= least]
         columns = size[1] // stride
         cell = np.stack([chosen % columns, chosen // columns], axis=1).astype(np.float32)
         middle = (cell + offsets[chosen, :2]) * stride
         extent = np.exp(offsets[chosen, 2:]) * stride
         boxes.append(np.concatenate([middle - extent / 2, extent], axis=1))
-        scores.append(score[chosen])
+        scores.append(score)
         landmarks.append((cell[:, None, :] + points[chosen].reshape(-1, len(LANDMARKS), 2)) * stride)
     return np.concatenate(boxes), np.concatenate(scores), np.concatenate(landmarks)

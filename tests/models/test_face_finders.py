@@ -7,6 +7,7 @@ import pytest
 from models.face_finder import FaceFinder, Picture, Thresholds, best_first
 from models.load_face_finder import load_face_finder
 from models.model_store import ModelStore
+from models.provider import Execution
 from models.yunet import decode
 from tests.stages.faces import demo_frame, overlap
 from tests.system.running import SHARED
@@ -17,7 +18,7 @@ needs_models = pytest.mark.skipif(not MODELS.exists(), reason="the shared weight
 
 
 def load(name: str, width: int = 640) -> FaceFinder:
-    return load_face_finder(name, THRESHOLDS, width, ModelStore(MODELS), "cpu", 1)
+    return load_face_finder(name, THRESHOLDS, width, ModelStore(MODELS), Execution("cpu"))
 
 
 @pytest.fixture(scope="module")
