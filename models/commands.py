@@ -10,12 +10,13 @@ from rich.table import Table
 
 from models.cannot_load import CannotLoadError
 from models.catalogue import CATALOGUE, UnknownModelError, find_entry
-from models.model_entry import ModelEntry
+from models.model_entry import Head, ModelEntry
 from models.model_store import ModelStore, verify_all
 
 FAILED = 1
 WRONG = 2
 PLAIN_WIDTH = 120
+_HERE = {"good": "yes", "not here": "no", "not trusted": "yes, but pull it with --trust"}
 
 app = typer.Typer(help="Models: list, info, pull, verify.", no_args_is_help=True)
 
@@ -31,9 +32,9 @@ def list_models(model_dir: Folder = None) -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("model", "task", "MB", "licence", "here"):
         table.add_column(heading, overflow="fold")
-    for entry, state in verify_all(ModelStore(model_dir, trust=True), CATALOGUE):
+    for entry, state in verify_all(ModelStore(model_dir), CATALOGUE):
         size = sum(file.size for file in entry.files)
-        here = {"good": "yes", "not here": "no"}.get(state, "spoilt: see `models verify`")
+        here = _HERE.get(state, "spoilt: see `models verify`")
         table.add_row(entry.name, entry.task, f"{size / 1e6:.1f}" if size else "?", entry.licence, here)
     console.print(table)
 
@@ -52,7 +53,7 @@ def info(name: Annotated[str, typer.Argument(help="A model of the catalogue", sh
         ("input", f"{side}, {asked.order}, mean {', '.join(f'{value:g}' for value in asked.mean)}"),
         ("scale", f"{asked.scale:g}"),
         ("output", entry.output),
-        ("labels", ", ".join(entry.labels)),
+        *(_says(head) for head in entry.answers),
         ("published", entry.accuracy or "nothing that we know of"),
     ]
     for file in entry.files:
@@ -65,7 +66,7 @@ def info(name: Annotated[str, typer.Argument(help="A model of the catalogue", sh
 
 @app.command()
 def pull(names: Names, model_dir: Folder = None, trust: Trust = False) -> None:
-    """Download models into the cache, and check them."""
+    """Download models into the cache, or find them in your folder, and check them."""
     store = ModelStore(model_dir, trust=trust)
     entries = [_entry(name) for name in names]
     console = Console(stderr=True)
@@ -84,7 +85,7 @@ def verify(model_dir: Folder = None) -> None:
     """Check the files of all models that are here against the catalogue."""
     wrong = False
     for entry, state in verify_all(ModelStore(model_dir), CATALOGUE):
-        if state == "not here":
+        if state in ("not here", "not trusted"):
             continue
         wrong = wrong or state != "good"
         typer.echo(f"{entry.name}: {state}", err=state != "good")
@@ -92,33 +93,23 @@ def verify(model_dir: Folder = None) -> None:
 
 
 class _Bar:
-    """Shows one download as pooch wants it shown."""
+    """Shows the downloads of one model."""
 
     def __init__(self, progress: Progress, name: str) -> None:
         self._progress = progress
         self._task = progress.add_task(name, total=None)
-        self._total = 0
 
-    @property
-    def total(self) -> int:
-        """Bytes of the whole file."""
-        return self._total
-
-    @total.setter
-    def total(self, count: int) -> None:
-        self._total = count
-        self._progress.update(self._task, total=count)
+    def start(self, done: int, total: int | None) -> None:
+        """See DownloadProgress."""
+        self._progress.update(self._task, completed=done, total=total)
 
     def update(self, count: int) -> None:
-        """More bytes are there."""
+        """See DownloadProgress."""
         self._progress.update(self._task, advance=count)
 
-    def reset(self) -> None:
-        """Begin anew."""
-        self._progress.reset(self._task)
 
-    def close(self) -> None:
-        """It is over."""
+def _says(head: Head) -> tuple[str, str]:
+    return ("labels" if head.attribute == "face detection" else head.attribute, ", ".join(head.labels))
 
 
 def _downloads(console: Console) -> Progress:

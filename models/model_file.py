@@ -26,11 +26,12 @@ class WrongFileError(CannotLoadError):
     """A file that is not the one that the catalogue means. It is never loaded."""
 
 
-def verify(path: Path, file: ModelFile, trust: bool = False) -> None:
-    """See that a file on disk is the one of the catalogue.
+class NotTrustedError(WrongFileError):
+    """A file whose hash nobody knows, and that the user has not trusted."""
 
-    `trust` takes a file whose hash is not known. Raises WrongFileError, OSError.
-    """
+
+def verify(path: Path, file: ModelFile) -> None:
+    """See that a file on disk is the one that is meant. Raises WrongFileError, NotTrustedError, OSError."""
     size = path.stat().st_size
     if file.size and size != file.size:
         raise WrongFileError(
@@ -38,12 +39,10 @@ def verify(path: Path, file: ModelFile, trust: bool = False) -> None:
             f"delete it, and take it from {file.url}"
         )
     if not file.sha256:
-        if not trust:
-            raise WrongFileError(
-                f"the hash of {file.name} is not known, so {path} cannot be checked; "
-                "if you know where it comes from, say --trust"
-            )
-        return
+        raise NotTrustedError(
+            f"the hash of {file.name} is not known, so {path} cannot be checked; "
+            "if you know where it comes from, say so once: models pull --trust"
+        )
     found = sha256_of(path)
     if found != file.sha256:
         raise WrongFileError(

@@ -9,16 +9,19 @@ import pytest
 
 from models.catalogue import CATALOGUE, UnknownModelError, find_entry
 from models.model_entry import ModelEntry, ModelInput
-from models.model_file import ModelFile, WrongFileError, sha256_of
+from models.model_file import ModelFile, NotTrustedError, WrongFileError, sha256_of
 from models.model_store import PACKAGED, ModelMissingError, ModelStore, verify_all
 
 CONTENT = bytes(range(256)) * 400
+BREAK = 3 * 2**14
+"""Bytes after which a link breaks, whole chunks of our reading."""
 
 
 class Server(ThreadingHTTPServer):
-    """Serves one file, well or badly, and counts how often it was asked."""
+    """Serves one file, well or badly, counts how often it was asked, and keeps which parts were asked for."""
 
     asked = 0
+    ranges: list[str]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -32,10 +35,19 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/hiccup" and self.server.asked == 1:
             self.send_error(503)
             return
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(CONTENT)))
+        self.server.ranges.append(self.headers.get("Range", ""))
+        start = self._start()
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(CONTENT) - start))
         self.end_headers()
-        self.wfile.write(CONTENT[:1000] if self.path == "/short" else CONTENT)
+        reach = {"/short": 1000, "/breaks": BREAK, "/breaks-without-ranges": BREAK * self.server.asked**2}
+        self.wfile.write(CONTENT[start:][: reach.get(self.path)])
+
+    def _start(self) -> int:
+        asked = self.headers.get("Range")
+        return (
+            int(asked.removeprefix("bytes=").removesuffix("-")) if asked and self.path in ("/breaks", "/ranges") else 0
+        )
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Say nothing."""
@@ -44,6 +56,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[Server]:
     with Server(("127.0.0.1", 0), Handler) as serving:
+        serving.ranges = []
         thread = threading.Thread(target=serving.serve_forever)
         thread.start()
         yield serving
@@ -90,6 +103,52 @@ def test_a_server_that_hiccups_is_asked_again(server: Server, content_hash: str,
     assert server.asked == 2
 
 
+class Watcher:
+    """Sees a download's progress."""
+
+    def __init__(self) -> None:
+        self.starts: list[tuple[int, int | None]] = []
+        self.bytes = 0
+
+    def start(self, done: int, total: int | None) -> None:
+        self.starts.append((done, total))
+
+    def update(self, count: int) -> None:
+        self.bytes += count
+
+
+def test_a_download_that_breaks_goes_on_where_it_broke(server: Server, content_hash: str, tmp_path: Path) -> None:
+    store, watcher = ModelStore(cache=tmp_path / "cache"), Watcher()
+    (path,) = store.need(entry_at(url(server, "breaks"), content_hash), watcher)
+    assert path.read_bytes() == CONTENT
+    assert server.ranges == ["", f"bytes={BREAK}-", f"bytes={2 * BREAK}-"]
+    assert watcher.starts == [(0, len(CONTENT)), (BREAK, len(CONTENT)), (2 * BREAK, len(CONTENT))]
+    assert watcher.bytes == len(CONTENT)
+    assert not list((tmp_path / "cache").glob("*.part"))
+
+
+def test_what_came_before_the_last_run_ended_is_not_fetched_again(
+    server: Server, content_hash: str, tmp_path: Path
+) -> None:
+    (tmp_path / "ranges.part").write_bytes(CONTENT[:50_000])
+    (path,) = ModelStore(cache=tmp_path).need(entry_at(url(server, "ranges"), content_hash))
+    assert path.read_bytes() == CONTENT
+    assert server.ranges == ["bytes=50000-"]
+
+
+def test_a_part_of_another_file_costs_one_more_try(server: Server, content_hash: str, tmp_path: Path) -> None:
+    (tmp_path / "ranges.part").write_bytes(b"x" * 50_000)
+    (path,) = ModelStore(cache=tmp_path).need(entry_at(url(server, "ranges"), content_hash))
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_server_that_knows_no_ranges_sends_all_of_it_again(server: Server, content_hash: str, tmp_path: Path) -> None:
+    store = ModelStore(cache=tmp_path / "cache")
+    (path,) = store.need(entry_at(url(server, "breaks-without-ranges"), content_hash))
+    assert path.read_bytes() == CONTENT
+    assert server.ranges == ["", f"bytes={BREAK}-"]
+
+
 @pytest.mark.parametrize("kind", ["missing", "short"])
 def test_what_cannot_be_had_is_said_with_the_cure(kind: str, server: Server, content_hash: str, tmp_path: Path) -> None:
     store = ModelStore(tmp_path / "mine", tmp_path / "cache")
@@ -126,14 +185,36 @@ def test_a_spoilt_file_in_a_folder_is_never_given_out(content_hash: str, tmp_pat
     assert [state[:4] for _, state in verify_all(store, [entry])] != ["good"]
 
 
-def test_a_file_whose_hash_nobody_knows_needs_trust(server: Server, tmp_path: Path) -> None:
-    entry = entry_at(url(server, "good"), "")
+def test_a_file_whose_hash_nobody_knows_needs_trust_once(server: Server, tmp_path: Path) -> None:
+    entry, cache = entry_at(url(server, "good"), ""), tmp_path / "cache"
     with pytest.raises(ModelMissingError, match="pull it with --trust"):
-        ModelStore(cache=tmp_path / "cache").need(entry)
+        ModelStore(cache=cache).need(entry)
     assert server.asked == 0
-    (path,) = ModelStore(cache=tmp_path / "cache", trust=True).need(entry)
-    with pytest.raises(WrongFileError, match="say --trust"):
-        ModelStore(cache=path.parent).find(entry)
+    (path,) = ModelStore(cache=cache, trust=True).need(entry)
+    assert ModelStore(cache=cache).find(entry) == [path]
+    # Trusted is what was seen then, not the name.
+    path.write_bytes(CONTENT[:-1] + b"!")
+    with pytest.raises(WrongFileError, match="is not the file that it should be"):
+        ModelStore(cache=cache).find(entry)
+
+
+def test_a_file_of_the_users_is_not_taken_untrusted(tmp_path: Path) -> None:
+    entry, mine = entry_at("http://127.0.0.1:9/model", ""), tmp_path / "mine"
+    mine.mkdir()
+    (mine / "test.onnx").write_bytes(CONTENT)
+    store = ModelStore(mine, tmp_path / "cache")
+    with pytest.raises(NotTrustedError, match="models pull --trust"):
+        store.find(entry)
+    assert [state for _, state in verify_all(store, [entry])] == ["not trusted"]
+    assert ModelStore(mine, tmp_path / "cache", trust=True).find(entry) == store.find(entry) == [mine / "test.onnx"]
+
+
+def test_a_spoilt_list_of_trust_trusts_nothing(tmp_path: Path) -> None:
+    entry = entry_at("http://127.0.0.1:9/model", "")
+    (tmp_path / "test.onnx").write_bytes(CONTENT)
+    (tmp_path / "trusted.json").write_text("{")
+    with pytest.raises(NotTrustedError):
+        ModelStore(cache=tmp_path).find(entry)
 
 
 def test_the_environment_may_name_the_folder(
