@@ -1,0 +1,124 @@
+"""How far ages are off and how often genders are right, over all, by age and by group."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from models.answer import AgeRanges
+from models.classifier import Classifier
+from models.evaluation.found_face import found_face
+from models.evaluation.rounds import in_rounds
+from models.face_finder import FaceFinder, Picture
+from models.model_entry import ModelEntry
+from models.network import ModelError
+from models.trained_on import TrainedOn
+from models.utkface import Person
+
+GROWN_FROM = 13
+"""Years from which gender is measured apart: small children's faces hardly tell it."""
+
+
+class GroupFigures(Struct, frozen=True):
+    """The same for some of the people."""
+
+    count: int
+    age_mae: float
+    gender_accuracy: float
+
+
+class AgeGenderFigures(Struct, frozen=True):
+    """Age error in years; shares of ages in the right one of Levi and Hassner's ranges, and within one of it.
+
+    `ages` are (true, told) of each person, in years.
+    """
+
+    count: int
+    missed: int
+    age_mae: float
+    age_range_exact: float
+    age_range_within_one: float
+    gender_accuracy: float
+    gender_accuracy_13_plus: float
+    by_age: dict[str, GroupFigures]
+    by_group: dict[str, GroupFigures]
+    ages: list[tuple[int, float]]
+
+
+def evaluate_age_gender(
+    entry: ModelEntry, classifier: Classifier, people: Iterable[tuple[Picture, Person]], finder: FaceFinder | None
+) -> AgeGenderFigures:
+    """Measure on pictures that are crops already; with a `finder`, on what it finds in them, cut as in a pipeline.
+
+    A face that the finder does not find counts as missed, and in nothing else. Raises ModelError where the model does
+    not tell both, ValueError where there are no people.
+    """
+    ranges, genders = _heads(entry)
+    crops: list[Picture] = []
+    known: list[Person] = []
+    missed = 0
+    for picture, person in people:
+        cut = picture if finder is None else found_face(picture, finder, entry.crop)
+        if cut is None:
+            missed += 1
+            continue
+        crops.append(cut)
+        known.append(person)
+    if not known:
+        none = f"no face is found in its {missed} pictures" if missed else "it has no pictures that count"
+        raise ValueError(f"{none}; names must be age_gender_race_id.jpg, and --split leaves some of them out")
+    answers = in_rounds(classifier, crops)
+    years = np.array([answer["age"].value for answer in answers], np.float64)
+    ages = np.array([person.age for person in known])
+    right_range = AgeRanges(ranges)
+    of_range = [right_range.of(person.age) for person in known]
+    steps = np.array(
+        [
+            abs(ranges.index(answer["age"].label) - ranges.index(right))
+            for answer, right in zip(answers, of_range, strict=True)
+        ]
+    )
+    right = np.array(
+        [answer["gender"].label == genders[person.gender] for answer, person in zip(answers, known, strict=True)]
+    )
+    errors = np.abs(years - ages)
+    groups = [person.group for person in known]
+    grown = right[ages >= GROWN_FROM]
+    return AgeGenderFigures(
+        count=len(known),
+        missed=missed,
+        age_mae=round(float(errors.mean()), 3),
+        age_range_exact=round(float((steps == 0).mean()), 4),
+        age_range_within_one=round(float((steps <= 1).mean()), 4),
+        gender_accuracy=round(float(right.mean()), 4),
+        gender_accuracy_13_plus=round(float(grown.mean()), 4) if len(grown) else 0.0,
+        by_age={name: _of(name, of_range, errors, right) for name in ranges if name in of_range},
+        by_group={name: _of(name, groups, errors, right) for name in sorted(set(groups))},
+        ages=[(int(age), round(float(told), 1)) for age, told in zip(ages, years, strict=True)],
+    )
+
+
+def people_of(
+    people: Iterable[tuple[Picture, Person]], split: str, trained_on: TrainedOn
+) -> Iterable[tuple[Picture, Person]]:
+    """Those of a split: `validation` (whom the model was not trained on), `train` (whom it was) or `all`."""
+    for picture, person in people:
+        if split == "all" or (person.name in trained_on) == (split == "train"):
+            yield picture, person
+
+
+def _heads(entry: ModelEntry) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The ranges of ages, and the genders, male first."""
+    ages = [head.labels for head in entry.answers if head.kind == "age"]
+    genders = [head.labels for head in entry.answers if head.attribute == "gender"]
+    if not ages or not genders:
+        raise ModelError(f"{entry.name} does not tell both age, in years, and gender: it cannot be measured on these")
+    return ages[0], genders[0]
+
+
+def _of(name: str, names: Sequence[str], errors: NDArray[np.float64], right: NDArray[np.bool_]) -> GroupFigures:
+    chosen = np.array([other == name for other in names])
+    return GroupFigures(
+        int(chosen.sum()), round(float(errors[chosen].mean()), 2), round(float(right[chosen].mean()), 4)
+    )

@@ -1,0 +1,84 @@
+"""Pictures of what was measured: a confusion matrix, the error of ages, a detector's recall."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.cannot_load import CannotLoadError
+from models.evaluation.age_gender import AgeGenderFigures
+from models.evaluation.classes import ClassFigures
+from models.evaluation.faces import FaceFigures
+
+DPI = 120
+DARK_FROM = 0.5
+"""Cells darker than this get white figures."""
+YEARS_A_BAR = 10
+
+
+def draw(figures: ClassFigures | AgeGenderFigures | FaceFigures, title: str, path: Path) -> None:
+    """Draw the picture that fits. Raises CannotLoadError without matplotlib, OSError."""
+    figure, axes = _new_figure()
+    if isinstance(figures, ClassFigures):
+        _confusion(axes, figures)
+    elif isinstance(figures, AgeGenderFigures):
+        _ages(axes, figures)
+    else:
+        _recall(axes, figures)
+    axes.set_title(title)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(str(path), dpi=DPI)
+
+
+def _new_figure() -> tuple[Any, Any]:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise CannotLoadError('pictures need matplotlib: pip install "framewire[demo]"') from error
+    figure = Figure(figsize=(7, 6), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _confusion(axes: Any, figures: ClassFigures) -> None:
+    counts, names = np.array(figures.confusion), list(figures.classes)
+    columns = names
+    if any(figures.other):
+        counts, columns = np.column_stack([counts, figures.other]), [*names, "other"]
+    shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row, of_row in enumerate(shares):
+        for column, share in enumerate(of_row):
+            color = "white" if share > DARK_FROM else "black"
+            axes.text(column, row, f"{share:.0%}", ha="center", va="center", color=color)
+    axes.set_xticks(range(len(columns)), columns, rotation=40, ha="right")
+    axes.set_yticks(
+        range(len(names)), [f"{name} ({count})" for name, count in zip(names, counts.sum(axis=1), strict=True)]
+    )
+    axes.set_xlabel("told")
+    axes.set_ylabel("true")
+
+
+def _ages(axes: Any, figures: AgeGenderFigures) -> None:
+    true, told = np.array(figures.ages, np.float64).T
+    axes.scatter(true, told, s=8, alpha=0.4, linewidths=0)
+    top = max(true.max(), told.max()) + 2
+    axes.plot([0, top], [0, top], color="black", linewidth=1, label="right")
+    tens = (true // YEARS_A_BAR).astype(int)
+    middles = [(ten + 0.5) * YEARS_A_BAR for ten in np.unique(tens)]
+    means = [told[tens == ten].mean() for ten in np.unique(tens)]
+    errors = [np.abs(told - true)[tens == ten].mean() for ten in np.unique(tens)]
+    axes.errorbar(middles, means, yerr=errors, fmt="o", color="tab:red", capsize=3, label="mean, and mean error")
+    axes.set_xlabel("true age, years")
+    axes.set_ylabel("age told, years")
+    axes.legend(loc="upper left")
+
+
+def _recall(axes: Any, figures: FaceFigures) -> None:
+    recall, precision = np.array(figures.curve or [(0.0, 0.0)]).T
+    axes.step(recall, precision, where="pre")
+    axes.scatter([figures.recall], [figures.precision], color="tab:red", label="at the score that was asked for")
+    axes.set_xlim(0, 1.02)
+    axes.set_ylim(0, 1.02)
+    axes.set_xlabel(f"recall of {figures.count} faces")
+    axes.set_ylabel("precision")
+    axes.legend(loc="lower left")

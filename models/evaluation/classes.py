@@ -1,0 +1,68 @@
+"""How often a classifier is right, over all and by class."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from msgspec import Struct
+
+from models.classifier import Classifier
+from models.evaluation.class_words import places
+from models.evaluation.found_face import found_face
+from models.evaluation.labelled_pictures import LabelledPictures, iterate
+from models.evaluation.rounds import in_rounds
+from models.face_crop import FaceCrop
+from models.face_finder import FaceFinder, Picture
+from models.model_entry import Head
+
+
+class ClassFigures(Struct, frozen=True):
+    """Accuracy over all and by class; `confusion[i][j]` counts pictures of class i that were told as class j.
+
+    `other[i]` counts those of class i that were told as something that the data has no class for; `missed` pictures in
+    which a detector, where there was one, found no face: they count in nothing else.
+    """
+
+    count: int
+    missed: int
+    accuracy: float
+    per_class: dict[str, float]
+    confusion: list[list[int]]
+    other: list[int]
+    classes: list[str]
+
+
+def evaluate_classes(
+    classifier: Classifier, head: Head, data: LabelledPictures, finder: FaceFinder | None, crop: FaceCrop | None
+) -> ClassFigures:
+    """Measure on pictures that are crops already; with a `finder`, on what it finds in them, cut as in a pipeline.
+
+    Raises ValueError where the data's classes are not what the model tells.
+    """
+    place_of = places(head.labels, data.classes)
+    crops: list[Picture] = []
+    labels: list[int] = []
+    for picture, label in iterate(data):
+        cut = picture if finder is None else found_face(picture, finder, crop)
+        if cut is not None:
+            crops.append(cut)
+            labels.append(label)
+    confusion = np.zeros((len(data.classes), len(data.classes) + 1), np.int64)
+    for answer, label in zip(in_rounds(classifier, crops), labels, strict=True):
+        told = place_of[answer[head.attribute].label]
+        confusion[label, len(data.classes) if told is None else told] += 1
+    right = confusion.diagonal()
+    return ClassFigures(
+        count=len(labels),
+        missed=len(data.labels) - len(labels),
+        accuracy=round(float(right.sum() / max(1, len(labels))), 4),
+        per_class=_by_class(data.classes, right, confusion.sum(axis=1)),
+        confusion=confusion[:, :-1].tolist(),
+        other=confusion[:, -1].tolist(),
+        classes=list(data.classes),
+    )
+
+
+def _by_class(
+    classes: Sequence[str], right: "np.ndarray[tuple[int], np.dtype[np.int64]]", of: Sequence[int]
+) -> dict[str, float]:
+    return {name: round(float(hits / max(1, count)), 4) for name, hits, count in zip(classes, right, of, strict=True)}

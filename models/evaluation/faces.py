@@ -1,0 +1,94 @@
+"""How many of the faces that are there a detector finds, and how many that are not."""
+
+import csv
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from msgspec import Struct
+
+from models.face_crop import Box
+from models.face_finder import Face, FaceFinder, Picture
+from models.picture_files import picture_files
+
+BOXES = "boxes.csv"
+"""Beside the pictures: a line of headings, then a face a line: picture, x, y, width, height."""
+OVERLAP = 0.5
+"""IoU from which a box is the face's: the customary limit."""
+
+
+class FaceFigures(Struct, frozen=True):
+    """Recall: share of the faces that were found; precision: share of what was found that are faces.
+
+    `curve` is recall and precision as the score that is asked for falls; `average_precision` the area below it.
+    """
+
+    pictures: int
+    count: int
+    recall: float
+    precision: float
+    average_precision: float
+    curve: list[tuple[float, float]]
+
+
+def boxed_pictures(data: Path) -> Iterator[tuple[Picture, list[Box]]]:
+    """Each picture with its faces. Raises ValueError, OSError."""
+    with (data / BOXES).open(newline="", encoding="utf-8") as lines:
+        rows = list(csv.reader(lines))[1:]
+    boxes: dict[str, list[Box]] = {}
+    for number, row in enumerate(rows, start=2):
+        try:
+            x, y, width, height = (float(value) for value in row[1:5])
+        except ValueError:
+            raise ValueError(f"{BOXES}, line {number}: it should be picture, x, y, width, height") from None
+        boxes.setdefault(PurePosixPath(row[0]).name, []).append((x, y, width, height))
+    for name, picture in picture_files(data):
+        yield picture, boxes.get(PurePosixPath(name).name, [])
+
+
+def evaluate_faces(finder: FaceFinder, pictures: Iterable[tuple[Picture, list[Box]]]) -> FaceFigures:
+    """Match what is found to what is there, the surest first, each face once."""
+    hits: list[tuple[float, bool]] = []
+    there, seen = 0, 0
+    for picture, boxes in pictures:
+        (found,) = finder.find([picture])
+        hits += _matched(found, boxes)
+        there += len(boxes)
+        seen += 1
+    if not there:
+        raise ValueError(f"{BOXES} names no face in its pictures")
+    hits.sort(key=lambda hit: -hit[0])
+    right = np.cumsum([hit for _, hit in hits])
+    recall = right / there
+    precision = right / np.arange(1, len(hits) + 1)
+    # What precision can be had at this recall or more: the usual, never rising, curve.
+    best = np.maximum.accumulate(precision[::-1])[::-1]
+    area = float(np.sum(np.diff(recall, prepend=0.0) * best))
+    return FaceFigures(
+        pictures=seen,
+        count=there,
+        recall=round(float(recall[-1]), 4) if hits else 0.0,
+        precision=round(float(precision[-1]), 4) if hits else 0.0,
+        average_precision=round(area, 4),
+        curve=[(round(float(x), 4), round(float(y), 4)) for x, y in zip(recall, best, strict=True)],
+    )
+
+
+def _matched(found: list[Face], boxes: list[Box]) -> Iterator[tuple[float, bool]]:
+    free = list(boxes)
+    for face in found:
+        best = max(free, key=lambda box: overlap(face.box, box), default=None)
+        hit = best is not None and overlap(face.box, best) >= OVERLAP
+        if hit and best is not None:
+            free.remove(best)
+        yield face.score, hit
+
+
+def overlap(one: Box, two: Box) -> float:
+    """Intersection over union of two boxes."""
+    width = min(one[0] + one[2], two[0] + two[2]) - max(one[0], two[0])
+    height = min(one[1] + one[3], two[1] + two[3]) - max(one[1], two[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    inner = width * height
+    return inner / (one[2] * one[3] + two[2] * two[3] - inner)

@@ -1,0 +1,26 @@
+"""The face in a picture of a data set, found and cut out as in a pipeline."""
+
+import cv2
+import numpy as np
+
+from models.face_crop import BoxCrop, FaceCrop
+from models.face_finder import FaceFinder, Picture
+
+AROUND = 0.5
+"""Border, as a share of a crop, that is added so that a detector has something around the face."""
+LEAST_PX = 192
+"""Smaller pictures are enlarged: no detector sees a face of forty pixels as well as one of a hundred."""
+
+
+def found_face(picture: Picture, finder: FaceFinder, crop: FaceCrop | None) -> Picture | None:
+    """What a model is shown of the surest face; None where none is found."""
+    scale = max(1.0, LEAST_PX / max(picture.shape[:2]))
+    large = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC) if scale > 1 else picture
+    border = [round(AROUND * side) for side in large.shape[:2]]
+    wider = cv2.copyMakeBorder(large, border[0], border[0], border[1], border[1], cv2.BORDER_REPLICATE)
+    around = np.asarray(wider, np.uint8)
+    (faces,) = finder.find([around])
+    if not faces:
+        return None
+    cut = (crop or BoxCrop()).cut(around, faces[0].box, faces[0].landmarks)
+    return None if cut is None else np.array(cut)

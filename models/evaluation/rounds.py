@@ -1,0 +1,18 @@
+"""Asking a classifier about many pictures."""
+
+from collections.abc import Sequence
+
+from models.answer import Answer
+from models.classifier import Classifier
+from models.face_finder import Picture
+
+ROUND = 64
+"""Pictures that are classified at once."""
+
+
+def in_rounds(classifier: Classifier, pictures: Sequence[Picture]) -> list[dict[str, Answer]]:
+    """What it says of each."""
+    answers: list[dict[str, Answer]] = []
+    for start in range(0, len(pictures), ROUND):
+        answers += classifier.classify(pictures[start : start + ROUND])
+    return answers
