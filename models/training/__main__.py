@@ -8,7 +8,10 @@ import typer
 
 from models.training import age_gender, emotion
 from models.training.export import AgeGenderModel, EmotionModel, export
-from models.training.trainer import Trainer
+from models.training.trainer import Trainer, best_of
+
+SHOWN = 512
+"""Training crops that the ranges of eight bits are taken from."""
 
 app = typer.Typer(pretty_exceptions_enable=False, no_args_is_help=True, help="Train our own networks.")
 
@@ -20,19 +23,33 @@ Minutes = Annotated[float, typer.Option(help="Stop after so many minutes; start 
 @app.command("emotion")
 def train_emotion(data: Data, out: Out = Path("out/training"), minutes: Minutes = math.inf) -> None:
     """FER2013 as .npz: train_images, train_labels, validation_images, validation_labels."""
-    trainer = Trainer(emotion.new_net(), emotion.Emotion(data), emotion.RECIPE, out / "emotion.pt")
-    trainer.run(typer.echo, minutes)
-    typer.echo(f"best: {trainer.best}")
-    export(EmotionModel(trainer.best_net()), 1, emotion.SIZE, out / "framewire_emotion.onnx")
+    task = emotion.Emotion(data)
+    trainer = Trainer(emotion.new_net(), task, emotion.RECIPE, out / "emotion.pt")
+    _run(trainer, minutes)
+    export(EmotionModel(trainer.best_net()), task.shown(SHOWN), out / "framewire_emotion.onnx")
 
 
 @app.command("age-gender")
 def train_age_gender(data: Data, out: Out = Path("out/training"), minutes: Minutes = math.inf) -> None:
-    """UTKFace crops in a .zip, named age_gender_race_id.jpg."""
-    trainer = Trainer(age_gender.new_net(), age_gender.AgeGender(data), age_gender.RECIPE, out / "age-gender.pt")
+    """UTKFace crops in a .zip, age_gender_race_id.jpg. Train emotion first: the second of two nets starts there."""
+    try:
+        feelings = best_of(emotion.new_net(), out / "emotion.pt")
+    except FileNotFoundError as error:
+        raise typer.BadParameter(f"there is no {error.filename}: train emotion into the same --out first") from error
+    second_net = age_gender.new_second_net(feelings)
+    task, second_task = age_gender.AgeGender(data), age_gender.AgeGender(data, age_gender.SECOND_SIZE)
+    first = Trainer(age_gender.new_net(), task, age_gender.RECIPE, out / "age-gender.pt")
+    second = Trainer(second_net, second_task, age_gender.SECOND_RECIPE, out / "age-gender-second.pt")
+    for trainer in (first, second):
+        _run(trainer, minutes)
+    nets = [(first.best_net(), age_gender.SIZE), (second.best_net(), age_gender.SECOND_SIZE)]
+    export(AgeGenderModel(nets), task.shown(SHOWN), out / "framewire_age_gender.onnx")
+    task.trained_on.write(out / "framewire_age_gender.trained.npy")
+
+
+def _run(trainer: Trainer, minutes: float) -> None:
     trainer.run(typer.echo, minutes)
     typer.echo(f"best: {trainer.best}")
-    export(AgeGenderModel(trainer.best_net()), 3, age_gender.SIZE, out / "framewire_age_gender.onnx")
 
 
 app()

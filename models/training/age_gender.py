@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.trained_on import TrainedOn
 from models.training.augment import Augmentation, augment, centre, normal
+from models.training.emotion import new_net as new_emotion_net
 from models.training.face_net import FaceNet
 from models.training.trainer import Recipe
 from models.utkface import Person, people_in
@@ -23,6 +25,9 @@ AGE_SPREAD = 2.0
 EXPECTATION_WEIGHT = 0.2
 """Of the error of the expected age, in tens of years, beside the distribution's."""
 RECIPE = Recipe(epochs=100, batch=96, rate=0.06)
+SECOND_SIZE = 48
+SECOND_RECIPE = Recipe(epochs=45, batch=96, rate=0.03, seed=11)
+"""It knows faces already, so it needs fewer epochs, and smaller steps lest it forget them."""
 EVALUATION_BATCH = 256
 
 
@@ -31,10 +36,23 @@ def new_net() -> FaceNet:
     return FaceNet(3, 32, 2, (64, 128), (2, 2), {"age": AGES, "gender": 2}, dropout=0.2)
 
 
-class AgeGender:
-    """A Task: measured on the files that are held out."""
+def new_second_net(emotion_net: FaceNet) -> FaceNet:
+    """The emotion net with heads for age and gender: what it has learned of faces from FER2013 is where this starts.
 
-    def __init__(self, data: Path) -> None:
+    Its first layer is shown three colours instead of grey: each with a third of its weights.
+    """
+    net = new_emotion_net(channels=3, heads={"age": AGES, "gender": 2})
+    known = {name: value for name, value in emotion_net.state_dict().items() if not name.startswith("heads.")}
+    known["stem.0.weight"] = known["stem.0.weight"].repeat(1, 3, 1, 1) / 3
+    net.load_state_dict(known, strict=False)
+    return net
+
+
+class AgeGender:
+    """A Task: measured on the files that are held out. `side` is what the net sees crops at, in pixels."""
+
+    def __init__(self, data: Path, side: int = SIZE) -> None:
+        self._side = side
         pictures, people = _load(data)
         held_out = torch.tensor([person.held_out for person in people])
         ages = torch.tensor([min(AGES - 1, person.age) for person in people])
@@ -42,11 +60,17 @@ class AgeGender:
         self._images, self._ages, self._genders = pictures[~held_out], ages[~held_out], genders[~held_out]
         self._test_images, self._test_ages, self._test_genders = pictures[held_out], ages[held_out], genders[held_out]
         self.train_count = len(self._images)
+        self.trained_on = TrainedOn.of(person.name for person in people if not person.held_out)
         self._years = torch.arange(AGES, dtype=torch.float32)
+
+    def shown(self, count: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
+        """Some training crops as the exported file gets them: (count, 3, 64, 64), 0 to 255."""
+        step = max(1, self.train_count // count)
+        return centre(self._images[::step][:count].float(), SIZE).numpy()
 
     def loss(self, net: nn.Module, chosen: Tensor, generator: torch.Generator) -> Tensor:
         """See Task."""
-        pictures = augment(self._images[chosen].float() / 255, SIZE, Augmentation(), generator)
+        pictures = augment(self._images[chosen].float() / 255, self._side, Augmentation(), generator)
         answers = net(normal(pictures))
         ages = self._ages[chosen].float()
         wanted = torch.softmax(-((self._years[None] - ages[:, None]) ** 2) / (2 * AGE_SPREAD**2), 1)
@@ -63,7 +87,7 @@ class AgeGender:
         with torch.inference_mode():
             for start in range(0, len(self._test_images), EVALUATION_BATCH):
                 part = slice(start, start + EVALUATION_BATCH)
-                answers = net(normal(centre(self._test_images[part].float() / 255, SIZE)))
+                answers = net(normal(centre(self._test_images[part].float() / 255, self._side)))
                 errors.append((self._expected(answers["age"]) - self._test_ages[part]).abs())
                 right.append(answers["gender"].argmax(1) == self._test_genders[part])
         error, gender = float(torch.cat(errors).mean()), torch.cat(right).float()

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 from msgspec import Struct
@@ -15,6 +15,7 @@ WARM_UP_EPOCHS = 3
 EMA_DECAY = 0.999
 """Of the moving average of weights (Polyak): a memory of a thousand steps."""
 
+NetT = TypeVar("NetT", bound=nn.Module)
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
@@ -126,6 +127,13 @@ class Trainer:
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.best, self.best_weights = state["best"], state["best_weights"]
+
+
+def best_of(net: NetT, checkpoint: Path) -> NetT:
+    """The net with the weights that measured best in a training. Raises FileNotFoundError."""
+    net.load_state_dict(torch.load(checkpoint, weights_only=True)["best_weights"])
+    net.eval()
+    return net
 
 
 def _follow(averages: Tensors, values: Tensors, count: Tensor | int) -> None:

@@ -8,6 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
 from models.onnx_session import OnnxSession  # noqa: E402
+from models.provider import Execution  # noqa: E402
 from models.training import age_gender, emotion  # noqa: E402
 from models.training.augment import Augmentation, augment, centre  # noqa: E402
 from models.training.export import AgeGenderModel, EmotionModel, export  # noqa: E402
@@ -82,29 +83,40 @@ def test_no_change_is_no_change() -> None:
         assert torch.allclose(one, two, atol=1e-5) or torch.allclose(one, two.flip(-1), atol=1e-5)
 
 
-@pytest.mark.parametrize(("net", "channels", "size"), [(emotion.new_net(), 1, 48), (age_gender.new_net(), 3, 64)])
-def test_our_nets_fit_into_four_megabytes_together(net: FaceNet, channels: int, size: int) -> None:
-    weights = sum(value.numel() for value in net.parameters())
-    # At two bytes a weight.
-    assert 2 * weights < 2_200_000
-    answers = net.eval()(torch.zeros(2, channels, size, size))
-    assert all(answer.shape[0] == 2 for answer in answers.values())
+def models() -> list[EmotionModel | AgeGenderModel]:
+    feelings = emotion.new_net()
+    nets = [(age_gender.new_net(), 64), (age_gender.new_second_net(feelings), 48)]
+    return [EmotionModel(feelings), AgeGenderModel([(net, side) for net, side in nets])]
 
 
-@pytest.mark.parametrize(
-    ("model", "channels", "size"),
-    [(EmotionModel(emotion.new_net()), 1, 48), (AgeGenderModel(age_gender.new_net()), 3, 64)],
-)
-def test_what_is_exported_says_what_the_net_says_in_batches_of_any_size(
-    model: EmotionModel | AgeGenderModel, channels: int, size: int, tmp_path: Path
+def crops_for(model: EmotionModel | AgeGenderModel, count: int) -> np.ndarray:
+    shape = (1, 48, 48) if isinstance(model, EmotionModel) else (3, 64, 64)
+    return np.random.default_rng(0).uniform(0, 255, (count, *shape)).astype(np.float32)
+
+
+@pytest.mark.parametrize("model", models(), ids=lambda model: type(model).__name__)
+def test_what_is_exported_says_the_same_in_batches_of_any_size(
+    model: EmotionModel | AgeGenderModel, tmp_path: Path
 ) -> None:
     path = tmp_path / "net.onnx"
-    export(model, channels, size, path)
+    crops = crops_for(model, 64)
+    export(model, crops, path)
+    # Both together must fit into four megabytes.
     assert path.stat().st_size < 2_300_000
-    session = OnnxSession(path, "cpu")
-    assert session.input_shape == (None, channels, size, size)
-    crops = np.random.default_rng(0).uniform(0, 255, (5, channels, size, size)).astype(np.float32)
-    together = session.run(crops)
+    assert [file.name for file in tmp_path.iterdir()] == ["net.onnx"]
+    session = OnnxSession(path, Execution("cpu"))
+    assert session.input_shape == (None, *crops.shape[1:])
+    together = session.run(crops[:5])
     for number in range(5):
         for whole, alone in zip(together, session.run(crops[number : number + 1]), strict=True):
             assert np.allclose(whole[number], alone[0], atol=1e-4)
+
+
+def test_the_second_net_sees_in_colour_what_the_first_saw_in_grey() -> None:
+    feelings = emotion.new_net().eval()
+    second = age_gender.new_second_net(feelings).eval()
+    grey = torch.rand(2, 1, 48, 48)
+    with torch.inference_mode():
+        assert torch.allclose(
+            second.levels(second.stem(grey.repeat(1, 3, 1, 1))), feelings.levels(feelings.stem(grey)), atol=1e-4
+        )
