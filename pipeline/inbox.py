@@ -7,6 +7,7 @@ behind whoever is killed; the kernel tells who connects, and only processes of t
 import os
 import secrets
 import sys
+import threading
 
 import zmq
 
@@ -74,6 +75,30 @@ class Outbox:
     def close(self) -> None:
         """Close the socket; what was not sent within the linger time is lost."""
         self._socket.close()
+
+
+class Waker:
+    """Puts one message into an inbox, from whatever thread."""
+
+    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", endpoint: str, raw: bytes) -> None:
+        self._context = context
+        self._endpoint = endpoint
+        self._raw = raw
+        self._lock = threading.Lock()
+        self._outbox: Outbox | None = None
+
+    def __call__(self) -> None:
+        """Wake whoever waits for the inbox; does nothing once closed."""
+        with self._lock:
+            if self._outbox is None:
+                self._outbox = Outbox(self._context, self._endpoint)
+            self._outbox.send(self._raw)
+
+    def close(self) -> None:
+        """Close the socket."""
+        with self._lock:
+            if self._outbox is not None:
+                self._outbox.close()
 
 
 class Outboxes:

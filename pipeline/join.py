@@ -44,8 +44,9 @@ def merge(parts: Sequence[Packet]) -> Packet:
     """One packet with all that the branches added, and the worst outcome of any (the first branch's, among equals).
 
     Detections are the same where their ids are; attributes, landmarks, score and track of one are united, the
-    earlier branch having the first word. Of several pictures with the same name, the one that was drawn over most
-    often counts (the first, among equals), so a branch that draws wins over one that only looks.
+    earlier branch having the first word. A label that one branch did not search for counts as not searched. Of several
+    pictures with the same name, the one that was drawn over most often counts (the first, among equals), so a branch
+    that draws wins over one that only looks.
     """
     first = parts[0]
     worst = max(parts, key=lambda part: part.outcome)
@@ -57,6 +58,8 @@ def merge(parts: Sequence[Packet]) -> Packet:
         outcome=worst.outcome,
         reason=worst.reason,
         stage=worst.stage,
+        events=tuple(dict.fromkeys(event for part in parts for event in part.events)),
+        unsearched=tuple(dict.fromkeys(label for part in parts for label in part.unsearched)),
     )
 
 
@@ -87,4 +90,5 @@ def _unite(known: Detection, other: Detection) -> Detection:
         landmarks=known.landmarks or other.landmarks,
         attributes={**other.attributes, **known.attributes},
         track=known.track if known.track is not None else other.track,
+        due=known.due and other.due,
     )

@@ -42,7 +42,8 @@ class Ask(Struct, frozen=True, array_like=True, tag=2):
 class StreamState(Struct, frozen=True, array_like=True):
     """How far a stream is: `mark` of the stream, and of each of its sinks.
 
-    `memories` are those of the stages that hand them out, as they were before frame `mark`.
+    `memories` are those of the stages that hand them out, as they were before frame `mark`. `window`, `height` and
+    `width` are those that its source announced, 0 where it has not.
     """
 
     source: str
@@ -51,6 +52,9 @@ class StreamState(Struct, frozen=True, array_like=True):
     ended: bool
     sink_marks: dict[str, int]
     memories: dict[str, bytes] = {}
+    window: int = 0
+    height: int = 0
+    width: int = 0
 
 
 class Condemned(Struct, frozen=True, array_like=True):
@@ -84,6 +88,10 @@ class Mark(Struct, frozen=True, array_like=True, tag=4):
 
 class Drain(Struct, frozen=True, array_like=True, tag=5):
     """To a source: take no more pictures, end your streams."""
+
+
+class Wake(Struct, frozen=True, array_like=True, tag=15):
+    """From a thread of the worker's own: its live source has something for it."""
 
 
 class Exit(Struct, frozen=True, array_like=True, tag=6):
@@ -154,6 +162,7 @@ class StageFigures(Struct, array_like=True):
     cpu_seconds: float = 0.0
     end_to_end: Histogram = msgspec.field(default_factory=Histogram)
     calls: int = 0
+    facts: dict[str, str] = {}
 
 
 class Report(Struct, array_like=True, tag=10):
@@ -188,6 +197,13 @@ class Trouble(Struct, frozen=True, array_like=True, tag=11):
     text: str
 
 
+class CutShort(Struct, frozen=True, array_like=True, tag=16):
+    """A source has ended its stream before its time: what is under way is written, and the run counts as failed."""
+
+    stage: str
+    text: str
+
+
 class Remark(Struct, frozen=True, array_like=True, tag=12):
     """A line for the log: `level` as in the logging module."""
 
@@ -203,8 +219,8 @@ class Closed(Struct, frozen=True, array_like=True, tag=13):
     incarnation: int
 
 
-ToWorker = Deliver | Ask | Connect | Mark | Drain | Exit
-ToSupervisor = Settle | Checkpoint | StreamOpened | Ready | Report | Trouble | Remark | Closed
+ToWorker = Deliver | Ask | Connect | Mark | Drain | Wake | Exit
+ToSupervisor = Settle | Checkpoint | StreamOpened | Ready | Report | Trouble | CutShort | Remark | Closed
 Message = ToWorker | ToSupervisor
 
 _encoder = msgspec.msgpack.Encoder()

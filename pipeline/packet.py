@@ -60,7 +60,8 @@ class Detection(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     `box` is (x, y, width, height) in pixels of the frame, origin top left; `landmarks` are (x, y) in the same
     frame. `id` is unique within the frame: `STAGE.N` for the Nth detection that a stage made (the engine fills it
-    in where a stage leaves it empty). `parent` is the id of the detection that this one lies in.
+    in where a stage leaves it empty). `parent` is the id of the detection that this one lies in. `due` is false where
+    a tracker knows that classifiers have looked at the same thing a moment ago.
     """
 
     label: str
@@ -71,10 +72,20 @@ class Detection(Struct, frozen=True, omit_defaults=True, kw_only=True):
     landmarks: tuple[tuple[float, float], ...] = ()
     attributes: dict[str, Attribute] = {}
     track: int | None = None
+    due: bool = True
 
     def with_attributes(self, attributes: dict[str, Attribute]) -> "Detection":
         """The same detection with more said of it; a name already there is said anew."""
         return msgspec.structs.replace(self, attributes={**self.attributes, **attributes})
+
+
+class Event(Struct, frozen=True, array_like=True):
+    """Something that happens in a frame: what, where, to which track, and a number where there is one."""
+
+    kind: str
+    where: str = ""
+    track: int | None = None
+    value: float | None = None
 
 
 class Packet(Struct, frozen=True, array_like=True, kw_only=True):
@@ -83,7 +94,8 @@ class Packet(Struct, frozen=True, array_like=True, kw_only=True):
     `pts * time_base` is the frame's time in seconds (`time_base` is numerator, denominator); `rate` is the stream's
     nominal frames per second, likewise, or None where the source does not know. `captured` is CLOCK_MONOTONIC in
     seconds when the source had it. `mark` is the stream's settled mark when the source sent it: every frame with a
-    smaller seq is settled, and may be forgotten.
+    smaller seq is settled, and may be forgotten. `unsearched` are labels that a detector did not look for in this
+    frame, to save time: that there are none does not mean that there is nothing.
     """
 
     source: str
@@ -103,6 +115,8 @@ class Packet(Struct, frozen=True, array_like=True, kw_only=True):
     reason: str = ""
     stage: str = ""
     end: bool = False
+    unsearched: tuple[str, ...] = ()
+    events: tuple[Event, ...] = ()
 
     @property
     def time(self) -> float:
@@ -122,9 +136,17 @@ class Packet(Struct, frozen=True, array_like=True, kw_only=True):
         """This packet with more detections."""
         return msgspec.structs.replace(self, detections=(*self.detections, *detections))
 
+    def without_search(self, label: str) -> Self:
+        """This packet, saying that nobody has looked for this label in it."""
+        return msgspec.structs.replace(self, unsearched=(*self.unsearched, label))
+
     def with_detections(self, detections: Sequence[Detection]) -> Self:
         """This packet with these detections and no others."""
         return msgspec.structs.replace(self, detections=tuple(detections))
+
+    def with_events(self, events: Iterable[Event]) -> Self:
+        """This packet with more events."""
+        return msgspec.structs.replace(self, events=(*self.events, *events))
 
     def with_picture(self, ref: PictureRef, name: str = FRAME) -> Self:
         """This packet with a picture added or replaced."""

@@ -31,7 +31,9 @@ class StageContext:
     """What the engine gives a stage: its name, where to write, how to reach pictures, a logger.
 
     `out` is the folder that relative paths of outputs start from, `folder` the one that the YAML file lies in.
-    `resumed` is true when a worker before this one died in the same run: a sink then keeps what is on disk.
+    `resumed` is true when a worker before this one died in the same run: a sink then keeps what is on disk. `facts`
+    are a stage's to fill in `open`: what users should know of how it runs, such as a model and what it runs on; they
+    stand in the summary.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class StageContext:
         self.resumed = resumed
         self.reader = reader or RingReader()
         self.log = log or logging.getLogger(f"framewire.{name}")
+        self.facts: dict[str, str] = {}
         self._rings: dict[tuple[str, str], StreamRings] = {}
         self._unfinished: list[tuple[StreamRings, int]] = []
 
@@ -141,6 +144,10 @@ class Stage(Generic[OptionsT]):
         """
         raise NotImplementedError
 
+    def idle(self, packet: Packet) -> bool:
+        """Batches: whether there is nothing to do on this frame. It is then answered at once and waits for nobody."""
+        return False
+
     @classmethod
     def batch_size(cls, options: Any) -> int:
         """Frames in one call where YAML says nothing: more of them make a call longer, and each frame later."""
@@ -189,7 +196,8 @@ class Shot(Struct, frozen=True):
     """What a source says of the picture that it has just written: see Packet for the units.
 
     `failed` names why there is no picture (the frame is then counted as failed); `damaged` says that the decoder
-    had to guess parts of it.
+    had to guess parts of it. `replaced` counts pictures of a live source that this one took the place of, before the
+    window had room for them.
     """
 
     pts: int
@@ -197,6 +205,7 @@ class Shot(Struct, frozen=True):
     rate: tuple[int, int] | None = None
     failed: str = ""
     damaged: bool = False
+    replaced: int = 0
 
 
 class Source(Stage[OptionsT]):
@@ -207,16 +216,33 @@ class Source(Stage[OptionsT]):
     generator only when the window admits one more frame. After a crash a new instance is asked to start at the
     settled mark: frame `start` must then be the same picture as it would have been.
 
-    With `live = True` the generator is never held up: pictures that the window does not admit are counted as
-    skipped (`window_full`), and `start` cannot be honoured, so what was under way in a crash counts as failed.
+    A source whose `is_live()` is true is one whose pictures come by themselves. The engine goes to its generator only
+    when `ready()` says that the next picture, or the end, is there at once; a thread of the source's own waits for
+    pictures, keeps the newest, counts those that it replaced, and calls `wake` when one has come. `start` cannot be
+    honoured: what was under way in a crash counts as failed.
     """
 
-    live: ClassVar[bool] = False
+    cut_short: str = ""
+    """To be set before the generator ends where the stream should have gone on: why. The run then counts as failed."""
+    wake: Callable[[], None]
+    """Set by the engine: any thread may call it to say that `ready` has become true, or that there is news."""
 
     slot: Callable[[int, int], Pixels]
     """Set by the engine: the place for the next picture, uint8 (height, width, 3) BGR."""
     describe: Describe
     """Set by the engine: call it once before the first frame."""
+
+    def is_live(self) -> bool:
+        """Whether pictures come by themselves; asked after `open`."""
+        return False
+
+    def ready(self) -> bool:
+        """Whether the next picture, or the end of the stream, is there."""
+        return True
+
+    def ready_at(self) -> float | None:
+        """When `ready` will be true by itself, by the monotonic clock; None where `wake` will tell."""
+        return None
 
     def stream(self) -> str:
         """The name of this source's stream: the stage's own name unless you say otherwise."""
@@ -278,5 +304,5 @@ def stage(name: str) -> Callable[[S], S]:
     return register
 
 
-RESERVED_KEYS = frozenset({"use", "input", "replicas", "process", "batch"})
+RESERVED_KEYS = frozenset({"use", "input", "replicas", "process", "batch", "sources"})
 """Keys of a stage in YAML that the engine reads itself."""

@@ -26,7 +26,8 @@ class Milliseconds(Struct):
 class StageSummary(Struct):
     """One stage, all its workers together; `count` includes frames done again after a crash.
 
-    `mean_batch` is the number of frames in one call.
+    `mean_batch` is the number of frames in one call. `facts` are what the stage says of how it runs: a model's name
+    and what it runs on.
     """
 
     count: int = 0
@@ -36,6 +37,7 @@ class StageSummary(Struct):
     restarts: int = 0
     replicas: int = 1
     mean_batch: float | None = None
+    facts: dict[str, str] = {}
 
 
 class StreamSummary(Struct):

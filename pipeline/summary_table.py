@@ -26,6 +26,9 @@ def print_summary(summary: Summary, console: Console) -> None:
         notes += [f"{count} skipped ({reason})" for reason, count in stream.skipped.items()]
         console.print(f"stream {name}: {stream.description}, {', '.join(notes)}", highlight=False, markup=False)
     console.print(_stage_table(summary))
+    for name, stage in summary.stages.items():
+        for what, how in stage.facts.items():
+            console.print(f"{name}: {what} {how}", highlight=False, markup=False)
     if summary.refused_messages:
         console.print(f"{summary.refused_messages} messages were refused: they were not ours", highlight=False)
 

@@ -40,6 +40,8 @@ class StageRunner:
         """Make the stage as the engine would. Raises OptionError."""
         self.context = StageContext(name or stage.name, out, resumed)
         self.stage = stage(check_values(stage.Options, options or {}), self.context)
+        if isinstance(self.stage, Source):
+            self.stage.wake = lambda: None
         self._own = StageContext("runner", out)
         self._seq = 0
 

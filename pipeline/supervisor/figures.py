@@ -61,6 +61,7 @@ class Figures:
     def _stage(self, name: str) -> StageSummary:
         process = self._plan.process_of(name)
         total, cpu = StageFigures(), 0.0
+        facts: dict[str, str] = {}
         for report in self._of(process):
             figures = report.stages.get(name)
             if figures is not None:
@@ -68,6 +69,7 @@ class Figures:
                 total.calls += figures.calls
                 total.work.merge(figures.work)
                 cpu += _share_of_cpu(report, name)
+                facts.update(figures.facts)
         return StageSummary(
             count=total.count,
             p50_ms=_ms(total.work, 0.5),
@@ -76,6 +78,7 @@ class Figures:
             restarts=self._restarts[process.name],
             replicas=process.replicas,
             mean_batch=round(total.count / total.calls, 2) if total.calls else None,
+            facts=facts,
         )
 
     def _stream(self, account: StreamAccount) -> StreamSummary:

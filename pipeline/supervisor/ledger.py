@@ -88,7 +88,9 @@ class StreamAccount:
         """What a worker must know of the stream at the start of an epoch."""
         marks = {name: sink.mark for name, sink in self._sinks.items()}
         memories = {stage: known[self._mark] for stage, known in self._memories.items() if self._mark in known}
-        return StreamState(self.source, self.stream, self._mark, self.ended, marks, memories)
+        opened = self.opened
+        sizes = (opened.window, opened.height, opened.width) if opened else (0, 0, 0)
+        return StreamState(self.source, self.stream, self._mark, self.ended, marks, memories, *sizes)
 
     @property
     def _lowest(self) -> int:

@@ -20,6 +20,7 @@ from pipeline.message import (
     Checkpoint,
     Closed,
     Connect,
+    CutShort,
     Drain,
     Exit,
     Mark,
@@ -243,6 +244,8 @@ class Supervisor:
             case Checkpoint():
                 account = self._ledger.streams.get(message.stream)
                 known = account is not None and message.stage in self.plan.remembering_of[account.source]
+            case CutShort():
+                known = message.stage in self.plan.sinks_of
             case StreamOpened():
                 known = message.source in self.plan.sinks_of
             case _:
@@ -268,6 +271,8 @@ class Supervisor:
             case Trouble():
                 self._workers[message.worker].life = Life.GONE
                 self._fail(f"{message.stage}: {message.text}")
+            case CutShort():
+                self._failure = self._failure or f"{message.stage}: {message.text}"
             case Closed():
                 self._workers[message.worker].life = Life.GONE
 

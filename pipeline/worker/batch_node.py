@@ -37,7 +37,7 @@ class BatchNode(StageNode):
         if whole is None:
             return
         again = at.memo.recall(whole, self.context)
-        if again is not None or not whole.alive or self.condemned(whole):
+        if again is not None or not whole.alive or self.condemned(whole) or self._idle(whole):
             # Nothing to be worked on: it waits for nobody.
             answer = again or self._new_answer(at, whole)
             if answer is not None:
@@ -52,6 +52,13 @@ class BatchNode(StageNode):
         self._gathered.append(gathered)
         if len(self._gathered) >= self._batch.size:
             yield from self.flush()
+
+    def _idle(self, packet: Packet) -> bool:
+        try:
+            return self.stage.idle(packet)
+        except Exception:
+            # What is wrong with this frame is for `process_batch` to meet, and then it fails alone.
+            return False
 
     def flush(self) -> Iterator[Packet]:
         """Work on what has been gathered, and give the answers."""

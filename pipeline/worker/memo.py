@@ -25,5 +25,10 @@ class Memo:
         answer = self._answers.get(packet.seq % packet.window)
         if answer is None or answer.seq != packet.seq:
             return None
+        if answer.alive and not packet.alive:
+            # Its source has died since, and the pictures with it: what was answered counts no more.
+            answer = msgspec.structs.replace(
+                answer, outcome=packet.outcome, reason=packet.reason, stage=packet.stage, pictures={}
+            )
         own = {name: ref for name, ref in answer.pictures.items() if context.made(ref)}
         return msgspec.structs.replace(answer, mark=packet.mark, pictures={**packet.pictures, **own})

@@ -49,7 +49,7 @@ class StageNode:
         self.spec = spec
         self.stage = stage
         self.context = context
-        self.figures = StageFigures()
+        self.figures = StageFigures(facts=context.facts)
         self.late = 0
         self._plan = plan
         self._notes = notes

@@ -14,8 +14,8 @@ from setproctitle import setproctitle
 
 from pipeline.graph.plan import Plan, Process, make_plan
 from pipeline.graph.spec import PipelineSpec
-from pipeline.inbox import Inbox, Outbox, Outboxes, new_endpoint
-from pipeline.message import Closed, Message, Ready, Remark, Trouble, encode
+from pipeline.inbox import Inbox, Outbox, Outboxes, Waker, new_endpoint
+from pipeline.message import Closed, Message, Ready, Remark, Trouble, Wake, encode
 from pipeline.option import check_values
 from pipeline.registry import find_stage
 from pipeline.stage import Sink, Source, StageContext, StageError
@@ -99,6 +99,7 @@ def _live(
     inbox = Inbox(context, new_endpoint(boot.spec.name, name))
     outboxes = Outboxes(context)
     notes = Notes()
+    waker = Waker(context, inbox.endpoint, encode(Wake()))
 
     def tell(message: Message) -> None:
         supervisor.send(encode(message))
@@ -107,7 +108,7 @@ def _live(
     source: SourceNode | None = None
     for stage_name in process.stages:
         try:
-            node = _open_stage(boot, plan, stage_name, notes, tell)
+            node = _open_stage(boot, plan, stage_name, notes, tell, waker)
         except Exception as error:
             note_stage(error, stage_name)
             raise
@@ -119,18 +120,21 @@ def _live(
     tell(Ready(name, boot.incarnation, os.getpid(), inbox.endpoint, notes.fd))
     worker.run()
     tell(Closed(name, boot.incarnation))
+    waker.close()
     inbox.close()
     outboxes.close()
     return 0
 
 
 def _open_stage(
-    boot: Boot, plan: Plan, name: str, notes: Notes, tell: Callable[[Message], None]
+    boot: Boot, plan: Plan, name: str, notes: Notes, tell: Callable[[Message], None], wake: Callable[[], None]
 ) -> StageNode | SourceNode:
     spec = boot.spec.stage(name)
     cls = find_stage(spec.use)
     context = StageContext(name, Path(boot.out), resumed=boot.incarnation > 0, folder=boot.spec.folder)
     stage = cls(check_values(cls.Options, spec.options), context)
+    if isinstance(stage, Source):
+        stage.wake = wake
     stage.open()
     if isinstance(stage, Source):
         return SourceNode(stage, context, boot.spec.window, boot.spec.ring_bytes, notes, tell)

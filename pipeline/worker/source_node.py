@@ -4,9 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-
-from pipeline.message import Message, SourceFigures, StageFigures, StreamOpened, StreamState
+from pipeline.message import CutShort, Message, SourceFigures, StageFigures, StreamOpened, StreamState
 from pipeline.packet import FRAME, Packet, PictureRef
 from pipeline.ring import Pixels
 from pipeline.stage import Shot, Source, StageContext, StageError
@@ -14,7 +12,9 @@ from pipeline.window import SourceWindow, window_for
 from pipeline.worker.notes import FrameInHand, Notes
 
 WINDOW_FULL = "window_full"
-"""Why a live source skipped a picture: the frames before it were not settled yet."""
+"""Why a live source let a picture go: the frames before it were not settled yet."""
+CRASHED = "crashed"
+"""Why frames failed that were under way when the worker of a live source died: nobody can make them again."""
 
 
 class SourceNode:
@@ -32,7 +32,7 @@ class SourceNode:
         self.stage = source
         self.context = context
         self.stream = source.stream()
-        self.figures = StageFigures()
+        self.figures = StageFigures(facts=context.facts)
         self.source_figures = SourceFigures()
         self._window_wanted = window_wanted
         self._ring_bytes = ring_bytes
@@ -43,7 +43,7 @@ class SourceNode:
         self._window: SourceWindow | None = None
         self._pending: PictureRef | None = None
         self._size = (0, 0)
-        self._scratch: Pixels | None = None
+        self._lost = 0
         self._exhausted = False
         self._done = False
         source.slot = self._slot
@@ -54,16 +54,29 @@ class SourceNode:
         for state in states:
             if state.stream == self.stream:
                 self._start = state.mark
+                if self.stage.is_live() and state.window and not state.ended:
+                    # Up to a window of frames was under way, and nobody can make them again.
+                    self._window = SourceWindow(state.window, state.mark)
+                    self._size = (state.height, state.width)
+                    self._lost = state.window
                 self._done = state.ended
         if not self._done:
-            self._shots = self.stage.frames(self._start)
+            self._shots = self.stage.frames(self._start + self._lost)
 
     @property
     def may_produce(self) -> bool:
         """Whether `produce` would do anything now."""
         if self._done or self._shots is None:
             return False
-        return self._window is None or self._window.open or (self.stage.live and not self._exhausted)
+        if self._window is not None and not self._window.open:
+            return False
+        return self._exhausted or self._lost > 0 or self.stage.ready()
+
+    @property
+    def ready_at(self) -> float | None:
+        """When it is worth to ask `may_produce` again; None where a message will come first."""
+        waits = not self._done and self._shots is not None and (self._window is None or self._window.open)
+        return self.stage.ready_at() if waits else None
 
     def settle(self, mark: int) -> None:
         """Every frame below `mark` is settled."""
@@ -79,17 +92,21 @@ class SourceNode:
         self._exhausted = True
 
     def produce(self) -> Packet | None:
-        """The next frame, or the end of the stream; None where a live source's picture was skipped."""
+        """The next frame, or the end of the stream; None where there is room for neither."""
+        if self._lost:
+            return self._lose()
         if self._exhausted or self._shots is None:
             return self._end()
         seq = self._window.next_seq if self._window is not None else self._start
         self._notes.take([FrameInHand(self.context.name, self.stream, seq)])
         wall, cpu = time.monotonic(), time.thread_time()
-        self._pending, self._scratch = None, None
+        self._pending = None
         shot = next(self._shots, None)
         self._notes.put_down()
         if shot is None:
             self._exhausted = True
+            if self.stage.cut_short:
+                self._tell(CutShort(self.context.name, self.stage.cut_short))
             return self._end() if self._window is None or self._window.open else None
         self.figures.count += 1
         self.figures.work.add(time.monotonic() - wall)
@@ -115,19 +132,15 @@ class SourceNode:
     def _slot(self, height: int, width: int) -> Pixels:
         window = self._opened()
         self._size = (height, width)
-        if not window.open:
-            self._scratch = np.empty((height, width, 3), np.uint8)
-            return self._scratch
         pixels, self._pending = self.context.begin_picture(
             self._packet(window, window.next_seq), FRAME, height, width, 3
         )
         return pixels
 
-    def _admit(self, shot: Shot) -> Packet | None:
-        if self._scratch is not None or not self._opened().open:
+    def _admit(self, shot: Shot) -> Packet:
+        if shot.replaced:
             skipped = self.source_figures.skipped
-            skipped[WINDOW_FULL] = skipped.get(WINDOW_FULL, 0) + 1
-            return None
+            skipped[WINDOW_FULL] = skipped.get(WINDOW_FULL, 0) + shot.replaced
         window = self._opened()
         packet = self._packet(window, window.next_seq, shot)
         if shot.failed:
@@ -141,6 +154,15 @@ class SourceNode:
         self.source_figures.damaged += shot.damaged
         window.admit(packet)
         self.source_figures.admitted = window.next_seq
+        return packet
+
+    def _lose(self) -> Packet:
+        """One of the frames that may have been under way when the worker before this one died."""
+        window = self._opened()
+        packet = self._packet(window, window.next_seq).fail(CRASHED, self.context.name)
+        window.admit(packet)
+        self.source_figures.admitted = window.next_seq
+        self._lost -= 1
         return packet
 
     def _end(self) -> Packet | None:

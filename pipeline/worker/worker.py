@@ -17,6 +17,7 @@ from pipeline.message import (
     RefusedError,
     Report,
     ToWorker,
+    Wake,
     decode_for_worker,
     encode,
 )
@@ -124,7 +125,11 @@ class Worker:
         due = [at for node in self._batching if (at := node.flush_at) is not None]
         if self._changed:
             due.append(self._last_report + REPORT_S)
+        if self._source is not None and (at := self._source.ready_at) is not None:
+            due.append(at)
         raw = self._inbox.wait(max(0.0, min(due) - time.monotonic()) if due else None)
+        # Its source may have news: of a picture that is due, or of none that came.
+        self._changed = self._changed or (raw is None and self._source is not None)
         if raw is None and self._changed:
             self._report_if_due()
         return raw
@@ -168,6 +173,9 @@ class Worker:
             case Drain():
                 if self._source is not None:
                     self._source.drain()
+            case Wake():
+                # That it came is all: the loop looks at the source next.
+                self._changed = True
             case Exit():
                 self._leaving = True
 

@@ -37,6 +37,14 @@ class Short(Stage[None]):
         return packets[:-1] if len(packets) > 1 else packets
 
 
+@stage("picky")
+class Picky(Sizes):
+    """Has nothing to do on odd frames."""
+
+    def idle(self, packet: Packet) -> bool:
+        return packet.seq % 2 == 1
+
+
 def node_of(cls: type[Stage[Any]], size: int = 3, wait_ms: float = 0) -> BatchNode:
     batch = BatchSpec(size=size, wait_ms=wait_ms)
     spec = StageSpec(name="n", use="x", inputs=("s", "t"), batch=batch)
@@ -66,6 +74,15 @@ def test_a_full_batch_is_worked_on_at_once_across_streams() -> None:
     assert [answer.detections[0].id for answer in answers] == ["n.0"] * 3
     assert node.flush_at is None
     assert (node.figures.count, node.figures.calls) == (3, 1)
+
+
+def test_a_frame_on_which_nothing_is_to_be_done_waits_for_nobody() -> None:
+    node = node_of(Picky, wait_ms=1000)
+    assert list(node.accept(0, packet(1))) != []
+    assert node.flush_at is None
+    assert list(node.accept(0, packet(0))) == []
+    assert [answer.seq for answer in node.accept(0, packet(3))] == [3]
+    assert [answer.seq for answer in node.flush()] == [0]
 
 
 def test_a_batch_that_is_not_full_is_due_after_its_first_frames_wait() -> None:

@@ -30,10 +30,24 @@ class Tens(Source[None]):
 
 @stage("live_tens")
 class LiveTens(Tens):
-    """The same, live, and more cannot be had."""
+    """The same, live: the newest picture waits, those that it replaced are counted."""
 
-    live = True
-    missing = (3, 8)
+    def open(self) -> None:
+        self.waiting = 0
+        self.replaced = 0
+
+    def is_live(self) -> bool:
+        return True
+
+    def ready(self) -> bool:
+        return self.waiting > 0
+
+    def frames(self, start: int) -> Iterator[Shot]:
+        self.describe("tens", 4, 6)
+        while True:
+            self.waiting -= 1
+            self.slot(4, 6)[...] = 7
+            yield Shot(0, (1, 25), None, replaced=self.replaced)
 
 
 @stage("slotless")
@@ -56,7 +70,9 @@ class Silent(Source[None]):
 def node_of(cls: type[Source[None]], states: list[StreamState] | None = None) -> tuple[SourceNode, list[Message]]:
     told: list[Message] = []
     context = StageContext("s", Path("out"))
-    node = SourceNode(cls(None, context), context, 4, 2**20, Notes(), told.append)
+    source = cls(None, context)
+    source.open()
+    node = SourceNode(source, context, 4, 2**20, Notes(), told.append)
     node.start(states or [])
     return node, told
 
@@ -112,15 +128,33 @@ def test_a_stream_that_has_ended_is_not_begun_again() -> None:
     assert node.unsettled() == []
 
 
-def test_a_live_source_is_never_held_up_and_counts_what_it_skips() -> None:
+def test_a_live_source_is_asked_only_when_it_is_ready_and_there_is_room() -> None:
     node, _ = node_of(LiveTens)
-    packets = made(node)
-    assert [packet.seq for packet in packets] == [0, 1, 2, 3]
-    # The end waits for room, too.
-    assert node.source_figures.skipped == {WINDOW_FULL: 6}
-    node.settle(4)
-    assert node.may_produce
+    source = node.stage
+    assert isinstance(source, LiveTens)
+    assert not node.may_produce
+    source.waiting, source.replaced = 9, 2
+    assert [packet.seq for packet in made(node)] == [0, 1, 2, 3]
+    assert not node.may_produce
+    node.settle(1)
+    assert [packet.seq for packet in made(node)] == [4]
+    assert node.source_figures.skipped == {WINDOW_FULL: 10}
+    node.settle(2)
+    node.drain()
     assert [packet.end for packet in made(node)] == [True]
+
+
+def test_what_a_live_source_had_under_way_when_it_died_is_lost_and_told() -> None:
+    node, _ = node_of(LiveTens, [StreamState("s", "s", 7, False, {}, {}, 4, 4, 6)])
+    source = node.stage
+    assert isinstance(source, LiveTens)
+    source.waiting = 1
+    lost = made(node)
+    assert [(packet.seq, packet.reason, packet.stage) for packet in lost] == [(n, "crashed", "s") for n in range(7, 11)]
+    node.settle(11)
+    (next_one,) = made(node)
+    assert next_one.alive
+    assert next_one.seq == 11
 
 
 def test_draining_ends_the_stream_where_it_is() -> None:
