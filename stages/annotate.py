@@ -7,9 +7,18 @@ from msgspec import Meta, Struct
 
 from pipeline.packet import Detection, Packet
 from pipeline.ring import Pixels
-from pipeline.stage import Stage, stage
+from pipeline.stage import Stage, StageError, stage
+from stages.caption import CaptionTemplate, caption
 
 Bgr = tuple[int, int, int]
+Box = tuple[float, float, float, float]
+"""x, y, width, height in pixels of the picture."""
+
+COLOR = "^#[0-9a-fA-F]{6}$"
+TUTORIAL_LINES = 150
+"""The tutorial draws a line for so many lines of the picture."""
+PLAIN_ABOVE_PX = 10
+"""A caption without a plate stands so far above its box, as the tutorial's do."""
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 """OpenCV's plain sans-serif: it has ASCII only."""
@@ -28,14 +37,36 @@ EQUAL_CONTRAST_LUMINANCE = 0.179
 class Style(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How detections of one label look."""
 
-    color: Annotated[str, Meta(pattern="^#[0-9a-fA-F]{6}$", description="#rrggbb")] = "#00bfff"
-    thickness: Annotated[int, Meta(ge=1, le=100, description="Of the box, in pixels")] = 2
-    caption: bool = True
+    color: Annotated[str, Meta(pattern=COLOR, description="#rrggbb")] = "#00bfff"
+    thickness: Annotated[
+        int, Meta(ge=0, le=100, description="Of the box, in pixels; 0: a 150th of the picture's height")
+    ] = 2
+    caption: Annotated[
+        bool | str, Meta(description="true, false, or words with places: '{gender!c}: {age}', see docs/stages.md")
+    ] = True
+    plate: Annotated[bool, Meta(description="A caption stands on a plate; false: plain, 10 pixels above the box")] = (
+        True
+    )
+    text_color: Annotated[
+        str, Meta(pattern=f"{COLOR}|^$", description="#rrggbb; default: black or white on the plate, else the box'")
+    ] = ""
+    text_thickness: Annotated[int, Meta(ge=0, le=50, description="Of a caption's strokes; 0: by their height")] = 0
 
     @property
     def bgr(self) -> Bgr:
-        """The colour in OpenCV's order."""
-        return int(self.color[5:7], 16), int(self.color[3:5], 16), int(self.color[1:3], 16)
+        """The box' colour in OpenCV's order."""
+        return bgr_of(self.color)
+
+    @property
+    def text_bgr(self) -> Bgr:
+        """The caption's colour in OpenCV's order."""
+        if self.text_color:
+            return bgr_of(self.text_color)
+        return readable_on(self.bgr) if self.plate else self.bgr
+
+    def line(self, height: int) -> int:
+        """The box' line in pixels, in a picture of this height."""
+        return self.thickness or max(1, round(height / TUTORIAL_LINES))
 
 
 TUTORIAL_STYLES = {
@@ -58,7 +89,7 @@ class AnnotateOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     other: Annotated[Style, Meta(description="The style of labels that have none")] = Style()
     captions: Annotated[bool, Meta(description="Write labels and attributes at the boxes")] = True
     text_px: Annotated[
-        int, Meta(ge=0, le=500, description="Height of a caption's capitals in pixels; 0: by the picture's height")
+        float, Meta(ge=0, le=500, description="Height of a caption's capitals in pixels; 0: by the picture's height")
     ] = 0
 
 
@@ -75,61 +106,72 @@ class Annotate(Stage[AnnotateOptions]):
 
     Options = AnnotateOptions
 
+    def open(self) -> None:
+        """Read the captions' templates."""
+        styles = {**TUTORIAL_STYLES, **self.options.styles}
+        self._styles = {label: _Drawn(style, self.options.text_px) for label, style in styles.items()}
+        self._other = _Drawn(self.options.other, self.options.text_px)
+
     def process(self, packet: Packet) -> Packet:
         """Draw."""
         if not packet.detections:
             return packet
         packet, pixels = self.canvas(packet)
         for detection in packet.detections:
-            draw_box(pixels, detection, self._style(detection))
+            draw_box(pixels, detection, self._style(detection).style)
         if self.options.captions:
             for detection in packet.detections:
-                if self._style(detection).caption:
-                    draw_caption(pixels, detection, self._style(detection), self.options.text_px)
+                self._style(detection).write(pixels, detection)
         return packet
 
-    def _style(self, detection: Detection) -> Style:
-        return self.options.styles.get(detection.label) or TUTORIAL_STYLES.get(detection.label) or self.options.other
+    def _style(self, detection: Detection) -> "_Drawn":
+        return self._styles.get(detection.label, self._other)
+
+
+class _Drawn:
+    """A style with its template read."""
+
+    def __init__(self, style: Style, text_px: float) -> None:
+        self.style = style
+        self._text_px = text_px
+        self._template: CaptionTemplate | None = None
+        if isinstance(style.caption, str):
+            try:
+                self._template = CaptionTemplate(style.caption)
+            except ValueError as error:
+                raise StageError(f"the caption {style.caption!r} cannot be read: {error}") from error
+
+    def write(self, pixels: Pixels, detection: Detection) -> None:
+        """Write the caption, if there is to be one."""
+        if self.style.caption is not False:
+            text = self._template.of(detection) if self._template else caption(detection)
+            draw_caption(pixels, detection.box, text, self.style, self._text_px)
 
 
 def draw_box(pixels: Pixels, detection: Detection, style: Style) -> None:
     """Draw a detection's box into a BGR picture."""
     x, y, width, height = (round(side) for side in detection.box)
-    cv2.rectangle(pixels, (x, y), (x + width, y + height), style.bgr, style.thickness)
+    cv2.rectangle(pixels, (x, y), (x + width, y + height), style.bgr, style.line(pixels.shape[0]))
 
 
-def draw_caption(pixels: Pixels, detection: Detection, style: Style, text_px: int = 0) -> None:
-    """Write a detection's caption above its box, or where there is room for it."""
-    text = caption(detection)
+def draw_caption(pixels: Pixels, box: Box, text: str, style: Style, text_px: float = 0) -> None:
+    """Write a caption above its box, or where there is room for it; without a plate, always above it."""
     size = text_px or max(TEXT_MIN_PX, pixels.shape[0] // TEXT_SHARE)
     scale = size / FONT_UNIT_PX
-    stroke = max(1, round(size / 10))
+    stroke = style.text_thickness or max(1, round(size / 10))
+    if not style.plate:
+        above = (round(box[0]), round(box[1]) - PLAIN_ABOVE_PX)
+        cv2.putText(pixels, text, above, FONT, scale, style.text_bgr, stroke, cv2.LINE_AA)
+        return
     (width, height), below = cv2.getTextSize(text, FONT, scale, stroke)
     plate = (width + 2 * PADDING_PX, height + below + 2 * PADDING_PX)
-    left, top = caption_place(detection.box, plate, (pixels.shape[1], pixels.shape[0]), style.thickness)
+    left, top = caption_place(box, plate, (pixels.shape[1], pixels.shape[0]), style.line(pixels.shape[0]))
     cv2.rectangle(pixels, (left, top), (left + plate[0] - 1, top + plate[1] - 1), style.bgr, cv2.FILLED)
     at = (left + PADDING_PX, top + PADDING_PX + height)
-    cv2.putText(pixels, text, at, FONT, scale, readable_on(style.bgr), stroke, cv2.LINE_AA)
+    cv2.putText(pixels, text, at, FONT, scale, style.text_bgr, stroke, cv2.LINE_AA)
 
 
-def caption(detection: Detection) -> str:
-    """What is written at a box: `face #3 90 %: male, 25-32`, with what there is of it, in ASCII."""
-    words = [detection.label]
-    if detection.track is not None:
-        words.append(f"#{detection.track}")
-    if detection.score is not None:
-        words.append(f"{detection.score:.0%}")
-    said = ", ".join(
-        attribute.label if attribute.value is None else f"{attribute.value:.0f}"
-        for attribute in detection.attributes.values()
-    )
-    text = " ".join(words) + (f": {said}" if said else "")
-    return text.encode("ascii", "replace").decode()
-
-
-def caption_place(
-    box: tuple[float, float, float, float], plate: tuple[int, int], picture: tuple[int, int], thickness: int
-) -> tuple[int, int]:
+def caption_place(box: Box, plate: tuple[int, int], picture: tuple[int, int], thickness: int) -> tuple[int, int]:
     """Left and top of a plate (width, height) for a box: above it, else just inside its top, always in the picture.
 
     A plate that is larger than the picture starts at its left, or top, edge.
@@ -141,6 +183,11 @@ def caption_place(
     left = max(0, min(left, picture[0] - plate[0]))
     top = max(0, min(top, picture[1] - plate[1]))
     return left, top
+
+
+def bgr_of(color: str) -> Bgr:
+    """The colour #rrggbb in OpenCV's order."""
+    return int(color[5:7], 16), int(color[3:5], 16), int(color[1:3], 16)
 
 
 def readable_on(color: Bgr) -> Bgr:

@@ -7,16 +7,18 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
+from models.alignment import AlignedCrop
+from models.answer import Answer
 from models.cannot_load import CannotLoadError
-from models.catalogue import find_entry
-from models.classifier import Answer, Classifier
-from models.face_crop import CropRule, face_crop
+from models.classifier import Classifier
+from models.face_crop import BoxCrop, FaceCrop, edges_inside
 from models.face_finder import Picture
-from models.model_entry import Head, ModelInput
+from models.load_classifier import find_classifier, open_network
+from models.model_entry import Head, ModelEntry, ModelInput
 from models.model_store import ModelStore
-from models.provider import Device
+from models.network import told
+from models.provider import Device, Execution, Precision
 from pipeline.packet import Attribute, Detection, Packet
-from pipeline.ring import Pixels
 from pipeline.stage import Stage, StageError, stage
 
 WHOLE_FRAME = "frame"
@@ -27,6 +29,9 @@ class ClassifierOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """One model: a name of the catalogue, which knows the rest, or an .onnx file with what is to be known of it."""
 
     model: Annotated[str, Meta(min_length=1, description="A model of the catalogue, or the path of an .onnx file")]
+    instead: Annotated[
+        str, Meta(description="A model that stands in where the first is not on this machine: it says the same things")
+    ] = ""
     name: Annotated[str, Meta(description="Name of the attribute; default: the model's task, or the file's name")] = ""
     labels: Annotated[str, Meta(description="A file with one label a line, in the order of the model's answers")] = ""
     height: Annotated[int, Meta(ge=0, description="Of the input, where the model leaves it open")] = 0
@@ -36,10 +41,15 @@ class ClassifierOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
         field(default_factory=lambda: [0.0, 0.0, 0.0])
     )
     scale: Annotated[float, Meta(description="By which the difference is multiplied")] = 1 / 255
+    crop: Annotated[
+        Literal["box", "aligned"],
+        Meta(description="box: what the detector found; aligned: turned so that five landmarks lie in their places"),
+    ] = "box"
     margin: Annotated[
         float,
         Meta(ge=0, le=2, description="Added on each side of the box, as a share; our own models have their own crop"),
     ] = 0.0
+    padding: Annotated[int, Meta(ge=0, le=1000, description="Added on each side of the box, in pixels")] = 0
 
 
 class ClassifyOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,18 +61,26 @@ class ClassifyOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ] = "face"
     device: Annotated[Device, Meta(description="Where the networks run; auto: the best that is there")] = "auto"
     threads: Annotated[int, Meta(ge=1, le=64, description="Threads on a CPU, for each replica")] = 1
+    precision: Annotated[Precision, Meta(description="tensorrt: float16 is quicker and a little less exact")] = (
+        "float32"
+    )
     model_dir: Annotated[str, Meta(description="Folder with model files; else FRAMEWIRE_MODELS, the cache")] = ""
 
 
-class _Loaded(Struct, frozen=True):
-    attributes: tuple[str, ...]
-    margin: float
-    rule: CropRule | None
-    classifier: Classifier
+class _Chosen(Struct, frozen=True):
+    """A model that will be loaded: its files, what it takes, the answers that are wanted of it, how faces are cut."""
 
-    def crop(self, picture: Picture, box: tuple[float, float, float, float]) -> Picture:
-        """The part of the picture that this model wants to see of a box."""
-        return crop(picture, box, self.margin) if self.rule is None else face_crop(picture, box, self.rule)
+    name: str
+    files: list[Path]
+    facts: ModelInput
+    heads: tuple[Head, ...]
+    crop: FaceCrop
+
+
+class _Loaded(Struct, frozen=True):
+    name: str
+    crop: FaceCrop
+    classifier: Classifier
 
 
 @stage("classify")
@@ -73,7 +91,7 @@ class Classify(Stage[ClassifyOptions]):
     `frame` of its whole size, which carries the attributes; so any image classifier can be a stage.
 
     Example:
-        feelings: {use: classify, input: faces, models: [{model: emotion-ferplus, margin: 0.1}]}
+        people: {use: classify, input: faces, models: [{model: framewire-emotion}, {model: framewire-age-gender}]}
         scene: {use: classify, input: capture, of: frame, models: [{model: resnet50.onnx, labels: imagenet.txt}]}
     """
 
@@ -83,12 +101,18 @@ class Classify(Stage[ClassifyOptions]):
         """Load the models, check their shapes and labels, and warm them up."""
         store = ModelStore(Path(self.options.model_dir) if self.options.model_dir else None)
         try:
-            self._models = [self._load(each, store) for each in self.options.models]
+            chosen = _merged([self._choose(each, store) for each in self.options.models])
+            names = [head.attribute for model in chosen for head in model.heads]
+            if len(set(names)) < len(names):
+                raise StageError(f"two models say {', '.join(sorted(names))}; give each a `name` of its own")
+            self._models = [self._load(model) for model in chosen]
         except (CannotLoadError, OSError) as error:
             raise StageError(str(error)) from error
-        names = [name for loaded in self._models for name in loaded.attributes]
-        if len(set(names)) < len(names):
-            raise StageError(f"two models say {', '.join(sorted(names))}; give each a `name` of its own")
+        self._told = False
+
+    def idle(self, packet: Packet) -> bool:
+        """A frame without faces waits for no batch."""
+        return self.options.of != WHOLE_FRAME and not self._subjects(packet)
 
     def process_batch(self, packets: Sequence[Packet]) -> Sequence[Packet]:
         """Say what the models say."""
@@ -99,16 +123,36 @@ class Classify(Stage[ClassifyOptions]):
         pictures = [self.picture(packet) for packet in packets]
         said: dict[tuple[int, str], dict[str, Attribute]] = {}
         for loaded in self._models:
-            crops = [loaded.crop(pictures[place], found.box) for place, found in subjects]
-            for (place, found), answers in zip(subjects, loaded.classifier.classify(crops), strict=True):
+            keys, crops = self._cut(loaded, pictures, subjects)
+            for key, answers in zip(keys, loaded.classifier.classify(crops), strict=True):
                 attributes = {name: _attribute(answer) for name, answer in answers.items()}
-                said.setdefault((place, found.id), {}).update(attributes)
+                said.setdefault(key, {}).update(attributes)
         return [
             packet.with_detections(
                 [found.with_attributes(said.get((place, found.id), {})) for found in packet.detections]
             )
             for place, packet in enumerate(packets)
         ]
+
+    def _cut(
+        self, loaded: _Loaded, pictures: Sequence[Picture], subjects: Sequence[tuple[int, Detection]]
+    ) -> tuple[list[tuple[int, str]], list[Picture]]:
+        """What this model is shown: the place of the frame and the detection's id, and the crop, of each."""
+        keys, crops = [], []
+        for place, found in subjects:
+            crop = loaded.crop.cut(pictures[place], found.box, found.landmarks)
+            if crop is not None:
+                keys.append((place, found.id))
+                crops.append(crop)
+            elif not self._told:
+                self._told = True
+                self.log.warning(
+                    "%s wants faces aligned by five landmarks, and %s has none: it says nothing of such; "
+                    "take a detector with landmarks, such as face_detect with method: dnn, model: yunet",
+                    loaded.name,
+                    found.id,
+                )
+        return keys, crops
 
     def _with_subjects(self, packet: Packet) -> Packet:
         if self.options.of != WHOLE_FRAME:
@@ -119,75 +163,77 @@ class Classify(Stage[ClassifyOptions]):
         return packet.plus([whole])
 
     def _subjects(self, packet: Packet) -> list[Detection]:
-        """What is looked at: detections that have some part inside the picture."""
+        """What is looked at: detections that are due, and have some part inside the picture."""
         return [
             found
             for found in packet.labelled(self.options.of)
-            if crop_edges(found.box, 0, packet.width, packet.height) is not None
+            if found.due and edges_inside(found.box, (0, 0), (packet.width, packet.height)) is not None
         ]
 
-    def _load(self, options: ClassifierOptions, store: ModelStore) -> _Loaded:
+    def _choose(self, options: ClassifierOptions, store: ModelStore) -> _Chosen:
         if options.model.endswith(".onnx"):
-            return self._load_file(options)
-        entry = find_entry(options.model)
-        if entry.runtime != "onnxruntime" or entry.task == "face detection":
-            raise StageError(f"{entry.name} ({entry.task}, {entry.runtime}) is not a model for classify")
-        (path,) = store.need(entry)
+            return _from_file(options)
+        entry = find_classifier(options.model)
         heads = entry.answers
+        if options.instead and store.find(entry) is None:
+            entry, heads = self._stand_in(entry, find_classifier(options.instead))
         if options.name and len(heads) == 1:
             heads = (msgspec.structs.replace(heads[0], attribute=options.name),)
-        return self._loaded(options, path, entry.input, heads, entry.crop)
+        return _Chosen(entry.name, store.need(entry), entry.input, heads, entry.crop or _crop(options))
 
-    def _load_file(self, options: ClassifierOptions) -> _Loaded:
-        if not options.labels:
-            raise StageError(f"{options.model}: say `labels`, a file with one label a line")
-        text = Path(options.labels).read_text(encoding="utf-8")
-        labels = [line.strip() for line in text.splitlines() if line.strip()]
-        facts = ModelInput(
-            height=options.height,
-            width=options.width,
-            order=options.order,
-            mean=tuple(options.mean),
-            scale=options.scale,
-        )
-        path = Path(options.model)
-        head = Head(attribute=options.name or path.stem, labels=tuple(labels))
-        return self._loaded(options, path, facts, (head,), None)
+    def _stand_in(self, entry: ModelEntry, other: ModelEntry) -> tuple[ModelEntry, tuple[Head, ...]]:
+        wanted = {head.attribute for head in entry.answers}
+        heads = tuple(head for head in other.answers if head.attribute in wanted)
+        if not heads:
+            raise StageError(f"{other.name} cannot stand in for {entry.name}: it says nothing of {', '.join(wanted)}")
+        self.context.facts[entry.name] = f"is not on this machine: {other.name} stands in"
+        self.log.info("%s is not on this machine: %s stands in", entry.name, other.name)
+        return other, heads
 
-    def _loaded(
-        self,
-        options: ClassifierOptions,
-        path: Path,
-        facts: ModelInput,
-        heads: tuple[Head, ...],
-        rule: CropRule | None,
-    ) -> _Loaded:
-        classifier = Classifier(path, facts, heads, self.options.device, self.options.threads)
-        why = f" ({classifier.fallback})" if classifier.fallback else ""
-        self.log.info("%s runs on %s%s", options.model, classifier.provider, why)
-        return _Loaded(tuple(head.attribute for head in heads), options.margin, rule, classifier)
+    def _load(self, chosen: _Chosen) -> _Loaded:
+        execution = Execution(self.options.device, self.options.threads, self.options.precision)
+        network = open_network(chosen.files, execution)
+        where = told(network)
+        self.context.facts[chosen.name] = where
+        self.log.info("%s %s", chosen.name, where)
+        return _Loaded(chosen.name, chosen.crop, Classifier(network, chosen.facts, chosen.heads))
+
+
+def _merged(chosen: Sequence[_Chosen]) -> list[_Chosen]:
+    """The same models, but one that stands in for several is there once, with all their answers."""
+    merged: dict[str, _Chosen] = {}
+    for number, model in enumerate(chosen):
+        before = merged.get(model.name)
+        if before is not None and msgspec.structs.replace(model, heads=before.heads) == before:
+            merged[model.name] = msgspec.structs.replace(before, heads=(*before.heads, *model.heads))
+        else:
+            merged[f"{model.name} {number}" if before else model.name] = model
+    return list(merged.values())
+
+
+def _from_file(options: ClassifierOptions) -> _Chosen:
+    if not options.labels:
+        raise StageError(f"{options.model}: say `labels`, a file with one label a line")
+    text = Path(options.labels).read_text(encoding="utf-8")
+    labels = tuple(line.strip() for line in text.splitlines() if line.strip())
+    facts = ModelInput(
+        height=options.height,
+        width=options.width,
+        order=options.order,
+        mean=tuple(options.mean),
+        scale=options.scale,
+    )
+    path = Path(options.model)
+    head = Head(attribute=options.name or path.stem, labels=labels)
+    return _Chosen(options.model, [path], facts, (head,), _crop(options))
+
+
+def _crop(options: ClassifierOptions) -> FaceCrop:
+    if options.crop == "aligned":
+        return AlignedCrop(max(options.height, options.width) or AlignedCrop().side)
+    return BoxCrop(margin=options.margin, padding=options.padding)
 
 
 def _attribute(answer: Answer) -> Attribute:
     score = None if answer.score is None else round(answer.score, 6)
     return Attribute(answer.label, score, answer.value)
-
-
-def crop_edges(
-    box: tuple[float, float, float, float], margin: float, width: int, height: int
-) -> tuple[int, int, int, int] | None:
-    """Left, top, right, bottom in whole pixels inside a picture; None where nothing of the box is in it."""
-    wider, higher = margin * box[2], margin * box[3]
-    left, top = max(0, round(box[0] - wider)), max(0, round(box[1] - higher))
-    right = min(width, round(box[0] + box[2] + wider))
-    bottom = min(height, round(box[1] + box[3] + higher))
-    return (left, top, right, bottom) if left < right and top < bottom else None
-
-
-def crop(picture: Pixels, box: tuple[float, float, float, float], margin: float) -> Picture:
-    """The part of the picture inside the box and its margin: a view, not a copy. Raises ValueError if it is outside."""
-    edges = crop_edges(box, margin, picture.shape[1], picture.shape[0])
-    if edges is None:
-        raise ValueError(f"the box {box} lies outside the picture")
-    left, top, right, bottom = edges
-    return picture[top:bottom, left:right]

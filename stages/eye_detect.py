@@ -25,8 +25,11 @@ class EyeDetectOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The defaults are the tutorial's: OpenCV's own."""
 
     method: Annotated[
-        Literal["haar", "landmarks"],
-        Meta(description="haar: OpenCV's cascade in each face; landmarks: where the face detector saw them, for free"),
+        Literal["haar", "landmarks", "auto"],
+        Meta(
+            description="haar: OpenCV's cascade in each face; landmarks: where the face detector saw them, for free; "
+            "auto: landmarks in faces that have them, the cascade in others"
+        ),
     ] = "haar"
     inside: Annotated[str, Meta(min_length=1, description="Label of the detections to look into")] = "face"
     cascade: Annotated[
@@ -71,6 +74,11 @@ class EyeDetect(Stage[EyeDetectOptions]):
         return packet.plus(eye for face in faces for eye in self._eyes(picture, face))
 
     def _eyes(self, picture: Pixels, face: Detection) -> Iterator[Detection]:
+        if self.options.method == "auto" and face.landmarks:
+            return eyes_from_landmarks(face)
+        return self._haar(picture, face)
+
+    def _haar(self, picture: Pixels, face: Detection) -> Iterator[Detection]:
         height, width = picture.shape[:2]
         left, top = max(0, int(face.box[0])), max(0, int(face.box[1]))
         right, bottom = min(width, int(face.box[0] + face.box[2])), min(height, int(face.box[1] + face.box[3]))

@@ -1,6 +1,7 @@
 """face_detect: finds faces and adds a detection `face` for each, by a Haar cascade or a network."""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,11 +10,13 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from models.cannot_load import CannotLoadError
+from models.catalogue import find_entry
 from models.face_finder import Face, FaceFinder, Thresholds
 from models.haar_cascade import Box, HaarCascade
 from models.load_face_finder import load_face_finder
 from models.model_store import ModelStore
-from models.provider import Device
+from models.network import told
+from models.provider import Device, Execution, Precision
 from pipeline.packet import Detection, Packet
 from pipeline.ring import Pixels
 from pipeline.stage import Stage, StageError, stage
@@ -32,7 +35,11 @@ class FaceDetectOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """The defaults are the tutorial's values."""
 
     method: Annotated[
-        Literal["haar", "dnn"], Meta(description="haar: OpenCV's cascade; dnn: a network, better and often quicker")
+        Literal["haar", "dnn", "auto"],
+        Meta(
+            description="haar: OpenCV's cascade; dnn: a network, better and often quicker; "
+            "auto: the network where its file is on this machine, else the cascade"
+        ),
     ] = "haar"
     cascade: Annotated[
         str, Meta(min_length=1, description="haar: a cascade that comes with OpenCV, or the path of an .xml file")
@@ -44,6 +51,9 @@ class FaceDetectOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
         int, Meta(ge=0, le=1000, description="haar: hits that must agree on a face; more means fewer false ones")
     ] = 3
     min_size: Annotated[int, Meta(ge=0, description="Smallest face to look for: its side in pixels of the frame")] = 32
+    detect_every: Annotated[
+        int, Meta(ge=1, le=1000, description="Search each n-th frame alone; `track` follows faces in those between")
+    ] = 1
     width: Annotated[
         int, Meta(ge=0, le=8192, description="Search a copy this many pixels wide; 0: the frame (haar), 640 (dnn)")
     ] = 0
@@ -54,6 +64,9 @@ class FaceDetectOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ] = 0.3
     device: Annotated[Device, Meta(description="dnn: where the network runs; auto: the best that is there")] = "auto"
     threads: Annotated[int, Meta(ge=1, le=64, description="dnn: threads on a CPU, for each replica")] = 1
+    precision: Annotated[Precision, Meta(description="tensorrt: float16 is quicker and a little less exact")] = (
+        "float32"
+    )
     model_dir: Annotated[str, Meta(description="dnn: folder with model files; else FRAMEWIRE_MODELS, the cache")] = ""
 
 
@@ -73,21 +86,35 @@ class FaceDetect(Stage[FaceDetectOptions]):
     @classmethod
     def batch_size(cls, options: FaceDetectOptions) -> int:
         """Haar gains nothing from company."""
-        return DNN_BATCH if options.method == "dnn" else 1
+        return DNN_BATCH if method_of(options) == "dnn" else 1
 
     def open(self) -> None:
         """Load the cascade, or the network."""
+        self._method = method_of(self.options)
+        model = self.options.model
         try:
-            if self.options.method == "haar":
-                self._cascade = HaarCascade(self.options.cascade)
-            else:
+            if self._method == "dnn":
                 self._network = self._load()
+            else:
+                self._cascade = HaarCascade(self.options.cascade)
+                if self.options.method == "auto":
+                    self._tell("haar", f"because {model} cannot run here; `models pull {model}` gets it")
         except CannotLoadError as error:
             raise StageError(str(error)) from error
 
     def process_batch(self, packets: Sequence[Packet]) -> Sequence[Packet]:
-        """Add a detection for each face in each frame."""
-        if self.options.method == "haar":
+        """Add a detection for each face in each frame that is searched."""
+        searched = iter(self._searched([packet for packet in packets if not self.idle(packet)]))
+        return [packet.without_search(FACE) if self.idle(packet) else next(searched) for packet in packets]
+
+    def idle(self, packet: Packet) -> bool:
+        """A frame that is not searched waits for no batch."""
+        return packet.seq % self.options.detect_every != 0
+
+    def _searched(self, packets: Sequence[Packet]) -> Sequence[Packet]:
+        if not packets:
+            return packets
+        if self._method == "haar":
             return [packet.plus(self._haar(packet)) for packet in packets]
         found = self._network.find([self.picture(packet) for packet in packets])
         return [
@@ -97,13 +124,16 @@ class FaceDetect(Stage[FaceDetectOptions]):
 
     def _load(self) -> FaceFinder:
         options = self.options
-        store = ModelStore(Path(options.model_dir) if options.model_dir else None)
         thresholds = Thresholds(options.score, options.nms)
+        execution = Execution(options.device, options.threads, options.precision)
         width = options.width or DNN_WIDTH
-        network = load_face_finder(options.model, thresholds, width, store, options.device, options.threads)
-        why = f" ({network.fallback})" if network.fallback else ""
-        self.log.info("%s runs on %s%s", options.model, network.provider, why)
+        network = load_face_finder(options.model, thresholds, width, _store(options), execution)
+        self._tell(options.model, told(network))
         return network
+
+    def _tell(self, what: str, how: str) -> None:
+        self.context.facts[what] = how
+        self.log.info("%s %s", what, how)
 
     def _haar(self, packet: Packet) -> list[Detection]:
         grey = np.asarray(cv2.cvtColor(self.picture(packet), cv2.COLOR_BGR2GRAY), np.uint8)
@@ -116,6 +146,24 @@ class FaceDetect(Stage[FaceDetectOptions]):
             round(self.options.min_size / scale),
         )
         return [Detection(label=FACE, box=_map_back(box, scale, packet.width, packet.height)) for box in boxes]
+
+
+def method_of(options: FaceDetectOptions) -> Literal["haar", "dnn"]:
+    """The method, `auto` decided: the network if its file and onnxruntime are here. Nothing is downloaded for it."""
+    if options.method != "auto":
+        return options.method
+    entry = find_entry(options.model)
+    try:
+        here = _store(options).find(entry) is not None
+    except CannotLoadError:
+        # A spoilt file is the user's to hear of, when it is loaded.
+        here = True
+    runs = entry.runtime == "cv2.dnn" or find_spec("onnxruntime") is not None
+    return "dnn" if here and runs else "haar"
+
+
+def _store(options: FaceDetectOptions) -> ModelStore:
+    return ModelStore(Path(options.model_dir) if options.model_dir else None)
 
 
 def _detection(face: Face) -> Detection:

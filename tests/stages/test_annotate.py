@@ -5,8 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.packet import FRAME, Attribute, Detection
+from pipeline.stage import StageError
 from pipeline.testing import StageRunner
-from stages.annotate import Annotate, caption, caption_place, luminance, readable_on
+from stages.annotate import Annotate, caption_place, luminance, readable_on
+from stages.caption import CaptionTemplate, caption
 
 FACE = Detection(label="face", box=(20, 30, 40, 50), id="faces.0")
 EYE = Detection(label="eye", box=(25, 40, 10, 8), id="eyes.0", parent="faces.0")
@@ -36,6 +38,53 @@ def test_styles_of_ones_own() -> None:
     with StageRunner(Annotate, {"styles": {"face": {"color": "#0000ff", "caption": False}}}) as runner:
         drawn = runner.picture(runner.process(runner.packet(np.zeros((120, 160, 3), np.uint8)).plus([FACE])))
     assert drawn[30, 40].tolist() == [255, 0, 0]
+
+
+def test_the_tutorials_age_and_gender_to_the_pixel() -> None:
+    """As tutorial-age-gender.yaml has it: cv2's own calls beside ours."""
+    picture = np.full((720, 900, 3), 90, np.uint8)
+    expected = picture.copy()
+    cv2.rectangle(expected, (200, 300), (440, 550), (0, 255, 0), round(720 / 150), 8)
+    cv2.putText(expected, "Male: (25-32)", (200, 290), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (0, 255, 255), 1, cv2.LINE_AA)
+    style = {
+        "color": "#00ff00",
+        "thickness": 0,
+        "caption": "{gender!c}: {age}",
+        "plate": False,
+        "text_color": "#ffff00",
+        "text_thickness": 1,
+    }
+    person = {"gender": Attribute("male", 0.9), "age": Attribute("(25-32)", value=28.4)}
+    face = Detection(label="face", box=(200, 300, 240, 250), id="faces.0", attributes=person)
+    with StageRunner(Annotate, {"text_px": 17.6, "styles": {"face": style}}) as runner:
+        drawn = runner.picture(runner.process(runner.packet(picture).plus([face])))
+    assert (drawn == expected).all()
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("{label} {score:.0%}", "face 91%"),
+        ("{gender!c}, {age.value:.0f} or so ({gender.score:.2f})", "Male, 28 or so (0.80)"),
+        ("#{track} {mood} {mood.score:.1f}", "#? ? ?"),
+        ("{{braces}}", "{braces}"),
+        ("{gender.__class__} {age.nothing}", "? ?"),
+        ("", ""),
+    ],
+)
+def test_captions_of_ones_own(template: str, text: str) -> None:
+    person = {"gender": Attribute("male", 0.8), "age": Attribute("(25-32)", value=28.4)}
+    face = Detection(label="face", box=(0, 0, 1, 1), score=0.912, attributes=person)
+    assert CaptionTemplate(template).of(face) == text
+
+
+@pytest.mark.parametrize("template", ["{gender", "{gender!r}", "{}", "{0 1}"])
+def test_captions_that_cannot_be_read_are_refused_before_the_first_frame(template: str) -> None:
+    with (
+        pytest.raises(StageError, match="cannot be read"),
+        StageRunner(Annotate, {"styles": {"face": {"caption": template}}}),
+    ):
+        pass
 
 
 sides = st.floats(-200, 900)

@@ -2,16 +2,22 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from models.alignment import TEMPLATE
+from models.catalogue import LEVI_HASSNER_AGES, find_entry
 from models.face_finder import Picture
+from models.model_store import ModelStore
 from pipeline.packet import Detection
 from pipeline.stage import StageError
 from pipeline.testing import StageRunner
-from stages.classify import Classify, crop, crop_edges
+from stages.classify import Classify
+from tests.models.caffe import write_caffe
+from tests.stages.faces import demo_frame
 
 LABELS = ("blue", "green", "red")
 SIDE = 8
@@ -112,6 +118,18 @@ def test_the_batch_does_not_matter(folder: Path) -> None:
     assert together[1] == packets[1]
 
 
+def test_a_frame_without_faces_waits_for_no_batch(folder: Path) -> None:
+    rng = np.random.default_rng(2)
+    with StageRunner(Classify, options(folder)) as runner, StageRunner(Classify, options(folder, of="frame")) as whole:
+        for count, idle in ((0, True), (1, False)):
+            pixels, faces = frame_with_faces(rng, [0] * count)
+            packet = runner.packet(pixels).plus(faces)
+            assert runner.stage.idle(packet) is idle
+            assert not whole.stage.idle(packet)
+        beyond = Detection(label="face", box=(500, 500, 9, 9), id="faces.0")
+        assert runner.stage.idle(runner.packet(pixels).plus([beyond]))
+
+
 def test_whole_frames_are_classified_too(folder: Path) -> None:
     rng = np.random.default_rng(3)
     with StageRunner(Classify, options(folder, of="frame"), name="scene") as runner:
@@ -141,14 +159,6 @@ def test_faces_at_the_edge_and_beyond(folder: Path) -> None:
     assert [face.attributes["colour"].label if face.attributes else "" for face in found] == ["red", "red", "", ""]
 
 
-def test_margins_are_cut_at_the_picture() -> None:
-    assert crop_edges((10, 20, 30, 40), 0.5, 100, 100) == (0, 0, 55, 80)
-    assert crop_edges((10, 20, 30, 40), 0, 100, 100) == (10, 20, 40, 60)
-    assert crop_edges((100, 0, 5, 5), 0, 100, 100) is None
-    with pytest.raises(ValueError, match="outside the picture"):
-        crop(np.zeros((10, 10, 3), np.uint8), (20, 20, 5, 5), 0)
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -157,7 +167,7 @@ def test_margins_are_cut_at_the_picture() -> None:
         ({"order": "grey"}, "its input has 3 channels, but grey has 1"),
         ({"model": "nowhere.onnx"}, "nowhere.onnx is not a model that onnxruntime can load"),
         ({"model": "resnet"}, "there is no model 'resnet'; there are yunet"),
-        ({"model": "yunet"}, "yunet (face detection, onnxruntime) is not a model for classify"),
+        ({"model": "yunet"}, "yunet (face detection) is not a model that classifies"),
     ],
 )
 def test_what_is_wrong_is_said_before_the_first_frame(change: dict[str, object], message: str, folder: Path) -> None:
@@ -173,6 +183,74 @@ def test_labels_that_do_not_fit(folder: Path, tmp_path: Path) -> None:
         StageRunner(Classify, options(folder, labels=str(tmp_path / "four.txt"))),
     ):
         pass
+
+
+def shared_attribute(folder: Path, **more: object) -> dict[str, object]:
+    return {"device": "cpu", "model_dir": str(folder), "models": [{"model": "levi-hassner-gender", **more}]}
+
+
+def test_another_model_stands_in_for_one_that_is_not_here(folder: Path) -> None:
+    """Once for two, and only with the answers that are wanted."""
+    picture, there = demo_frame(0), Detection(label="face", box=(400, 200, 200, 200), id="faces.0")
+    both = shared_attribute(folder, instead="framewire-age-gender", padding=20)
+    both["models"] += [{"model": "levi-hassner-age", "instead": "framewire-age-gender", "padding": 20}]  # type: ignore[operator]
+    with StageRunner(Classify, both) as runner:
+        (face,) = runner.process(runner.packet(picture).plus([there])).detections
+        facts = runner.stage.context.facts
+    assert set(face.attributes) == {"gender", "age"}
+    assert facts["levi-hassner-age"] == "is not on this machine: framewire-age-gender stands in"
+    assert facts["framewire-age-gender"].startswith("runs on CPUExecutionProvider")
+    with StageRunner(Classify, shared_attribute(folder, instead="framewire-age-gender")) as runner:
+        (face,) = runner.process(runner.packet(picture).plus([there])).detections
+    assert set(face.attributes) == {"gender"}
+
+
+def test_a_model_that_says_other_things_cannot_stand_in(folder: Path) -> None:
+    with (
+        pytest.raises(StageError, match="framewire-emotion cannot stand in for levi-hassner-gender"),
+        StageRunner(Classify, shared_attribute(folder, instead="framewire-emotion")),
+    ):
+        pass
+
+
+def test_the_tutorials_own_pair_where_it_is_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of its names, trusted once; the crop is the box and twenty pixels, resized as OpenCV's blobs are."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    weights = np.random.default_rng(0).normal(0, 1e-5, (8, 3 * 227 * 227)).astype(np.float32)
+    model, graph = write_caffe(tmp_path, "age_net", weights, 227)
+    graph.rename(tmp_path / "age_deploy.prototxt")
+    asked = {"device": "cpu", "model_dir": str(tmp_path), "models": [{"model": "levi-hassner-age", "padding": 20}]}
+    with pytest.raises(StageError, match="say so once: models pull --trust"), StageRunner(Classify, asked):
+        pass
+    ModelStore(tmp_path, trust=True).need(find_entry("levi-hassner-age"))
+    picture, box = demo_frame(0), (400, 200, 200, 150)
+    with StageRunner(Classify, asked) as runner:
+        packet = runner.packet(picture).plus([Detection(label="face", box=box, id="faces.0")])
+        (face,) = runner.process(packet).detections
+    net = cv2.dnn.readNetFromCaffe(str(tmp_path / "age_deploy.prototxt"), str(model))
+    mean = (78.4263377603, 87.7689143744, 114.895847746)
+    net.setInput(cv2.dnn.blobFromImage(picture[180:370, 380:620], 1.0, (227, 227), mean, swapRB=False))
+    (row,) = net.forward()
+    assert face.attributes["age"].label == LEVI_HASSNER_AGES[row.argmax()]
+    assert face.attributes["age"].score == pytest.approx(float(row.max()), abs=1e-5)
+
+
+def test_aligned_faces_and_such_without_landmarks(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The face is turned upside down; a colour above its eyes is what the model is shown at the top."""
+    pixels = np.zeros((400, 400, 3), np.uint8)
+    pixels[..., 2] = 200
+    landmarks = tuple((300 - x, 300 - y) for x, y in TEMPLATE)
+    faces = [
+        Detection(label="face", box=(180, 180, 120, 120), id="faces.0", landmarks=landmarks),
+        Detection(label="face", box=(180, 180, 120, 120), id="faces.1"),
+        Detection(label="face", box=(180, 180, 120, 120), id="faces.2"),
+    ]
+    with StageRunner(Classify, options(folder, crop="aligned")) as runner:
+        found = runner.process(runner.packet(pixels).plus(faces)).detections
+    assert found[0].attributes["colour"].label == "red"
+    assert not found[1].attributes
+    assert not found[2].attributes
+    assert [record.getMessage().count("has none") for record in caplog.records if "aligned" in record.message] == [1]
 
 
 def test_two_models_need_two_names(folder: Path) -> None:

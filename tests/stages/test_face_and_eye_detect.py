@@ -1,5 +1,7 @@
 """The same answers as OpenCV itself, on real faces."""
 
+from pathlib import Path
+
 import cv2
 import cv2.data
 import numpy as np
@@ -9,8 +11,9 @@ from pipeline.packet import Detection
 from pipeline.stage import StageError
 from pipeline.testing import StageRunner
 from stages.eye_detect import EyeDetect
-from stages.face_detect import FaceDetect
+from stages.face_detect import DNN_BATCH, FaceDetect, FaceDetectOptions
 from tests.stages.faces import demo_frame, overlap
+from tests.system.running import SHARED
 
 FACES = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
 EYES = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_eye.xml")
@@ -51,6 +54,32 @@ def test_a_smaller_copy_finds_the_same_faces_in_frame_pixels() -> None:
         assert best > 0.7
 
 
+def test_auto_is_haar_where_the_network_is_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without asking any server, and it says so."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    auto = {"method": "auto", "model_dir": str(tmp_path)}
+    picture = demo_frame(90)
+    with StageRunner(FaceDetect) as haar, StageRunner(FaceDetect, auto) as runner, StageRunner(EyeDetect) as eyes:
+        found = runner.process(runner.packet(picture))
+        assert found.detections == haar.process(haar.packet(picture)).detections
+        assert runner.stage.context.facts == {"haar": "because yunet cannot run here; `models pull yunet` gets it"}
+        with StageRunner(EyeDetect, {"method": "auto"}) as auto_eyes:
+            assert auto_eyes.process(found).detections == eyes.process(found).detections
+
+
+@pytest.mark.skipif(not (SHARED / "models").exists(), reason="the shared weights are not here")
+def test_auto_is_the_network_where_it_is_here() -> None:
+    auto = {"method": "auto", "model_dir": str(SHARED / "models"), "device": "cpu"}
+    with StageRunner(FaceDetect, auto) as runner, StageRunner(EyeDetect, {"method": "auto"}) as eyes:
+        found = runner.process(runner.packet(demo_frame(90)))
+        seen = eyes.process(found)
+        assert runner.stage.context.facts["yunet"].startswith("runs on CPUExecutionProvider")
+    assert all(len(face.landmarks) == 5 for face in found.labelled("face"))
+    assert len(seen.labelled("eye")) == 2 * len(found.labelled("face")) > 0
+    assert FaceDetect.batch_size(FaceDetectOptions(method="auto", model_dir=str(SHARED / "models"))) == DNN_BATCH
+    assert FaceDetect.batch_size(FaceDetectOptions()) == 1
+
+
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (641, 359), (20, 20), (33, 1)])
 def test_any_size(width: int, height: int) -> None:
     picture = np.full((height, width, 3), 128, np.uint8)
@@ -79,3 +108,13 @@ def test_faces_that_reach_beyond_the_picture_do_no_harm() -> None:
 def test_a_wrong_cascade_is_said(cascade: str) -> None:
     with pytest.raises(StageError, match="cascade"), StageRunner(FaceDetect, {"cascade": cascade}):
         pass
+
+
+def test_each_third_frame_is_searched_and_the_others_say_so() -> None:
+    picture = demo_frame(90)
+    with StageRunner(FaceDetect, {"detect_every": 3}) as runner:
+        answers = [runner.process(runner.packet(picture)) for _ in range(7)]
+        together = runner.stage.process_batch([runner.packet(picture, seq) for seq in range(7)])
+    assert [bool(answer.detections) for answer in answers] == [True, False, False, True, False, False, True]
+    assert [answer.unsearched for answer in answers[:2]] == [(), ("face",)]
+    assert [answer.unsearched for answer in together] == [answer.unsearched for answer in answers]

@@ -49,7 +49,7 @@ def test_a_file_alone_means_run(tmp_path: Path) -> None:
 
 def test_check() -> None:
     good = framewire("check", "configs/demo.yaml")
-    assert (good.code, good.stdout) == (0, "configs/demo.yaml: good; 6 stages in 6 processes\n")
+    assert (good.code, good.stdout) == (0, "configs/demo.yaml: good; 7 stages in 7 processes\n")
     bad = framewire("check", "tests/configs/invalid/unknown-key.yaml")
     assert (bad.code, bad.stdout) == (2, "")
     assert bad.stderr == (
@@ -184,3 +184,18 @@ def test_a_stage_of_ones_own_lies_beside_the_file(tmp_path: Path) -> None:
     assert finished.code == 0, finished.stderr
     assert finished.summary is not None
     assert finished.summary.detections == {"mine": 5}
+
+
+def test_models_are_listed_and_told_of(tmp_path: Path) -> None:
+    env = {"XDG_CACHE_HOME": str(tmp_path), "FRAMEWIRE_MODELS": ""}
+    listed = framewire("models", "list", env=env)
+    assert listed.code == 0
+    states = {line.split()[0]: line.split()[-1] for line in listed.stdout.splitlines() if "framewire-" in line}
+    assert states == {"framewire-age-gender": "yes", "framewire-emotion": "yes"}
+    assert "\nyunet " in listed.stdout
+    told = framewire("models", "info", "framewire-emotion")
+    assert "angry, disgust, fear, happy, sad, surprise, neutral" in told.stdout
+    assert framewire("models", "verify", env=env).stdout == "framewire-age-gender: good\nframewire-emotion: good\n"
+    unknown = framewire("models", "info", "yolo")
+    assert (unknown.code, unknown.stdout) == (2, "")
+    assert "there is no model 'yolo'" in unknown.stderr
