@@ -1,16 +1,23 @@
 """The capture stage: it finds out what kind of source is meant, and passes its pictures on."""
 
 import glob
+import random
+import time
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from pipeline.ring import Pixels
 from pipeline.stage import Shot, Source, StageError, stage
+from stages.capture.address import address_of, is_live
 from stages.capture.demo import Demo
+from stages.capture.excerpt import Excerpt
 from stages.capture.image_files import ImageFiles, is_image
+from stages.capture.live_stream import LiveRules, LiveStream, shots
+from stages.capture.pace import Pace
 from stages.capture.picture_source import PictureSource
 from stages.capture.video_file import VideoFile
 
@@ -23,67 +30,148 @@ class CaptureOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     source: Annotated[
         str,
-        Meta(min_length=1, description="A video file, a picture, a folder or a glob of pictures, or demo (built in)"),
+        Meta(
+            min_length=1,
+            description="A video file, a picture, a folder or a glob of pictures, demo (built in); "
+            "a camera (0, /dev/video0) or a stream (rtsp://, http://, ...)",
+        ),
     ] = DEMO
     rate: Annotated[
         float, Meta(gt=0, le=1000, description="Frames per second of a sequence of pictures; videos have their own")
     ] = 25.0
     limit: Annotated[int, Meta(ge=0, description="Stop after so many frames; 0: at the end")] = 0
-    threads: Annotated[int, Meta(ge=1, le=64, description="Threads that decode a video")] = 1
+    threads: Annotated[int, Meta(ge=1, le=64, description="Threads that decode a video file")] = 1
+    start_s: Annotated[float, Meta(ge=0, description="Video files: seconds to leave out at the beginning")] = 0.0
+    duration_s: Annotated[float, Meta(ge=0, description="Video files: seconds to take; 0: to the end")] = 0.0
+    every: Annotated[int, Meta(ge=1, description="Video files: take each n-th frame alone")] = 1
+    loops: Annotated[int, Meta(ge=0, description="Video files: how often it is played; 0: for ever")] = 1
+    realtime: Annotated[bool, Meta(description="Files: play at their own pace, not as fast as can be")] = False
+    transport: Annotated[Literal["tcp", "udp"], Meta(description="RTSP: tcp loses nothing, udp is never late")] = "tcp"
+    open_timeout_s: Annotated[float, Meta(gt=0, le=600, description="Streams: how long connecting may take")] = 10.0
+    read_timeout_s: Annotated[
+        float, Meta(gt=0, le=600, description="Streams: how long nothing may come before it is tried again")
+    ] = 10.0
+    tries: Annotated[int, Meta(ge=0, description="Streams: tries in a row that may fail before it ends; 0: any")] = 0
+    size: Annotated[
+        str, Meta(pattern=r"^(\d+x\d+)?$", description="Cameras: 1280x720 and the like; default: its own")
+    ] = ""
+    camera_rate: Annotated[float, Meta(ge=0, le=1000, description="Cameras: frames per second; 0: its own")] = 0.0
+    camera_format: Annotated[str, Meta(description="Cameras: mjpeg, yuyv422, ...; default: its own")] = ""
 
 
 @stage("capture")
 class Capture(Source[CaptureOptions]):
-    """Make a stream of frames from files, or from the built-in demo. Time stamps are the source's own.
+    """Make a stream of frames from files, a camera, a network stream, or the built-in demo.
 
-    A picture that cannot be read, and a frame that cannot be decoded, is a failed frame: it keeps its number, and
-    the run goes on.
+    Files: time stamps are the source's own, and nothing is ever skipped. A picture that cannot be read, and a frame
+    that cannot be decoded, is a failed frame: it keeps its number, and the run goes on.
+
+    Cameras and streams: time stamps are those of arrival. When the window is full, a new picture takes the place of the
+    one that waits (`window_full`), so what is shown is never older than the window. A stream that is down, silent or
+    ended is tried again after 0.5 s, 1 s, 2 s, 2 s, ..., and may come back with another size.
 
     Example:
         capture: {source: people.mp4}
+        door: {use: capture, source: "rtsp://camera.local/stream", read_timeout_s: 3}
     """
 
     Options = CaptureOptions
 
     def open(self) -> None:
         """Open the source, so that what is wrong with it is said before anything else starts."""
-        self._opened = self._open()
+        self._live: LiveStream | None = None
+        self._opened: PictureSource | None = None
+        self._pace = Pace(self.options.realtime)
+        if is_live(self.options.source):
+            self._live = self._live_stream()
+            self._live.start()
+        else:
+            self._opened = self._open_file()
+
+    def is_live(self) -> bool:
+        """Cameras and streams are."""
+        return self._live is not None
+
+    def ready(self) -> bool:
+        """See Source; also the moment at which the stream's news reach the log."""
+        if self._live is None:
+            return self._pace.due() <= time.monotonic()
+        self._live.look()
+        while self._live.news:
+            level, text = self._live.news.popleft()
+            self.log.log(level, "%s", text)
+        self.context.facts["stream"] = f"is {self._live.state.value}, connected {self._live.connections} times"
+        return self._live.ready
+
+    def ready_at(self) -> float | None:
+        """See Source."""
+        if self._live is not None:
+            return self._live.stalls_at
+        return self._pace.due() if self.options.realtime else None
 
     def frames(self, start: int) -> Iterator[Shot]:
         """Make the frames, from number `start` on."""
-        facts, limit = self._opened.facts, self.options.limit
+        limit = self.options.limit
+        if self._live is not None:
+            live = self._live_shots(self._live)
+            yield from islice(live, max(0, limit - start)) if limit else live
+            self.cut_short = self._live.failure
+            return
+        assert self._opened is not None
+        facts = self._opened.facts
         expected = facts.expected
         if limit:
             expected = limit if expected is None else min(limit, expected)
         self.describe(facts.description, facts.height, facts.width, expected)
         shots = self._opened.shots(start, self.slot)
         made = start
+        self._pace.begin(start)
         for shot in islice(shots, max(0, limit - start)) if limit else shots:
             made += 1
+            self._pace.played(shot)
             yield shot
         if expected is not None and made < expected:
             self.log.warning("%s ends after %d of %d frames that it promised", facts.description, made, expected)
 
     def close(self) -> None:
         """Close the source."""
-        self._opened.close()
+        if self._live is not None:
+            self._live.close()
+        if self._opened is not None:
+            self._opened.close()
 
-    def _open(self) -> PictureSource:
+    def _live_shots(self, live: LiveStream) -> Iterator[Shot]:
+        def slot(height: int, width: int) -> Pixels:
+            self.describe(live.address.shown, height, width, self.options.limit or None)
+            return self.slot(height, width)
+
+        yield from shots(live, slot)
+
+    def _live_stream(self) -> LiveStream:
+        options = self.options
+        camera = {
+            "video_size": options.size,
+            "framerate": f"{options.camera_rate:g}" if options.camera_rate else "",
+            "input_format": options.camera_format,
+        }
+        asked = {name: value for name, value in camera.items() if value}
+        address = address_of(options.source, options.transport, options.read_timeout_s, asked)
+        rules = LiveRules(options.open_timeout_s, options.read_timeout_s, options.tries)
+        return LiveStream(address, rules, self.wake, random.Random())
+
+    def _open_file(self) -> PictureSource:
         name = self.options.source
         if name == DEMO:
             return Demo()
-        if "://" in name or name.isdigit() or name.startswith("/dev/"):
-            raise StageError(
-                "cameras and network streams are not supported yet; "
-                "name a video file, a picture, a folder or a glob of pictures, or demo"
-            )
         path = Path(name)
         if path.is_dir():
             return ImageFiles([file for file in path.iterdir() if is_image(file)], name, self.options.rate)
         if path.is_file():
             if is_image(path):
                 return ImageFiles([path], name, self.options.rate)
-            return VideoFile(path, self.options.threads)
+            options = self.options
+            excerpt = Excerpt(options.start_s, options.duration_s, options.every, options.loops)
+            return VideoFile(path, options.threads, excerpt)
         if glob.has_magic(name):
             return ImageFiles([Path(file) for file in glob.glob(name, recursive=True)], name, self.options.rate)  # noqa: PTH207
         raise StageError(f"there is no file {name}")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from fractions import Fraction
 from heapq import heappop, heappush
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,17 @@ from av.video.stream import VideoStream
 
 from pipeline.ring import Pixels
 from pipeline.stage import Shot, StageError
+from stages.capture.excerpt import Excerpt
 from stages.capture.picture_source import Slot, StreamFacts
 
 RATE_OTHERWISE = Fraction(25)
 """Frames per second of a bare stream that does not say: PAL's."""
 CORRUPT = "corrupt"
 """The reason of a frame that was in the file but could not be decoded."""
+
+
+Decoded = tuple[int, Fraction, VideoFrame | None]
+"""Time stamp, its unit in seconds, and the frame; None where the decoder gave none for this time stamp."""
 
 
 class VideoFile:
@@ -31,24 +37,53 @@ class VideoFile:
     one comes. Pictures are the same, to the bit, as those of cv2.VideoCapture.
     """
 
-    def __init__(self, path: Path, threads: int) -> None:
+    def __init__(self, path: Path, threads: int, excerpt: Excerpt | None = None) -> None:
         self._path = path
         self._threads = threads
+        self._excerpt = excerpt or Excerpt()
         with self._open() as container:
             stream = container.streams.video[0]
             height, width = stream.codec_context.height, stream.codec_context.width
-            self.facts = StreamFacts(str(path), height, width, stream.frames or None)
+            expected = stream.frames or None if self._excerpt.is_all else None
+            self.facts = StreamFacts(str(path), height, width, expected)
 
     def shots(self, start: int, slot: Slot) -> Iterator[Shot]:
         """Decode the file, and give its frames from number `start` on."""
-        with self._open() as container:
-            stream = container.streams.video[0]
-            stream.codec_context.thread_count = self._threads
-            stream.thread_type = "AUTO" if self._threads > 1 else "NONE"
-            rate = stream.average_rate or stream.guessed_rate
-            for number, (pts, time_base, frame) in enumerate(_decode(container, stream)):
-                if number >= start:
-                    yield _shot(pts, time_base, rate, frame, slot)
+        for number, (decoded, rate) in enumerate(self._played()):
+            if number >= start:
+                yield _shot(decoded, rate, slot)
+
+    def _played(self) -> Iterator[tuple[Decoded, Fraction | None]]:
+        """The frames that are taken, with the file's rate; played again, their times go on."""
+        offset = Fraction(0)
+        for _ in range(self._excerpt.loops) if self._excerpt.loops else count():
+            length = Fraction(0)
+            with self._open() as container:
+                stream = container.streams.video[0]
+                stream.codec_context.thread_count = self._threads
+                stream.thread_type = "AUTO" if self._threads > 1 else "NONE"
+                rate = stream.average_rate or stream.guessed_rate
+                for pts, time_base, frame in self._taken(_decode(container, stream)):
+                    shifted = pts + round(offset / time_base)
+                    length = pts * time_base + 1 / (rate or RATE_OTHERWISE)
+                    yield (shifted, time_base, frame), rate
+            if not length:
+                return
+            offset += length
+
+    def _taken(self, frames: Iterator[Decoded]) -> Iterator[Decoded]:
+        first: Fraction | None = None
+        taken = 0
+        for pts, time_base, frame in frames:
+            time = pts * time_base
+            first = time if first is None else first
+            seconds = float(time - first)
+            if self._excerpt.over(seconds):
+                return
+            if self._excerpt.begun(seconds):
+                if taken % self._excerpt.every == 0:
+                    yield pts, time_base, frame
+                taken += 1
 
     def close(self) -> None:
         """The file is open only while it is decoded."""
@@ -68,10 +103,6 @@ class VideoFile:
             container.close()
             raise StageError(f"{self._path}: there is no decoder for its video")
         return container
-
-
-Decoded = tuple[int, Fraction, VideoFrame | None]
-"""Time stamp, its unit in seconds, and the frame; None where the decoder gave none for this time stamp."""
 
 
 def _decode(container: InputContainer, stream: VideoStream) -> Iterator[Decoded]:
@@ -127,14 +158,20 @@ def _frames_of(coded: CodedPacket) -> list[VideoFrame]:
         return []
 
 
-def _shot(pts: int, time_base: Fraction, rate: Fraction | None, frame: VideoFrame | None, slot: Slot) -> Shot:
+def _shot(decoded: Decoded, rate: Fraction | None, slot: Slot) -> Shot:
+    pts, time_base, frame = decoded
     unit = (time_base.numerator, time_base.denominator)
     nominal = (rate.numerator, rate.denominator) if rate else None
     if frame is None:
         return Shot(pts, unit, nominal, CORRUPT)
-    picture = _upright(_bgr(frame), frame.rotation)
+    picture = picture_of(frame)
     slot(*picture.shape[:2])[...] = picture
     return Shot(pts, unit, nominal, damaged=frame.is_corrupt)
+
+
+def picture_of(frame: VideoFrame) -> Pixels:
+    """The frame's pixels, (height, width, 3) BGR, turned as the stream says; they go with the frame."""
+    return _upright(_bgr(frame), frame.rotation)
 
 
 def _bgr(frame: VideoFrame) -> Pixels:

@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -133,8 +134,7 @@ def test_one_picture_is_a_stream_of_one(tmp_path: Path) -> None:
     ("name", "message"),
     [
         ("nowhere.mp4", "there is no file"),
-        ("rtsp://somewhere/stream", "not supported yet"),
-        ("0", "not supported yet"),
+        ("gopher://somewhere/stream", "gopher is not a kind of stream that is known"),
         ("*.nothing", "there is no picture in"),
     ],
 )
@@ -152,3 +152,50 @@ def test_a_folder_without_a_single_good_picture(tmp_path: Path) -> None:
 def test_natural_order_takes_names_of_any_kind() -> None:
     names = [Path(name) for name in ("b2", "a10", "a9", "10", "9", "a")]
     assert [str(path) for path in sorted(names, key=natural_order)] == ["9", "10", "a", "a9", "a10", "b2"]
+
+
+def times(source: Path, start: int = 0, **options: Any) -> list[float]:
+    return [round(shot.pts * shot.time_base[0] / shot.time_base[1], 3) for shot, _ in shots(source, start, **options)]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"start_s": 1.0}, [1.0, 1.04, 1.08, 1.12, 1.16]),
+        ({"duration_s": 0.1}, [0.0, 0.04, 0.08]),
+        ({"start_s": 0.4, "duration_s": 0.2, "every": 2}, [0.4, 0.48, 0.56]),
+        ({"every": 12}, [0.0, 0.48, 0.96]),
+        ({"every": 12, "loops": 2}, [0.0, 0.48, 0.96, 1.0, 1.48, 1.96]),
+        ({"start_s": 99.0}, []),
+    ],
+)
+def test_parts_of_a_film(options: dict[str, Any], expected: list[float], video: Path) -> None:
+    """Thirty frames, 25 a second. Played again, it goes on where the last frame taken has ended."""
+    assert times(video, **options) == expected
+    for start in range(len(expected)):
+        assert times(video, start, **options) == expected[start:]
+
+
+def test_for_ever_is_longer_than_the_film(video: Path) -> None:
+    film = shots(video, loops=0)
+    seen = [shot.pts for shot, _ in (next(film) for _ in range(100))]
+    assert seen == sorted(set(seen))
+    film.close()  # type: ignore[attr-defined]
+
+
+def test_at_its_own_pace_a_frame_is_due_at_its_time(video: Path) -> None:
+    with StageRunner(Capture, {"source": str(video), "realtime": True}) as runner:
+        film = runner.shots()
+        assert isinstance(runner.stage, Capture)
+        assert runner.stage.ready()
+        next(film)
+        first = runner.stage.ready_at()
+        next(film)
+        second = runner.stage.ready_at()
+    assert first is not None
+    assert second is not None
+    assert second - first == pytest.approx(0.04)
+    with StageRunner(Capture, {"source": str(video)}) as runner:
+        next(runner.shots())
+        assert isinstance(runner.stage, Capture)
+        assert runner.stage.ready()

@@ -1,0 +1,52 @@
+"""Addresses of live sources: which they are, how FFmpeg opens them, and how they may be shown."""
+
+import re
+from urllib.parse import urlsplit, urlunsplit
+
+from msgspec import Struct
+
+from pipeline.stage import StageError
+
+NETWORK = ("rtsp", "rtsps", "http", "https", "rtmp", "udp", "srt", "tcp", "rtp")
+"""Schemes that are opened as network streams."""
+HIDDEN = "***"
+
+
+class Address(Struct, frozen=True):
+    """`name` and `format` are what FFmpeg opens, with `options`; `shown` has no password in it and may go anywhere."""
+
+    name: str
+    shown: str
+    format: str = ""
+    options: dict[str, str] = {}
+
+
+def is_live(source: str) -> bool:
+    """Whether this names a camera or a network stream."""
+    return "://" in source or source.isdigit() or source.startswith("/dev/video")
+
+
+def address_of(source: str, transport: str, timeout_s: float, camera: dict[str, str]) -> Address:
+    """The address that a user wrote. Raises StageError for a scheme that is not known."""
+    if "://" not in source:
+        device = f"/dev/video{source}" if source.isdigit() else source
+        return Address(device, device, "v4l2", camera)
+    scheme = source.split("://", 1)[0].lower()
+    if scheme not in NETWORK:
+        raise StageError(f"{shown(source)}: {scheme} is not a kind of stream that is known ({', '.join(NETWORK)})")
+    options = {}
+    if scheme.startswith("rtsp"):
+        # FFmpeg's RTSP has a time-out of its own, in microseconds, and keeps a queue for packets that overtake others.
+        options = {"rtsp_transport": transport, "timeout": str(round(timeout_s * 1e6))}
+    elif scheme.startswith("http"):
+        options = {"rw_timeout": str(round(timeout_s * 1e6))}
+    return Address(source, shown(source), "", options)
+
+
+def shown(source: str) -> str:
+    """The address without what must not be seen: the user's name and password, and what a query may hold."""
+    parts = urlsplit(source)
+    host = parts.netloc.rsplit("@", 1)
+    netloc = f"{HIDDEN}@{host[1]}" if len(host) == 2 else host[0]
+    query = re.sub(r"=[^&]*", f"={HIDDEN}", parts.query)
+    return urlunsplit((parts.scheme, netloc, parts.path, query, ""))

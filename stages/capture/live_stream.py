@@ -1,0 +1,200 @@
+"""A camera or a network stream: a thread connects, decodes, connects again; the newest picture waits for the engine."""
+
+import logging
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from enum import Enum
+from fractions import Fraction
+
+import av
+import av.error
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from msgspec import Struct
+
+from pipeline.stage import Shot
+from stages.capture.address import Address
+from stages.capture.backoff import waits
+from stages.capture.newest import Newest
+from stages.capture.picture_source import Slot
+from stages.capture.video_file import picture_of
+
+MICROSECONDS = (1, 1_000_000)
+"""Time stamps are those of arrival: a stream's own may jump, run backwards, and begin anew after each connection."""
+STALLED_S = 1.0
+"""Without a picture for so long a stream counts as stalled: the slowest cameras in use send one a second."""
+NEWS_MAX = 100
+"""Lines that wait for the log; a stream that flaps must not fill the memory."""
+
+
+class StreamState(Enum):
+    """Where a live stream is in its life."""
+
+    CONNECTING = "connecting"
+    LIVE = "live"
+    STALLED = "stalled"
+    DOWN = "down"
+    ENDED = "ended"
+
+
+class LiveRules(Struct, frozen=True):
+    """`open_s` and `read_s` are how long a server may be silent; `tries` in a row that may fail, 0 for any number."""
+
+    open_s: float
+    read_s: float
+    tries: int
+
+
+class _Seen(Struct):
+    frame: VideoFrame
+    at: float
+
+
+class LiveStream:
+    """Reads one stream in a thread of its own. What the engine's thread calls never waits."""
+
+    def __init__(self, address: Address, rules: LiveRules, wake: Callable[[], None], rng: random.Random) -> None:
+        self.address = address
+        self.state = StreamState.CONNECTING
+        self.connections = 0
+        self.news: deque[tuple[int, str]] = deque(maxlen=NEWS_MAX)
+        self.rate: Fraction | None = None
+        self.failure = ""
+        self._rules = rules
+        self._wake = wake
+        self._rng = rng
+        self._newest: Newest[_Seen] = Newest()
+        self._stop = threading.Event()
+        self._began: float | None = None
+        self._last = 0.0
+        self._thread = threading.Thread(target=self._run, name="stream", daemon=True)
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop the thread; a connection that hangs is left to its time-out."""
+        self._stop.set()
+        self._thread.join(timeout=1.0)
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a picture, or none will come any more."""
+        return self._newest.there or self.state is StreamState.ENDED
+
+    @property
+    def stalls_at(self) -> float | None:
+        """When it will count as stalled unless a picture comes; None where it is not live."""
+        return self._last + STALLED_S if self.state is StreamState.LIVE else None
+
+    def look(self) -> None:
+        """See whether it has stalled."""
+        stalls_at = self.stalls_at
+        if stalls_at is not None and time.monotonic() >= stalls_at and not self._newest.there:
+            self._say(logging.WARNING, f"nothing has come for {STALLED_S:g} s")
+            self._now(StreamState.STALLED)
+
+    def shot(self, slot: Slot) -> Shot | None:
+        """The newest picture, written to its place; None where none will come any more."""
+        seen, replaced = self._newest.take()
+        if seen is None:
+            return None
+        picture = picture_of(seen.frame)
+        slot(*picture.shape[:2])[...] = picture
+        if self._began is None:
+            self._began = seen.at
+        rate = (self.rate.numerator, self.rate.denominator) if self.rate else None
+        since = round((seen.at - self._began) * 1e6)
+        return Shot(since, MICROSECONDS, rate, damaged=seen.frame.is_corrupt, replaced=replaced)
+
+    def _run(self) -> None:
+        failed = 0
+        pauses = waits(self._rng)
+        while not self._stop.is_set():
+            self._now(StreamState.CONNECTING)
+            why, pictures = self._connection()
+            if self._stop.is_set():
+                break
+            if pictures:
+                failed, pauses = 0, waits(self._rng)
+            failed += 1
+            if self._rules.tries and failed >= self._rules.tries:
+                self.failure = f"{self.address.shown}: {why}; given up after {failed} tries in a row"
+                break
+            pause = next(pauses)
+            self._say(logging.WARNING, f"{why}; trying again in {pause:.1f} s")
+            self._now(StreamState.DOWN)
+            self._stop.wait(pause)
+        self._now(StreamState.ENDED)
+
+    def _connection(self) -> tuple[str, int]:
+        """Read one connection to its end: why it ended, and how many pictures came."""
+        pictures = 0
+        try:
+            with self._open() as container:
+                for frame in container.decode(video=0):
+                    if self._stop.is_set():
+                        break
+                    pictures += 1
+                    if pictures == 1:
+                        self._connected(container, frame)
+                    self._last = time.monotonic()
+                    if self.state is StreamState.STALLED:
+                        self._say(logging.INFO, "pictures come again")
+                        self._now(StreamState.LIVE)
+                    if self._newest.put(_Seen(frame, self._last)):
+                        self._wake()
+        except (av.error.FFmpegError, OSError, ValueError, IndexError) as error:
+            # Its text may hold the address, password and all; its kind does not.
+            return _why(error, pictures), pictures
+        return "the stream has ended", pictures
+
+    def _open(self) -> InputContainer:
+        address = self.address
+        container = av.open(
+            address.name,
+            format=address.format or None,
+            options=dict(address.options),
+            timeout=(self._rules.open_s, self._rules.read_s),
+        )
+        if not container.streams.video:
+            container.close()
+            raise ValueError("it has no video")
+        # One picture late is one too many: no frame threads.
+        container.streams.video[0].thread_type = "NONE"
+        return container
+
+    def _connected(self, container: InputContainer, frame: VideoFrame) -> None:
+        stream = container.streams.video[0]
+        self.rate = stream.average_rate or stream.guessed_rate
+        self.connections += 1
+        self._say(logging.INFO, f"live, {frame.width}x{frame.height}")
+        self._now(StreamState.LIVE)
+
+    def _say(self, level: int, text: str) -> None:
+        self.news.append((level, f"{self.address.shown}: {text}"))
+
+    def _now(self, state: StreamState) -> None:
+        if state is not self.state or state is StreamState.ENDED:
+            self.state = state
+            self._wake()
+
+
+def shots(stream: LiveStream, slot: Slot) -> Iterator[Shot]:
+    """The pictures of a stream, until none will come any more. Asked only when it is ready."""
+    while (shot := stream.shot(slot)) is not None:
+        yield shot
+
+
+def _why(error: Exception, pictures: int) -> str:
+    if isinstance(error, av.error.ExitError):
+        return "nothing has come for too long" if pictures else "it does not answer"
+    if isinstance(error, av.error.FFmpegError):
+        return error.strerror or type(error).__name__
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return "it has no video"

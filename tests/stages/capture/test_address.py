@@ -1,0 +1,46 @@
+import pytest
+
+from pipeline.stage import StageError
+from stages.capture.address import address_of, is_live, shown
+
+
+@pytest.mark.parametrize(
+    ("source", "live"),
+    [
+        ("rtsp://camera/1", True),
+        ("http://camera/video", True),
+        ("0", True),
+        ("/dev/video2", True),
+        ("people.mp4", False),
+        ("demo", False),
+        ("frames/*.png", False),
+        ("/dev/shm/film.mp4", False),
+    ],
+)
+def test_what_is_live(source: str, live: bool) -> None:
+    assert is_live(source) is live
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("rtsp://admin:hunter2@10.0.0.7:554/h264?channel=1", "rtsp://***@10.0.0.7:554/h264?channel=***"),
+        ("rtsp://admin:hun@ter2@host/x", "rtsp://***@host/x"),
+        ("http://host/video?token=hush&user=me", "http://host/video?token=***&user=***"),
+        ("http://host/video#hush", "http://host/video"),
+        ("rtsp://host/plain", "rtsp://host/plain"),
+    ],
+)
+def test_passwords_are_not_shown(source: str, text: str) -> None:
+    assert shown(source) == text
+
+
+def test_how_ffmpeg_opens_them() -> None:
+    rtsp = address_of("rtsp://me:secret@host/1", "udp", 3, {})
+    assert (rtsp.name, rtsp.shown) == ("rtsp://me:secret@host/1", "rtsp://***@host/1")
+    assert rtsp.options == {"rtsp_transport": "udp", "timeout": "3000000"}
+    assert address_of("http://host/v", "tcp", 2.5, {}).options == {"rw_timeout": "2500000"}
+    camera = address_of("1", "tcp", 3, {"video_size": "640x480"})
+    assert (camera.name, camera.format, camera.options) == ("/dev/video1", "v4l2", {"video_size": "640x480"})
+    with pytest.raises(StageError, match=r"gopher://\*\*\*@host/1: gopher is not a kind of stream"):
+        address_of("gopher://me:secret@host/1", "tcp", 3, {})

@@ -1,0 +1,26 @@
+import random
+from itertools import islice
+
+from stages.capture.backoff import FIRST_S, JITTER, LONGEST_S, waits
+from stages.capture.newest import Newest
+
+
+def test_the_newest_takes_the_place_of_the_one_that_waits() -> None:
+    place: Newest[str] = Newest()
+    assert place.take() == (None, 0)
+    assert place.put("a")
+    assert not place.put("b")
+    assert not place.put("c")
+    assert place.there
+    assert place.take() == ("c", 2)
+    assert place.take() == (None, 0)
+    assert place.put("d")
+    assert place.take() == ("d", 0)
+
+
+def test_waits_grow_and_do_not_agree() -> None:
+    one, other = (list(islice(waits(random.Random(seed)), 20)) for seed in (1, 2))
+    assert one != other
+    for wait, plain in zip(one, [FIRST_S * 2**n for n in range(20)], strict=True):
+        assert abs(wait / min(LONGEST_S, plain) - 1) <= JITTER + 1e-9
+    assert max(one) <= LONGEST_S * (1 + JITTER)
