@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 from pipeline.graph.config_error import ConfigError, Place
 from pipeline.graph.plan import make_plan, topological
 from pipeline.graph.spec import BatchSpec, PipelineSpec, RestartSpec, StageSpec
+from pipeline.graph.streams import expand_streams, stream_path
 from pipeline.graph.yaml_text import Document, parse, parse_scalar
 from pipeline.nearest import nearest
 from pipeline.option import OptionError, check_values, options_of
@@ -51,6 +52,10 @@ class StageKeys(Struct, frozen=True, kw_only=True):
     use: Annotated[str, Meta(description="Stage by name, or module:Class of your own; default: the key itself")] = ""
     input: Annotated[str | list[str], Meta(description="The stage, or stages, whose packets this one gets")] = []
     replicas: Annotated[int, Meta(ge=1, le=256, description="Processes that share the work")] = 1
+    sources: Annotated[
+        dict[str, str | dict[str, Any]],
+        Meta(description="Instead of one `source`: a stream for each, by name; its address, or options of its own"),
+    ] = {}
     process: Annotated[str, Meta(description="Stages with the same word here share one process")] = ""
     batch: Annotated[
         BatchSpec | None, Meta(description="{size, wait_ms}: frames in one call, and how long they may be waited for")
@@ -75,6 +80,7 @@ def load_pipeline(
         _override(document, override)
     if source is not None:
         _override_source(document, source)
+    expand_streams(document)
     folder = str(path.resolve().parent)
     if folder not in sys.path:
         sys.path.append(folder)
@@ -114,13 +120,16 @@ def _override(document: Document, text: str) -> None:
     stages: dict[str, Any] = document.value.get("stages") or {}
     if not (equals and stage and option and all(option)):
         raise ConfigError(place, "write it as STAGE.OPTION=VALUE")
+    path: tuple[str, ...] = ("stages", stage)
     if stage not in stages:
+        path = stream_path(document, stage) or path
+    if stage not in stages and path == ("stages", stage):
         raise ConfigError(place, f"there is no stage {stage!r} in {document.file}{nearest(stage, list(stages))}")
     try:
         parsed = parse_scalar(value)
     except ValueError as error:
         raise ConfigError(place, str(error)) from error
-    document.override(("stages", stage, *option), parsed, str(place))
+    document.override((*path, *option), parsed, str(place))
 
 
 def _override_source(document: Document, source: str) -> None:

@@ -45,6 +45,13 @@ class Document:
         """Where the key at the end of this path stands."""
         return self._keys.get(path) or self.place(*path)
 
+    def alias(self, path: KeyPath, old: KeyPath) -> None:
+        """What will stand at `path` comes from `old`: errors in it name that place."""
+        for places in (self._places, self._keys):
+            for known, place in list(places.items()):
+                if known[: len(old)] == old:
+                    places[(*path, *known[len(old) :])] = place
+
     def override(self, path: KeyPath, value: Any, origin: str) -> None:
         """Set the value at `path` as the command line says; errors in it will name `origin`."""
         at = self.value
