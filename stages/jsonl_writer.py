@@ -34,6 +34,15 @@ class JsonDetection(Struct, frozen=True, omit_defaults=True, kw_only=True):
     track: int | None = None
 
 
+class JsonEvent(Struct, frozen=True, omit_defaults=True):
+    """Something that happens in the frame."""
+
+    kind: str
+    where: str = ""
+    track: int | None = None
+    value: float | None = None
+
+
 class JsonFrame(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One line: `pts` is in seconds, boxes are in pixels of the frame."""
 
@@ -46,6 +55,7 @@ class JsonFrame(Struct, frozen=True, omit_defaults=True, kw_only=True):
     reason: str = ""
     stage: str = ""
     detections: list[JsonDetection]
+    events: list[JsonEvent] = []
 
 
 class _LineName(Struct, frozen=True):
@@ -69,6 +79,7 @@ def json_line(packet: Packet) -> bytes:
         reason=packet.reason,
         stage=packet.stage,
         detections=[_json_detection(detection) for detection in packet.detections],
+        events=[JsonEvent(event.kind, event.where, event.track, event.value) for event in packet.events],
     )
     return _encoder.encode(frame) + b"\n"
 

@@ -1,0 +1,121 @@
+"""count: people in view, arrivals, line crossings and zones, as events on the frames in which they happen."""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from pipeline.packet import Detection, Event, Packet
+from pipeline.stage import Stage, StageError, stage
+from stages.count.geometry import Point, crossed, inside
+
+Fraction = Annotated[float, Meta(ge=0, le=1)]
+Place = tuple[Fraction, Fraction]
+Anchor = Literal["middle", "foot"]
+
+
+class CountOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is counted, in fractions of the picture: 0, 0 is its top left, 1, 1 its bottom right."""
+
+    of: Annotated[str, Meta(min_length=1, description="Label of the tracked detections that are counted")] = "face"
+    lines: Annotated[
+        dict[str, tuple[Place, Place]],
+        Meta(description="{door: [[0.5, 0], [0.5, 1]]}: crossings are `right` or `left`, as seen from start to end"),
+    ] = {}
+    zones: Annotated[
+        dict[str, list[Place]], Meta(description="{queue: [[0, 0.5], [1, 0.5], [1, 1], [0, 1]]}: polygons")
+    ] = {}
+    anchor: Annotated[
+        Anchor, Meta(description="Which point of a box counts: its middle, or the middle of its lower edge")
+    ] = "middle"
+    gap_s: Annotated[float, Meta(gt=0, le=3600, description="A track unseen for so long has left")] = 2.0
+
+
+class Visit(Struct):
+    """One track: when it came and was last seen (seconds of the stream), where, and since when in which zones."""
+
+    came: float
+    seen: float
+    at: Point
+    zones: dict[str, float] = {}
+
+
+@stage("count")
+class Count(Stage[CountOptions]):
+    """Say what happens: somebody comes, leaves, crosses a line, enters or leaves a zone. Needs `track` before it.
+
+    Each frame gets an event `in_view` whose value is how many there are, when that has changed. `came` and `left` are
+    the first and last frame of a track, `left` with the seconds that it was there; `crossed` names the line and the
+    direction; `entered` and `exited` the zone, the latter with the seconds.
+
+    Example:
+        counted: {use: count, input: tracks, lines: {door: [[0.5, 0], [0.5, 1]]}}
+    """
+
+    Options = CountOptions
+    ordered = True
+
+    def open(self) -> None:
+        """See that lines are lines, and zones have an inside."""
+        self._visits: dict[str, dict[int, Visit]] = {}
+        for name, (start, end) in self.options.lines.items():
+            if start == end:
+                raise StageError(f"the line {name} begins and ends at {start}; give it two different points")
+        for name, zone in self.options.zones.items():
+            if len(zone) < 3:
+                raise StageError(f"the zone {name} has {len(zone)} points; a polygon has at least three")
+
+    def process(self, packet: Packet) -> Packet:
+        """Add the events of this frame."""
+        visits = self._visits.setdefault(packet.stream, {})
+        before = len(visits)
+        events: list[Event] = []
+        for one in packet.labelled(self.options.of):
+            if one.track is not None:
+                events += self._seen(visits, one.track, self._anchor(one, packet), packet.time)
+        events += self._left(visits, packet.time)
+        if len(visits) != before or packet.seq == 0:
+            events.append(Event("in_view", value=float(len(visits))))
+        return packet.with_events(events)
+
+    def memory(self, stream: str) -> bytes:
+        """See Stage."""
+        return msgspec.msgpack.encode(self._visits.get(stream, {}))
+
+    def remember(self, stream: str, memory: bytes) -> None:
+        """See Stage."""
+        self._visits[stream] = msgspec.msgpack.decode(memory, type=dict[int, Visit])
+
+    def _anchor(self, one: Detection, packet: Packet) -> Point:
+        x, y, width, height = one.box
+        down = height if self.options.anchor == "foot" else height / 2
+        return (x + width / 2) / max(1, packet.width), (y + down) / max(1, packet.height)
+
+    def _seen(self, visits: dict[int, Visit], track: int, at: Point, now: float) -> Iterator[Event]:
+        visit = visits.get(track)
+        if visit is None:
+            visit = visits[track] = Visit(now, now, at)
+            yield Event("came", track=track)
+        for name, line in self.options.lines.items():
+            way = crossed(line, visit.at, at)
+            if way:
+                yield Event("crossed", f"{name} {'right' if way > 0 else 'left'}", track)
+        yield from self._zones(visit, track, at, now)
+        visit.at, visit.seen = at, now
+
+    def _zones(self, visit: Visit, track: int, at: Point, now: float) -> Iterator[Event]:
+        for name, zone in self.options.zones.items():
+            here = inside(zone, at)
+            if here and name not in visit.zones:
+                visit.zones[name] = now
+                yield Event("entered", name, track)
+            elif not here and name in visit.zones:
+                yield Event("exited", name, track, round(now - visit.zones.pop(name), 3))
+
+    def _left(self, visits: dict[int, Visit], now: float) -> Iterator[Event]:
+        for track in [track for track, visit in visits.items() if now - visit.seen > self.options.gap_s]:
+            visit = visits.pop(track)
+            for name, since in visit.zones.items():
+                yield Event("exited", name, track, round(visit.seen - since, 3))
+            yield Event("left", track=track, value=round(visit.seen - visit.came, 3))

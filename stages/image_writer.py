@@ -1,0 +1,124 @@
+"""image_writer: pictures of what was found, or of whole frames, as files."""
+
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+from msgspec import Meta, Struct
+
+from models.face_crop import BoxCrop
+from pipeline.option import OutputPath
+from pipeline.packet import Detection, Packet
+from pipeline.ring import Pixels
+from pipeline.stage import Sink, StageError, stage
+
+WHOLE_FRAME = "frame"
+"""What `of` says for whole pictures."""
+
+
+class ImageWriterOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is written, and where."""
+
+    path: Annotated[
+        OutputPath,
+        Meta(
+            description="The files, relative to the output folder, .jpg or .png; "
+            "{stream}, {seq}, {id}, {label} and {track} are those of the picture"
+        ),
+    ] = "faces/{stream}-{seq:08d}-{id}.jpg"
+    of: Annotated[
+        str, Meta(min_length=1, description="Label of the detections that are cut out; frame: whole pictures")
+    ] = "face"
+    every: Annotated[int, Meta(ge=1, description="Look at each n-th frame alone")] = 1
+    where: Annotated[
+        dict[str, str], Meta(description="{emotion: happy}: only detections of which all of this is said")
+    ] = {}
+    min_size: Annotated[int, Meta(ge=0, description="Shortest side of a detection, in pixels of the frame")] = 0
+    margin: Annotated[float, Meta(ge=0, le=2, description="Added on each side of a box, as a share of it")] = 0.2
+    quality: Annotated[int, Meta(ge=1, le=100, description="Of .jpg")] = 90
+    keep: Annotated[int, Meta(ge=0, description="Files that stay, the newest; 0: all")] = 0
+
+
+@stage("image_writer")
+class ImageWriter(Sink[ImageWriterOptions]):
+    """Write the part of the picture inside each detection that fits, or the whole picture of each frame that has one.
+
+    Names come from the frames, so that a frame that comes again after a crash writes the same file again. These are
+    pictures of people: see docs/responsible-use.md before you keep them.
+
+    Example:
+        smiles: {use: image_writer, input: people, where: {emotion: happy}, keep: 1000}
+    """
+
+    Options = ImageWriterOptions
+
+    def open(self) -> None:
+        """See that names can be made, and that the kind of file is known."""
+        self._kept: deque[Path] = deque()
+        self._crop = BoxCrop(margin=self.options.margin)
+        try:
+            example = self._path(
+                Packet(source="s", stream="s", seq=0, window=4), Detection(label="x", box=(0, 0, 1, 1))
+            )
+        except (KeyError, IndexError, ValueError) as error:
+            raise StageError(f"the path {self.options.path!r} cannot be filled in: {error}") from error
+        if not cv2.haveImageWriter(str(example)):
+            raise StageError(f"{self.options.path}: {example.suffix or 'no suffix'} is no picture; try .jpg or .png")
+
+    def write(self, packet: Packet) -> int:
+        """Write what fits."""
+        if packet.alive and packet.seq % self.options.every == 0:
+            for one in self._fitting(packet):
+                self._put(self._path(packet, one), self._part(packet, one))
+        return packet.seq + 1
+
+    def _fitting(self, packet: Packet) -> Iterator[Detection]:
+        whole = self.options.of == WHOLE_FRAME
+        said = [one for one in packet.detections if self._fits(one, whole)]
+        if not whole:
+            yield from said
+        elif said or not self.options.where:
+            yield Detection(label=WHOLE_FRAME, box=(0, 0, packet.width, packet.height), id=WHOLE_FRAME)
+
+    def _fits(self, one: Detection, whole: bool) -> bool:
+        if not whole and (one.label != self.options.of or min(one.box[2:]) < self.options.min_size):
+            return False
+        told = {name: attribute.label for name, attribute in one.attributes.items()}
+        return all(told.get(name) == word for name, word in self.options.where.items())
+
+    def _part(self, packet: Packet, one: Detection) -> Pixels | None:
+        picture = self.picture(packet)
+        if one.label == WHOLE_FRAME:
+            return picture
+        try:
+            return self._crop.cut(picture, one.box)
+        except ValueError:
+            # It lies outside the picture.
+            return None
+
+    def _path(self, packet: Packet, one: Detection) -> Path:
+        name = self.options.path.format(
+            stream=packet.stream, seq=packet.seq, id=one.id, label=one.label, track=one.track or 0
+        )
+        return Path(self.context.out, name)
+
+    def _put(self, path: Path, picture: Pixels | None) -> None:
+        if picture is None:
+            return
+        coded, content = cv2.imencode(path.suffix, picture, [cv2.IMWRITE_JPEG_QUALITY, self.options.quality])
+        if not coded:
+            raise StageError(f"{path} cannot be written as {path.suffix}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{path.name}.part")
+        unfinished.write_bytes(content.tobytes())
+        unfinished.replace(path)
+        self._forget(path)
+
+    def _forget(self, path: Path) -> None:
+        """Let go of the oldest of those that this process has written."""
+        if self.options.keep:
+            self._kept.append(path)
+            while len(self._kept) > self.options.keep:
+                self._kept.popleft().unlink(missing_ok=True)

@@ -1,0 +1,100 @@
+"""smooth: what is said of a track is said of all its frames, and does not flicker."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from pipeline.packet import Attribute, Detection, Packet
+from pipeline.stage import Stage, stage
+
+LEAST_SCORE = 0.05
+"""An answer without any confidence still counts a little: models say what they must."""
+
+
+class SmoothOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long what was said counts."""
+
+    memory: Annotated[
+        float, Meta(gt=0, lt=1, description="What an answer counts when the next one comes; nearer to 1 is steadier")
+    ] = 0.8
+    gap: Annotated[int, Meta(ge=1, le=10000, description="Frames without a track after which it is forgotten")] = 300
+
+
+class Said(Struct):
+    """What was said of one attribute: the weight of each label, and the mean of the numbers."""
+
+    weights: dict[str, float]
+    value: float | None = None
+    total: float = 0.0
+
+
+class Remembered(Struct):
+    """What was said of one track, and when it was last there."""
+
+    attributes: dict[str, Said]
+    seq: int
+
+
+@stage("smooth")
+class Smooth(Stage[SmoothOptions]):
+    """Carry attributes over a track: each label has the weight of all that was said of it, the latest counting most.
+
+    The label with the largest weight is the one that is told, with its share of all weights as the score; of numbers
+    (an age), the mean. Frames in which classifiers did not look get what is known. Detections without a track pass.
+
+    Example:
+        steady: {use: smooth, input: people}
+    """
+
+    Options = SmoothOptions
+    ordered = True
+
+    def open(self) -> None:
+        """Nothing was said yet."""
+        self._tracks: dict[str, dict[int, Remembered]] = {}
+
+    def process(self, packet: Packet) -> Packet:
+        """Add what is said, and tell what is known."""
+        tracks = self._tracks.setdefault(packet.stream, {})
+        answer = packet.with_detections([self._told(tracks, packet.seq, one) for one in packet.detections])
+        for number in [number for number, known in tracks.items() if packet.seq - known.seq > self.options.gap]:
+            del tracks[number]
+        return answer
+
+    def memory(self, stream: str) -> bytes:
+        """See Stage."""
+        return msgspec.msgpack.encode(self._tracks.get(stream, {}))
+
+    def remember(self, stream: str, memory: bytes) -> None:
+        """See Stage."""
+        self._tracks[stream] = msgspec.msgpack.decode(memory, type=dict[int, Remembered])
+
+    def _told(self, tracks: dict[int, Remembered], seq: int, one: Detection) -> Detection:
+        if one.track is None:
+            return one
+        known = tracks.setdefault(one.track, Remembered({}, seq))
+        known.seq = seq
+        for name, attribute in one.attributes.items():
+            add(known.attributes.setdefault(name, Said({})), attribute, self.options.memory)
+        return one.with_attributes({name: told(said) for name, said in known.attributes.items()})
+
+
+def add(said: Said, attribute: Attribute, memory: float) -> None:
+    """One more answer; those before count less."""
+    weight = max(1.0 if attribute.score is None else attribute.score, LEAST_SCORE)
+    said.weights = {label: old * memory for label, old in said.weights.items()}
+    said.weights[attribute.label] = said.weights.get(attribute.label, 0.0) + weight
+    before = said.total * memory
+    said.total = before + weight
+    if attribute.value is not None:
+        mean = attribute.value if said.value is None else said.value
+        said.value = (mean * before + attribute.value * weight) / said.total
+
+
+def told(said: Said) -> Attribute:
+    """What is known now."""
+    label = max(said.weights, key=lambda name: said.weights[name])
+    if said.value is not None:
+        return Attribute(label, value=round(said.value, 1))
+    return Attribute(label, round(said.weights[label] / sum(said.weights.values()), 6))
