@@ -1,4 +1,4 @@
-"""`python -m bench [overhead] [hop]`: runs the measurements named, or all, and writes bench/results/NAME.json."""
+"""`python -m bench [NAME]...`: runs the measurements named, or all, and writes bench/results/NAME.json."""
 
 import os
 from collections.abc import Callable
@@ -14,11 +14,20 @@ import msgspec  # noqa: E402
 import typer  # noqa: E402
 from msgspec import Struct  # noqa: E402
 
+from bench.full_graph import full_graph  # noqa: E402
 from bench.hop import hop  # noqa: E402
+from bench.inference import inference  # noqa: E402
 from bench.overhead import overhead  # noqa: E402
+from bench.streams import streams  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
-PARTS: dict[str, Callable[[Path | None], Struct]] = {"overhead": overhead, "hop": lambda clip: hop()}
+PARTS: dict[str, Callable[[Path | None], Struct]] = {
+    "overhead": overhead,
+    "full_graph": full_graph,
+    "hop": lambda clip: hop(),
+    "inference": lambda clip: inference(),
+    "streams": lambda clip: streams(),
+}
 
 
 def main(

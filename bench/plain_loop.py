@@ -11,15 +11,8 @@ from pathlib import Path
 import cv2
 import cv2.data
 import msgspec
-from msgspec import Struct
 
-
-class LoopFigures(Struct, frozen=True):
-    """What the loop took, from the first frame to the closed file."""
-
-    frames: int
-    seconds: float
-    cpu_seconds: float
+from bench.loop_figures import LoopFigures
 
 
 def plain_loop(clip: Path, threads: int, out: Path) -> LoopFigures:

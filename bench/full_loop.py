@@ -1,0 +1,84 @@
+"""The full graph's calls in one process, frame by frame: read, YuNet, eyes, age, gender, emotion, draw, write, list.
+
+It calls the very detectors, classifiers and drawing that the stages call, so that what differs is the engine alone.
+Run as a program of its own: `python -m bench.full_loop CLIP THREADS OUT`.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import msgspec
+
+from bench.loop_figures import LoopFigures
+from models.answer import Answer
+from models.catalogue import find_entry
+from models.classifier import Classifier
+from models.face_crop import FaceCrop
+from models.face_finder import Face, Picture, Thresholds
+from models.load_classifier import load_classifier
+from models.load_face_finder import load_face_finder
+from models.model_store import ModelStore
+from models.provider import Execution
+from pipeline.packet import Attribute, Detection
+from stages.annotate import TUTORIAL_STYLES, draw_box, draw_caption
+from stages.caption import caption
+from stages.eye_detect import eyes_from_landmarks
+
+
+def full_loop(clip: Path, threads: int, out: Path) -> LoopFigures:
+    """Run the loop over the clip with this number of threads."""
+    cv2.setNumThreads(threads)
+    store, execution = ModelStore(), Execution("cpu", threads)
+    finder = load_face_finder("yunet", Thresholds(0.7, 0.3), 640, store, execution)
+    entries = [find_entry(name) for name in ("framewire-age-gender", "framewire-emotion")]
+    models = [(load_classifier(entry, store, execution), entry.crop) for entry in entries]
+    reader = cv2.VideoCapture(str(clip))
+    size = (int(reader.get(cv2.CAP_PROP_FRAME_WIDTH)), int(reader.get(cv2.CAP_PROP_FRAME_HEIGHT)))
+    started, cpu = time.monotonic(), time.process_time()
+    writer = cv2.VideoWriter(str(out / "loop.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), reader.get(cv2.CAP_PROP_FPS), size)
+    frames = 0
+    with (out / "loop.jsonl").open("w") as lines:
+        while True:
+            ok, frame = reader.read()
+            if not ok:
+                break
+            (faces,) = finder.find([frame])
+            found = _looked_at(frame, [face for face in faces if min(face.box[2:]) >= 32], models)
+            for detection in found:
+                draw_box(frame, detection, TUTORIAL_STYLES[detection.label])
+            for detection in found:
+                if TUTORIAL_STYLES[detection.label].caption:
+                    draw_caption(frame, detection.box, caption(detection), TUTORIAL_STYLES[detection.label])
+            writer.write(frame)
+            lines.write(json.dumps({"seq": frames, "detections": msgspec.to_builtins(found)}) + "\n")
+            frames += 1
+    writer.release()
+    return LoopFigures(frames, time.monotonic() - started, time.process_time() - cpu)
+
+
+def _looked_at(frame: Picture, faces: list[Face], models: list[tuple[Classifier, FaceCrop | None]]) -> list[Detection]:
+    said: list[dict[str, Answer]] = [{} for _ in faces]
+    for classifier, crop in models:
+        assert crop is not None
+        crops = [cut for face in faces if (cut := crop.cut(frame, face.box, face.landmarks)) is not None]
+        for of_face, answers in zip(said, classifier.classify(crops), strict=True):
+            of_face.update(answers)
+    found = [
+        Detection(
+            label="face",
+            box=face.box,
+            score=face.score,
+            landmarks=face.landmarks,
+            attributes={name: Attribute(one.label, one.score, one.value) for name, one in answers.items()},
+        )
+        for face, answers in zip(faces, said, strict=True)
+    ]
+    return found + [eye for face in found for eye in eyes_from_landmarks(face)]
+
+
+if __name__ == "__main__":
+    figures = full_loop(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+    sys.stdout.buffer.write(msgspec.json.encode(figures))

@@ -1,0 +1,135 @@
+"""What the way to a network costs: faces per second through a Classifier, and through onnxruntime alone.
+
+Two bare loops stand beside ours, in turns, in one process. One calls onnxruntime with a tensor that lies ready: the
+limit, since no frame brings such a thing. The other prepares the same crops as one would by hand (resize, colours,
+float, stack, transpose) and calls onnxruntime. It measures neither detection nor the engine, and the crops are noise:
+what networks say does not change how long they take.
+"""
+
+import time
+from collections.abc import Callable
+from statistics import median
+
+import cv2
+import numpy as np
+import onnxruntime
+from msgspec import Struct
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from bench.machine import Machine, this_machine
+from models.catalogue import find_entry
+from models.classifier import Classifier
+from models.face_finder import Picture
+from models.load_classifier import open_network
+from models.model_entry import ModelEntry
+from models.model_store import ModelStore
+from models.provider import Execution
+
+MODELS = ("framewire-age-gender", "framewire-emotion")
+BATCHES = (1, 4, 16, 64)
+THREADS = (1, 2)
+CROP_PX = 120
+"""Side of a crop: a face of a hundred pixels, as in a 720p picture of some people."""
+SECONDS = 0.5
+"""For each of the three, in turns of one batch."""
+
+
+class Inference(Struct, frozen=True):
+    """Faces per second, and what part of each bare loop's ours are."""
+
+    model: str
+    batch: int
+    threads: int
+    framewire: float
+    bare: float
+    by_hand: float
+    share_of_bare: float
+    against_by_hand: float
+
+
+class InferenceFigures(Struct, frozen=True):
+    """All of them."""
+
+    machine: Machine
+    rounds: list[Inference]
+
+
+def inference() -> InferenceFigures:
+    """Measure our own networks."""
+    entries = [find_entry(name) for name in MODELS]
+    rounds = [_round(entry, batch, threads) for entry in entries for threads in THREADS for batch in BATCHES]
+    result = InferenceFigures(this_machine(), rounds)
+    _show(result)
+    return result
+
+
+def _round(entry: ModelEntry, batch: int, threads: int) -> Inference:
+    (path,) = ModelStore().need(entry)
+    classifier = Classifier(open_network([path], Execution("cpu", threads)), entry.input, entry.answers)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    rng = np.random.default_rng(0)
+    crops = [rng.integers(0, 256, (CROP_PX, CROP_PX, 3), np.uint8) for _ in range(batch)]
+    ready = _by_hand(entry, crops)
+    ours, bare, by_hand = _in_turns(
+        [
+            lambda: classifier.classify(crops),
+            lambda: session.run(None, {name: ready}),
+            lambda: session.run(None, {name: _by_hand(entry, crops)}),
+        ]
+    )
+    return Inference(
+        entry.name,
+        batch,
+        threads,
+        framewire=round(batch / ours, 1),
+        bare=round(batch / bare, 1),
+        by_hand=round(batch / by_hand, 1),
+        share_of_bare=round(bare / ours, 3),
+        against_by_hand=round(by_hand / ours, 3),
+    )
+
+
+def _by_hand(entry: ModelEntry, crops: list[Picture]) -> NDArray[np.float32]:
+    size = (entry.input.width, entry.input.height)
+    small = [cv2.resize(crop, size, interpolation=cv2.INTER_AREA) for crop in crops]
+    if entry.input.order == "grey":
+        small = [cv2.cvtColor(one, cv2.COLOR_BGR2GRAY)[..., None] for one in small]
+    return np.ascontiguousarray(np.stack(small).astype(np.float32).transpose(0, 3, 1, 2))
+
+
+def _in_turns(calls: list[Callable[[], object]]) -> list[float]:
+    """The median of each call's seconds."""
+    taken: list[list[float]] = [[] for _ in calls]
+    for call in calls:
+        call()
+    end = time.monotonic() + SECONDS * len(calls)
+    while time.monotonic() < end:
+        for call, seconds in zip(calls, taken, strict=True):
+            started = time.perf_counter()
+            call()
+            seconds.append(time.perf_counter() - started)
+    return [median(seconds) for seconds in taken]
+
+
+def _show(result: InferenceFigures) -> None:
+    table = Table(title=f"faces per second, {result.machine.cores} cores")
+    for heading in ("model", "threads", "batch", "Framewire", "onnxruntime alone", "share", "by hand", "ratio"):
+        table.add_column(heading, justify="right")
+    for one in result.rounds:
+        table.add_row(
+            one.model,
+            str(one.threads),
+            str(one.batch),
+            f"{one.framewire:.0f}",
+            f"{one.bare:.0f}",
+            f"{one.share_of_bare:.1%}",
+            f"{one.by_hand:.0f}",
+            f"{one.against_by_hand:.2f}",
+        )
+    Console().print(table)
