@@ -3,10 +3,13 @@
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
+import pytest
 import yaml
 
+from pipeline.graph import load_pipeline
 from pipeline.registry import find_stage, known_stages
 from tests.system.running import ROOT, run
 
@@ -20,7 +23,7 @@ def blocks(text: str, language: str) -> list[str]:
 
 def test_the_example_stage_runs_and_its_test_passes(tmp_path: Path) -> None:
     stage, test = blocks(STAGES, "python")
-    (config,) = blocks(STAGES, "yaml")
+    (config,) = [block for block in blocks(STAGES, "yaml") if "blurring:" in block]
     (tmp_path / "blurring.py").write_text(stage)
     (tmp_path / "test_blurring.py").write_text(test)
     (tmp_path / "hidden.yaml").write_text(config)
@@ -34,6 +37,17 @@ def test_the_example_stage_runs_and_its_test_passes(tmp_path: Path) -> None:
     finished = run(tmp_path / "hidden.yaml", tmp_path / "out")
     assert finished.code == 0, finished.stderr
     assert (tmp_path / "out" / "hidden.mp4").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("block", [block for block in blocks(STAGES, "yaml") if not block.startswith("stages:")])
+def test_pieces_of_pipelines_are_right_in_a_whole_one(block: str, tmp_path: Path) -> None:
+    before = "stages:\n  capture: {source: demo}\n  faces: {use: face_detect, input: capture}\n"
+    if "input: people" in block:
+        before += "  people: {use: classify, input: faces, models: [{model: framewire-emotion}]}\n"
+    sink = f"  list: {{use: jsonl_writer, input: {block.split(':')[0]}, path: x.jsonl}}\n"
+    path = tmp_path / "whole.yaml"
+    path.write_text(before + textwrap.indent(block, "  ") + sink)
+    assert len(load_pipeline(path).stages) >= 3
 
 
 def test_every_stage_is_in_the_table() -> None:

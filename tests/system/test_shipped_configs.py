@@ -1,0 +1,52 @@
+"""Every file in configs/ runs on the built-in demo, without a network: nothing is downloaded, nothing is asked for."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.graph import load_pipeline
+from tests.system.running import ROOT, run
+
+FRAMES = 12
+CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No server but this machine's own, and none of the models that somebody has pulled before."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("FRAMEWIRE_MODELS", raising=False)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+def test_it_runs(config: Path, tmp_path: Path) -> None:
+    sources = [stage.name for stage in load_pipeline(config).stages if stage.kind == "source"]
+    settings = [f"{source}.{setting}" for source in sources for setting in ("source=demo", f"limit={FRAMES}")]
+    finished = run(config, tmp_path, *(part for setting in settings for part in ("--set", setting)))
+    assert finished.code == 0, finished.stderr
+    assert finished.summary is not None
+    assert finished.summary.frames.written == FRAMES * len(sources)
+    assert finished.summary.detections["face"] >= FRAMES
+
+
+def test_the_demo_says_age_gender_and_emotion(tmp_path: Path) -> None:
+    finished = run(ROOT / "configs" / "demo.yaml", tmp_path, "--set", f"capture.limit={FRAMES}")
+    assert finished.code == 0, finished.stderr
+    lines = [json.loads(line) for line in (tmp_path / "demo.jsonl").read_text().splitlines()]
+    faces = [found for line in lines for found in line["detections"] if found["label"] == "face"]
+    assert faces
+    assert all(set(face["attributes"]) == {"age", "gender", "emotion"} for face in faces)
+    # The smiling portrait is told as happy, whatever else is wrong.
+    assert sum(face["attributes"]["emotion"]["label"] == "happy" for face in faces) >= len(faces) // 4
+
+
+def test_it_says_what_it_could_not_take(tmp_path: Path) -> None:
+    finished = run(ROOT / "configs" / "tutorial-age-gender.yaml", tmp_path, "--set", "capture.limit=3")
+    assert finished.code == 0, finished.stderr
+    assert finished.summary is not None
+    facts = finished.summary.stages["people"].facts
+    assert facts["levi-hassner-age"] == "is not on this machine: framewire-age-gender stands in"
+    assert finished.summary.stages["faces"].facts["haar"].startswith("because ssd-res10 cannot run here")
+    assert "people: levi-hassner-age is not on this machine" in finished.stdout
