@@ -32,8 +32,9 @@ BATCHES = (1, 4, 16, 64)
 THREADS = (1, 2)
 CROP_PX = 120
 """Side of a crop: a face of a hundred pixels, as in a 720p picture of some people."""
-SECONDS = 0.5
-"""For each of the three, in turns of one batch."""
+SECONDS = 1.2
+TURNS = 4
+"""For each of the three, in so many turns."""
 
 
 class Inference(Struct, frozen=True):
@@ -104,16 +105,19 @@ def _by_hand(entry: ModelEntry, crops: list[Picture]) -> NDArray[np.float32]:
 
 
 def _in_turns(calls: list[Callable[[], object]]) -> list[float]:
-    """The median of each call's seconds."""
+    """The median of each call's seconds.
+
+    Each runs for a while before the next: onnxruntime's threads spin on after a call, and would take another's core.
+    """
     taken: list[list[float]] = [[] for _ in calls]
-    for call in calls:
-        call()
-    end = time.monotonic() + SECONDS * len(calls)
-    while time.monotonic() < end:
+    for _ in range(TURNS):
         for call, seconds in zip(calls, taken, strict=True):
-            started = time.perf_counter()
             call()
-            seconds.append(time.perf_counter() - started)
+            end = time.monotonic() + SECONDS / TURNS
+            while time.monotonic() < end:
+                started = time.perf_counter()
+                call()
+                seconds.append(time.perf_counter() - started)
     return [median(seconds) for seconds in taken]
 
 
