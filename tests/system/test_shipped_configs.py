@@ -27,7 +27,8 @@ def test_it_runs(config: Path, tmp_path: Path) -> None:
     finished = run(config, tmp_path, *(part for setting in settings for part in ("--set", setting)))
     assert finished.code == 0, finished.stderr
     assert finished.summary is not None
-    assert finished.summary.frames.written == FRAMES * len(sources)
+    assert finished.summary.frames.admitted == finished.summary.frames.written == FRAMES * len(sources)
+    assert list(tmp_path.glob("*.jsonl"))
     assert finished.summary.detections["face"] >= FRAMES
 
 
