@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 FIRST_S = 0.5
 """The first wait: a server that restarts is back in a second or two."""
-LONGEST_S = 2.0
+LONGEST_S = 1.5
 """The longest: a server that is back is found within three seconds, the time to connect included."""
 JITTER = 0.25
 """Each wait is this share shorter or longer, so that sixteen streams of one server do not come back at one moment."""

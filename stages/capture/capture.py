@@ -68,7 +68,7 @@ class Capture(Source[CaptureOptions]):
 
     Cameras and streams: time stamps are those of arrival. When the window is full, a new picture takes the place of the
     one that waits (`window_full`), so what is shown is never older than the window. A stream that is down, silent or
-    ended is tried again after 0.5 s, 1 s, 2 s, 2 s, ..., and may come back with another size.
+    ended is tried again after 0.5 s, 1 s, 1.5 s, 1.5 s, ..., and may come back with another size.
 
     Example:
         capture: {source: people.mp4}
