@@ -1,6 +1,7 @@
 """The commands: run, check, graph, stages, schema, replay. Exit codes: 0 done, 1 failed, 2 wrong, 130 interrupted."""
 
 import logging
+import os
 import sys
 from enum import StrEnum
 from importlib.metadata import EntryPoints, entry_points
@@ -16,10 +17,12 @@ from pipeline.graph import ConfigError, PipelineSpec, load_pipeline, make_plan
 from pipeline.graph.mermaid import mermaid
 from pipeline.graph.schema import schema_text
 from pipeline.graph.svg import svg
+from pipeline.log_format import JsonFormatter, LogFormat
 from pipeline.option import options_of
 from pipeline.progress import progress_on
 from pipeline.registry import UnknownStageError, find_stage, known_stages
 from pipeline.ring import PictureLostError
+from pipeline.server.listen import DEFAULT, OFF, TOKEN_VARIABLE, Listening, listen
 from pipeline.stage import StageError
 from pipeline.summary_table import print_summary
 from pipeline.supervisor import Outcome, Supervisor
@@ -65,17 +68,28 @@ def run(
     out: Out = Path("out"),
     sets: Sets = None,
     summary: Annotated[Path | None, typer.Option("--summary", help="Write the summary as JSON to this file")] = None,
+    http: Annotated[
+        str | None,
+        typer.Option("--http", metavar="HOST:PORT", help=f"Live page and metrics; default {DEFAULT}; {OFF}: none"),
+    ] = None,
+    log_format: Annotated[
+        LogFormat, typer.Option("--log-format", help="Lines for people, or JSON for programs")
+    ] = LogFormat.TEXT,
 ) -> None:
     """Run a pipeline to its end. Ctrl-C finishes what is under way; a second one stops at once."""
     spec = _load(config, source, sets, out)
+    listening = _listen(http)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         _say(f"the folder {out} (--out) cannot be made: {error.strerror}")
         raise typer.Exit(FAILED) from error
-    supervisor = Supervisor(spec, out)
+    supervisor = Supervisor(spec, out, listening)
     console = _console(stderr=True)
-    with progress_on(console, spec.name) as progress:
+    formatter = JsonFormatter() if log_format is LogFormat.JSON else None
+    with progress_on(console, spec.name, formatter) as progress:
+        if listening is not None:
+            logging.getLogger("framewire").info("live page and metrics: %s", listening.url)
         outcome, account = supervisor.run(progress.show)
     print_summary(account, _console())
     if account.error:
@@ -185,6 +199,24 @@ def _load(config: Path, source: str | None, sets: list[str] | None, out: Path) -
     except ConfigError as error:
         _say(str(error))
         raise typer.Exit(WRONG) from error
+
+
+def _listen(http: str | None) -> Listening | None:
+    """The socket of the server; none where it is off, or nobody asked for it and its usual place is taken."""
+    if http == OFF:
+        return None
+    try:
+        return listen(http or DEFAULT, os.environ.get(TOKEN_VARIABLE, ""))
+    except ConfigError as error:
+        _say(str(error))
+        raise typer.Exit(WRONG) from error
+    except OSError as error:
+        trouble = f"{http or DEFAULT} cannot be listened at ({error.strerror}); --http HOST:PORT names another place"
+        if http is not None:
+            _say(trouble)
+            raise typer.Exit(FAILED) from error
+        typer.echo(f"warning: {trouble}; this run has no page", err=True)
+        return None
 
 
 def _list_stages(console: Console) -> None:

@@ -11,6 +11,11 @@ _SMALLEST_S = 1e-6
 """Whatever is shorter than a microsecond counts as one."""
 
 
+def upper_edge(bucket: float) -> float:
+    """The longest duration in seconds that counts into a bucket; half a number less is its middle, by ratio."""
+    return _SMALLEST_S * math.exp(bucket * _LOG_GROWTH)
+
+
 class Histogram(Struct, array_like=True):
     """Counts of durations in seconds, by bucket number."""
 
@@ -32,6 +37,12 @@ class Histogram(Struct, array_like=True):
         self.count += other.count
         self.total_s += other.total_s
 
+    def minus(self, earlier: "Histogram") -> "Histogram":
+        """What was counted since it was as `earlier` says."""
+        later = {bucket: count - earlier.buckets.get(bucket, 0) for bucket, count in self.buckets.items()}
+        since = {bucket: count for bucket, count in later.items() if count > 0}
+        return Histogram(since, sum(since.values()), max(0.0, self.total_s - earlier.total_s))
+
     def percentile(self, share: float) -> float | None:
         """The duration in seconds that `share` (0 to 1) of all do not exceed; None where nothing was counted."""
         if not self.count:
@@ -42,5 +53,5 @@ class Histogram(Struct, array_like=True):
             seen += self.buckets[bucket]
             if seen >= wanted:
                 # The middle of the bucket, by ratio.
-                return _SMALLEST_S * math.exp((bucket - 0.5) * _LOG_GROWTH)
+                return upper_edge(bucket - 0.5)
         raise AssertionError("the buckets hold fewer than count")

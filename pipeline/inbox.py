@@ -8,11 +8,14 @@ import os
 import secrets
 import sys
 import threading
+from contextlib import suppress
 
 import zmq
 
 MESSAGE_BYTES_MAX = 16 * 2**20
 """A packet is hundreds of bytes; one with ten thousand detections is a megabyte. More is not ours."""
+LOOSE_MAX = 4
+"""Pictures that may wait for whoever watches: more would only come later."""
 _IPC_FILTER_UID = 59
 """ZMQ_IPC_FILTER_UID of libzmq's zmq.h, which pyzmq does not name: admits connections of this user id alone."""
 
@@ -42,10 +45,11 @@ class Inbox:
 
     def waiting(self) -> bytes | None:
         """The next message, or None where there is none at once."""
-        try:
-            return self._socket.recv(zmq.NOBLOCK)
-        except zmq.Again:
+        # Asking for EVENTS makes libzmq look for peers that were silent. Without it, it does so once in a hundred
+        # messages while others keep it busy, and one of two streams stands still for seconds.
+        if not int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
             return None
+        return self._socket.recv(zmq.NOBLOCK)
 
     def wait(self, timeout_s: float | None) -> bytes | None:
         """The next message; None where none came within the time. Without a time-out it waits for ever."""
@@ -61,16 +65,27 @@ class Inbox:
 class Outbox:
     """The sending end to one inbox. What it sent to an inbox that is gone is gone, too."""
 
-    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", endpoint: str, linger_ms: int = 0) -> None:
+    def __init__(
+        self,
+        context: "zmq.Context[zmq.Socket[bytes]]",
+        endpoint: str,
+        linger_ms: int = 0,
+        waiting_max: int = 0,
+    ) -> None:
         self.endpoint = endpoint
         self._socket = context.socket(zmq.PUSH)
-        self._socket.setsockopt(zmq.SNDHWM, 0)
+        self._socket.setsockopt(zmq.SNDHWM, waiting_max)
         self._socket.setsockopt(zmq.LINGER, linger_ms)
         self._socket.connect(endpoint)
 
     def send(self, raw: bytes) -> None:
         """Send; never waits: what is under way is bounded by the window."""
         self._socket.send(raw, copy=True)
+
+    def send_or_lose(self, raw: bytes) -> None:
+        """Send, or not, where `waiting_max` messages wait already."""
+        with suppress(zmq.Again):
+            self._socket.send(raw, zmq.NOBLOCK, copy=True)
 
     def close(self) -> None:
         """Close the socket; what was not sent within the linger time is lost."""
@@ -108,6 +123,7 @@ class Outboxes:
         self._context = context
         self._endpoints: dict[str, str] = {}
         self._open: dict[str, Outbox] = {}
+        self._others: dict[str, Outbox] = {}
 
     def readdress(self, endpoints: dict[str, str]) -> None:
         """Peers and where they are now."""
@@ -122,8 +138,20 @@ class Outboxes:
             box = self._open[peer] = Outbox(self._context, self._endpoints[peer])
         box.send(raw)
 
+    def send_to(self, endpoint: str, raw: bytes) -> None:
+        """Send to an inbox that is no peer's. What it does not take within a few messages is lost."""
+        box = self._others.get(endpoint)
+        if box is None:
+            for other in self._others.values():
+                other.close()
+            box = Outbox(self._context, endpoint, waiting_max=LOOSE_MAX)
+            self._others = {endpoint: box}
+        box.send_or_lose(raw)
+
     def close(self) -> None:
         """Close all."""
+        for box in self._others.values():
+            box.close()
         for box in self._open.values():
             box.close()
         self._open.clear()

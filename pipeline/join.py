@@ -53,6 +53,7 @@ def merge(parts: Sequence[Packet]) -> Packet:
     return msgspec.structs.replace(
         first,
         mark=max(part.mark for part in parts),
+        sent=max(part.sent for part in parts),
         pictures=_merge_pictures(parts),
         detections=_merge_detections(parts),
         outcome=worst.outcome,

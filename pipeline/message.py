@@ -9,8 +9,9 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from pipeline.histogram import Histogram
+from pipeline.figures import EventTally, WorkerFigures
 from pipeline.packet import NotNegative, Outcome, Packet, Positive
+from pipeline.snapshot import Snapshot
 
 ASK_MAX = 512
 """Packets that a replica may ask for at once: two batches."""
@@ -94,6 +95,18 @@ class Wake(Struct, frozen=True, array_like=True, tag=15):
     """From a thread of the worker's own: its live source has something for it."""
 
 
+class Watch(Struct, frozen=True, array_like=True, tag=17):
+    """To a worker: for the next `seconds`, show `endpoint` the pictures that reach your sinks.
+
+    Not more often than each `every_s` for a stream, and not much wider than `width` pixels.
+    """
+
+    endpoint: Endpoint
+    seconds: float
+    every_s: float
+    width: Positive
+
+
 class Exit(Struct, frozen=True, array_like=True, tag=6):
     """To a worker: close your stages and go."""
 
@@ -110,7 +123,8 @@ class Exceptional(Struct, frozen=True, array_like=True):
 class Settle(Struct, frozen=True, array_like=True, tag=7):
     """From a sink: every frame of `stream` below `mark` is safe; what is new since the last time it said so.
 
-    `incarnation` is that of the sink's worker: the late word of a dead one is void once its follower was started.
+    `found` counts detections by label, `events` tallies events by kind and place. `incarnation` is that of the sink's
+    worker: the late word of a dead one is void once its follower was started.
     """
 
     sink: str
@@ -120,6 +134,7 @@ class Settle(Struct, frozen=True, array_like=True, tag=7):
     exceptions: list[Exceptional]
     found: dict[str, int]
     ended: bool
+    events: dict[str, EventTally] = {}
 
 
 class Checkpoint(Struct, frozen=True, array_like=True, tag=14):
@@ -154,39 +169,12 @@ class Ready(Struct, frozen=True, array_like=True, tag=9):
     notes_fd: NotNegative
 
 
-class StageFigures(Struct, array_like=True):
-    """What one stage of one worker has done since that worker started."""
-
-    count: int = 0
-    work: Histogram = msgspec.field(default_factory=Histogram)
-    cpu_seconds: float = 0.0
-    end_to_end: Histogram = msgspec.field(default_factory=Histogram)
-    calls: int = 0
-    facts: dict[str, str] = {}
-
-
 class Report(Struct, array_like=True, tag=10):
     """A worker's figures since it started: cumulative, so a lost report is no lost count."""
 
     worker: str
     incarnation: int
-    stages: dict[str, StageFigures]
-    cpu_seconds: float
-    refused: int
-    late: int
-    sources: dict[str, "SourceFigures"]
-
-
-class SourceFigures(Struct, array_like=True):
-    """What the source of a stream has seen.
-
-    `admitted` counts frames from the start of the stream, dead workers' included; `skipped` (by reason) and `damaged`
-    pictures count from the start of this worker.
-    """
-
-    admitted: int = 0
-    skipped: dict[str, int] = {}
-    damaged: int = 0
+    figures: WorkerFigures
 
 
 class Trouble(Struct, frozen=True, array_like=True, tag=11):
@@ -209,6 +197,7 @@ class Remark(Struct, frozen=True, array_like=True, tag=12):
 
     worker: str
     level: int
+    stage: str
     text: str
 
 
@@ -219,12 +208,48 @@ class Closed(Struct, frozen=True, array_like=True, tag=13):
     incarnation: int
 
 
-ToWorker = Deliver | Ask | Connect | Mark | Drain | Wake | Exit
-ToSupervisor = Settle | Checkpoint | StreamOpened | Ready | Report | Trouble | CutShort | Remark | Closed
-Message = ToWorker | ToSupervisor
+class ServerReady(Struct, frozen=True, array_like=True, tag=18):
+    """From the server: where to reach it."""
+
+    endpoint: Endpoint
+
+
+class Look(Struct, frozen=True, array_like=True, tag=19):
+    """From the server: somebody looks at pictures, and would like them so wide."""
+
+    width: Positive
+
+
+class Told(Struct, frozen=True, array_like=True, tag=20):
+    """To the server: all that the supervisor knows."""
+
+    snapshot: Snapshot
+
+
+class Seen(Struct, frozen=True, array_like=True, tag=21):
+    """To the server: a picture that has reached a sink, uint8 BGR, rows packed, one pixel of each `step` squared.
+
+    The packet's boxes are in pixels of the whole picture.
+    """
+
+    sink: str
+    packet: Packet
+    height: Positive
+    width: Positive
+    step: Positive
+    pixels: bytes
+
+
+ToWorker = Deliver | Ask | Connect | Mark | Drain | Wake | Watch | Exit
+ToSupervisor = (
+    Settle | Checkpoint | StreamOpened | Ready | Report | Trouble | CutShort | Remark | Closed | ServerReady | Look
+)
+ToServer = Told | Seen
+Message = ToWorker | ToSupervisor | ToServer
 
 _encoder = msgspec.msgpack.Encoder()
 _to_worker: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)
+_to_server: msgspec.msgpack.Decoder[ToServer] = msgspec.msgpack.Decoder(ToServer)
 _to_supervisor: msgspec.msgpack.Decoder[ToSupervisor] = msgspec.msgpack.Decoder(ToSupervisor)
 
 T = TypeVar("T")
@@ -247,6 +272,11 @@ def decode_for_worker(raw: bytes) -> ToWorker:
 def decode_for_supervisor(raw: bytes) -> ToSupervisor:
     """The message that the supervisor got. Raises RefusedError."""
     return _decode(_to_supervisor, raw)
+
+
+def decode_for_server(raw: bytes) -> ToServer:
+    """The message that the server got. Raises RefusedError."""
+    return _decode(_to_server, raw)
 
 
 def _decode(decoder: "msgspec.msgpack.Decoder[T]", raw: bytes) -> T:

@@ -94,8 +94,9 @@ class Packet(Struct, frozen=True, array_like=True, kw_only=True):
     `pts * time_base` is the frame's time in seconds (`time_base` is numerator, denominator); `rate` is the stream's
     nominal frames per second, likewise, or None where the source does not know. `captured` is CLOCK_MONOTONIC in
     seconds when the source had it. `mark` is the stream's settled mark when the source sent it: every frame with a
-    smaller seq is settled, and may be forgotten. `unsearched` are labels that a detector did not look for in this
-    frame, to save time: that there are none does not mean that there is nothing.
+    smaller seq is settled, and may be forgotten. `sent` is when the stage before handed the packet on, by the same
+    clock as `captured`. `unsearched` are labels that a detector did not look for in this frame, to save time: that
+    there are none does not mean that there is nothing.
     """
 
     source: str
@@ -117,6 +118,7 @@ class Packet(Struct, frozen=True, array_like=True, kw_only=True):
     end: bool = False
     unsearched: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
+    sent: float = 0.0
 
     @property
     def time(self) -> float:

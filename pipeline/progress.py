@@ -1,4 +1,4 @@
-"""What one sees while a run goes on: a bar where somebody watches, a line now and then where nobody does."""
+"""What one sees while a run goes on: a living table where somebody watches, a line now and then where nobody does."""
 
 import logging
 import time
@@ -7,10 +7,14 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from rich.console import Console
+from rich.live import Live
 from rich.logging import RichHandler
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from pipeline.summary import Summary
+from pipeline.live_table import live_table
+from pipeline.rates import RateMeter
+from pipeline.snapshot import Snapshot
+from pipeline.summary import Summary, summary_of
+from pipeline.view import view_of
 
 LINE_S = 5.0
 """Between two lines of progress in a log: often enough to see life, seldom enough to read later."""
@@ -21,33 +25,25 @@ log = logging.getLogger("framewire")
 class Shows(Protocol):
     """Shows how far a run is."""
 
-    def show(self, summary: Summary) -> None:
+    def show(self, now: Snapshot) -> None:
         """Show the account of now; called a few times a second."""
 
 
 @contextmanager
-def progress_on(console: Console, name: str) -> Iterator[Shows]:
-    """Progress and log on this console for as long as the context lasts."""
+def progress_on(console: Console, name: str, formatter: logging.Formatter | None = None) -> Iterator[Shows]:
+    """Progress and log on this console for as long as the context lasts; `formatter` is for lines of the log."""
     handler: logging.Handler
-    if not console.is_terminal:
+    if not console.is_terminal or formatter is not None:
         handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
+        handler.setFormatter(formatter or logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
         with _logging_to(handler):
             yield _Lines(name)
         return
-    bar = Progress(
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[words]}"),
-        TimeElapsedColumn(),
-        console=console,
-        # Redrawn when the supervisor shows something: no thread, and none beside a fork.
-        auto_refresh=False,
-    )
+    # Redrawn when the supervisor shows something: no thread, and none beside a fork.
+    live = Live(console=console, auto_refresh=False, transient=True)
     handler = RichHandler(console=console, show_path=False, log_time_format="%H:%M:%S")
-    with _logging_to(handler), bar:
-        yield _Bar(bar, name)
+    with _logging_to(handler), live:
+        yield _Table(live)
 
 
 @contextmanager
@@ -64,16 +60,13 @@ def _logging_to(handler: logging.Handler) -> Iterator[None]:
         log.setLevel(level)
 
 
-class _Bar:
-    def __init__(self, bar: Progress, name: str) -> None:
-        self._bar = bar
-        self._task: TaskID = bar.add_task(name, total=None, words="starting")
+class _Table:
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._meter = RateMeter()
 
-    def show(self, summary: Summary) -> None:
-        if summary.streams:
-            self._bar.update(
-                self._task, completed=done(summary), total=expected(summary), words=words(summary), refresh=True
-            )
+    def show(self, now: Snapshot) -> None:
+        self._live.update(live_table(view_of(now, self._meter.take(now))), refresh=True)
 
 
 class _Lines:
@@ -81,18 +74,11 @@ class _Lines:
         self._name = name
         self._due = time.monotonic() + LINE_S
 
-    def show(self, summary: Summary) -> None:
-        now = time.monotonic()
-        if now >= self._due:
-            self._due = now + LINE_S
-            total = expected(summary)
-            of = f" of {total}" if total is not None else ""
-            log.info("%s: %d%s frames, %s", self._name, done(summary), of, words(summary))
-
-
-def done(summary: Summary) -> int:
-    """Frames that are settled, whatever became of them."""
-    return summary.frames.admitted - summary.frames.in_flight
+    def show(self, now: Snapshot) -> None:
+        clock = time.monotonic()
+        if clock >= self._due:
+            self._due = clock + LINE_S
+            log.info("%s: %s", self._name, words(summary_of(now)))
 
 
 def expected(summary: Summary) -> int | None:
@@ -102,8 +88,11 @@ def expected(summary: Summary) -> int | None:
 
 
 def words(summary: Summary) -> str:
-    """The figures beside the bar."""
-    parts = [f"{summary.fps:.1f} fps" if summary.fps else "starting"]
+    """How far a run is, in a line."""
+    total = expected(summary)
+    settled = summary.frames.admitted - summary.frames.in_flight
+    parts = [f"{settled}{f' of {total}' if total is not None else ''} frames"]
+    parts.append(f"{summary.fps:.1f} fps" if summary.fps else "starting")
     if summary.end_to_end_ms.p50 is not None:
         parts.append(f"{summary.end_to_end_ms.p50:.0f} ms")
     for number, what in (

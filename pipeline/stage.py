@@ -2,18 +2,31 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import msgspec
 from msgspec import Struct
 
+from pipeline.figures import MODEL_AND_PROVIDER
+from pipeline.histogram import Histogram
 from pipeline.packet import FRAME, Packet, PictureRef
 from pipeline.ring import Pixels, RingReader, StreamRings
 
 
 class StageError(Exception):
     """Something that another try would not cure, said so that a user can mend it: what, where, and the cure."""
+
+
+class StreamPhase(Enum):
+    """Where a stream is in its life."""
+
+    CONNECTING = "connecting"
+    LIVE = "live"
+    STALLED = "stalled"
+    DOWN = "down"
+    ENDED = "ended"
 
 
 class NoOptions(Struct, frozen=True):
@@ -52,8 +65,13 @@ class StageContext:
         self.reader = reader or RingReader()
         self.log = log or logging.getLogger(f"framewire.{name}")
         self.facts: dict[str, str] = {}
+        self.inference: dict[str, Histogram] = {}
         self._rings: dict[tuple[str, str], StreamRings] = {}
         self._unfinished: list[tuple[StreamRings, int]] = []
+
+    def timed_model(self, model: str, provider: str, seconds: float) -> None:
+        """One call of a model took so long; `provider` is what it ran on. It becomes a metric."""
+        self.inference.setdefault(f"{model}{MODEL_AND_PROVIDER}{provider}", Histogram()).add(seconds)
 
     def begin_picture(
         self, packet: Packet, name: str, height: int, width: int, channels: int, generation: int = 0
@@ -243,6 +261,14 @@ class Source(Stage[OptionsT]):
     def ready_at(self) -> float | None:
         """When `ready` will be true by itself, by the monotonic clock; None where `wake` will tell."""
         return None
+
+    def phase(self) -> StreamPhase:
+        """Where the stream is in its life; the engine knows when it has ended."""
+        return StreamPhase.LIVE
+
+    def reconnects(self) -> int:
+        """How often a lost connection was made again."""
+        return 0
 
     def stream(self) -> str:
         """The name of this source's stream: the stage's own name unless you say otherwise."""

@@ -1,22 +1,18 @@
 """The account of a run: what the summary prints, what `--summary` writes, and what the exit code follows."""
 
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
-
-class Frames(Struct):
-    """Frames by what became of them: admitted = written + dropped + failed + in_flight, at any moment."""
-
-    admitted: int = 0
-    written: int = 0
-    dropped: dict[str, int] = {}
-    failed: dict[str, int] = {}
-    in_flight: int = 0
+from pipeline.figures import EventTally
+from pipeline.histogram import Histogram
+from pipeline.snapshot import Frames, Snapshot, StageNow, StreamNow
 
 
-class Milliseconds(Struct):
+class Milliseconds(Struct, frozen=True):
     """A distribution of times; None where there was nothing to time."""
 
     p50: float | None = None
@@ -26,13 +22,15 @@ class Milliseconds(Struct):
 class StageSummary(Struct):
     """One stage, all its workers together; `count` includes frames done again after a crash.
 
-    `mean_batch` is the number of frames in one call. `facts` are what the stage says of how it runs: a model's name
-    and what it runs on.
+    `wait_ms` is how long a frame waited for the stage, `mean_batch` the number of frames in one call. `facts` are what
+    the stage says of how it runs: a model's name and what it runs on.
     """
 
     count: int = 0
     p50_ms: float | None = None
     p99_ms: float | None = None
+    wait_p50_ms: float | None = None
+    busy_s: float = 0.0
     cpu_s: float = 0.0
     restarts: int = 0
     replicas: int = 1
@@ -41,7 +39,7 @@ class StageSummary(Struct):
 
 
 class StreamSummary(Struct):
-    """One stream. `skipped` are pictures that a live source had to let go before they became frames."""
+    """One stream: see StreamNow. `end_to_end_ms` is that of the slowest sink."""
 
     source: str
     description: str
@@ -53,6 +51,10 @@ class StreamSummary(Struct):
     damaged: int
     expected: int | None
     ended: bool
+    state: str = ""
+    reconnects: int = 0
+    end_to_end_ms: Milliseconds = Milliseconds()
+    events: dict[str, EventTally] = {}
 
 
 class Summary(Struct):
@@ -78,3 +80,106 @@ class Summary(Struct):
         """Write the summary as JSON. Raises OSError."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n")
+
+
+def summary_of(now: Snapshot) -> Summary:
+    """The summary of what is known now."""
+    frames = total_frames(stream.frames for stream in now.streams.values())
+    found: Counter[str] = Counter()
+    for stream in now.streams.values():
+        found.update(stream.found)
+    return Summary(
+        pipeline=now.pipeline,
+        frames=frames,
+        detections=dict(sorted(found.items())),
+        fps=round(frames.written / now.seconds, 2) if now.seconds > 0 else None,
+        seconds=now.seconds,
+        end_to_end_ms=_slowest(_at_sinks(now, None)),
+        stages={name: _stage(stage) for name, stage in now.stages.items()},
+        streams={name: _stream(now, name, stream) for name, stream in now.streams.items()},
+        refused_messages=now.refused + sum(worker.refused for worker in now.workers.values()),
+        error=now.failure or _too_many_failed(frames, now.max_failed),
+    )
+
+
+def total_frames(parts: Iterable[Frames]) -> Frames:
+    """Of several streams together."""
+    total = Frames(dropped={}, failed={})
+    for part in parts:
+        total.admitted += part.admitted
+        total.written += part.written
+        total.in_flight += part.in_flight
+        total.dropped = dict(Counter(total.dropped) + Counter(part.dropped))
+        total.failed = dict(Counter(total.failed) + Counter(part.failed))
+    return total
+
+
+def _stage(stage: StageNow) -> StageSummary:
+    total = stage.total()
+    return StageSummary(
+        count=total.count,
+        p50_ms=milliseconds(total.work, 0.5),
+        p99_ms=milliseconds(total.work, 0.99),
+        wait_p50_ms=milliseconds(total.wait, 0.5),
+        busy_s=round(total.work.total_s, 3),
+        cpu_s=round(stage.cpu_seconds, 3),
+        restarts=stage.restarts,
+        replicas=stage.replicas,
+        mean_batch=round(total.count / total.calls, 2) if total.calls else None,
+        facts=total.facts,
+    )
+
+
+def _stream(now: Snapshot, name: str, stream: StreamNow) -> StreamSummary:
+    return StreamSummary(
+        source=stream.source,
+        description=stream.description,
+        width=stream.width,
+        height=stream.height,
+        window=stream.window,
+        frames=stream.frames,
+        skipped=stream.skipped,
+        damaged=stream.damaged,
+        expected=stream.expected,
+        ended=stream.ended,
+        state=stream.state,
+        reconnects=stream.reconnects,
+        end_to_end_ms=_slowest(_at_sinks(now, name)),
+        events=stream.events,
+    )
+
+
+def _at_sinks(now: Snapshot, stream: str | None) -> list[Histogram]:
+    """How long frames took to each sink: of one stream, or of all."""
+    found = []
+    for stage in now.stages.values():
+        total = Histogram()
+        for name, histogram in stage.total().end_to_end.items():
+            if stream in (None, name):
+                total.merge(histogram)
+        if total.count:
+            found.append(total)
+    return found
+
+
+def _slowest(sinks: list[Histogram]) -> Milliseconds:
+    """Of the slowest sink: a frame has arrived when it is everywhere."""
+    slowest = max(sinks, key=lambda sink: sink.percentile(0.5) or 0.0, default=Histogram())
+    return Milliseconds(milliseconds(slowest, 0.5), milliseconds(slowest, 0.99))
+
+
+def milliseconds(histogram: Histogram, share: float) -> float | None:
+    """A percentile in milliseconds, to a thousandth; None where nothing was timed."""
+    seconds = histogram.percentile(share)
+    return None if seconds is None else round(seconds * 1000, 3)
+
+
+def _too_many_failed(frames: Frames, max_failed: float) -> str | None:
+    failed = sum(frames.failed.values())
+    if not failed or failed <= max_failed * frames.admitted:
+        return None
+    worst = max(frames.failed, key=lambda reason: frames.failed[reason])
+    return (
+        f"{failed} of {frames.admitted} frames failed, most of them with {worst}; "
+        f"the pipeline allows a share of {max_failed:g} (max_failed)"
+    )

@@ -3,7 +3,8 @@
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.summary import Frames, Summary
+from pipeline.snapshot import Frames
+from pipeline.summary import Summary
 
 
 def print_summary(summary: Summary, console: Console) -> None:
@@ -23,6 +24,10 @@ def print_summary(summary: Summary, console: Console) -> None:
         notes = [f"{stream.width}x{stream.height}", f"window {stream.window}"]
         if stream.damaged:
             notes.append(f"{stream.damaged} damaged pictures")
+        if stream.state not in ("", "ended"):
+            notes.append(stream.state)
+        if stream.reconnects:
+            notes.append(f"{stream.reconnects} reconnects")
         notes += [f"{count} skipped ({reason})" for reason, count in stream.skipped.items()]
         console.print(f"stream {name}: {stream.description}, {', '.join(notes)}", highlight=False, markup=False)
     console.print(_stage_table(summary))

@@ -1,5 +1,6 @@
 """classify: says something of each face, or of the whole frame, by any number of models."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -124,7 +125,10 @@ class Classify(Stage[ClassifyOptions]):
         said: dict[tuple[int, str], dict[str, Attribute]] = {}
         for loaded in self._models:
             keys, crops = self._cut(loaded, pictures, subjects)
-            for key, answers in zip(keys, loaded.classifier.classify(crops), strict=True):
+            started = time.monotonic()
+            said_by_it = loaded.classifier.classify(crops)
+            self.context.timed_model(loaded.name, loaded.classifier.provider, time.monotonic() - started)
+            for key, answers in zip(keys, said_by_it, strict=True):
                 attributes = {name: _attribute(answer) for name, answer in answers.items()}
                 said.setdefault(key, {}).update(attributes)
         return [

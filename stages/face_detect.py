@@ -1,5 +1,6 @@
 """face_detect: finds faces and adds a detection `face` for each, by a Haar cascade or a network."""
 
+import time
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -116,7 +117,9 @@ class FaceDetect(Stage[FaceDetectOptions]):
             return packets
         if self._method == "haar":
             return [packet.plus(self._haar(packet)) for packet in packets]
+        started = time.monotonic()
         found = self._network.find([self.picture(packet) for packet in packets])
+        self.context.timed_model(self.options.model, self._network.provider, time.monotonic() - started)
         return [
             packet.plus(_detection(face) for face in faces if min(face.box[2:]) >= self.options.min_size)
             for packet, faces in zip(packets, found, strict=True)

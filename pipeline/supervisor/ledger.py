@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from pipeline.figures import EventTally
 from pipeline.message import Checkpoint, Exceptional, Settle, StreamOpened, StreamState
 from pipeline.packet import Outcome
 
@@ -17,6 +18,12 @@ class _SinkAccount(Struct):
     mark: int = 0
     ended: bool = False
     found: Counter[str] = Counter()
+    events: dict[str, EventTally] = {}
+
+
+SERIES_MAX = 200
+"""Kinds of detections, or of events, that are counted each by itself for one stream; what is more counts as OTHER."""
+OTHER = "other"
 
 
 class StreamAccount:
@@ -28,7 +35,7 @@ class StreamAccount:
         self.opened: StreamOpened | None = None
         self.dropped: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
-        self._sinks = {sink: _SinkAccount(found=Counter()) for sink in sinks}
+        self._sinks = {sink: _SinkAccount(found=Counter(), events={}) for sink in sinks}
         self._memories: dict[str, dict[int, bytes]] = {stage: {} for stage in remembering}
         self._exceptional: dict[int, Exceptional] = {}
         self._mark = 0
@@ -41,7 +48,7 @@ class StreamAccount:
     @property
     def ended(self) -> bool:
         """Whether every sink has closed the stream, and no memory of it is awaited."""
-        return all(sink.ended for sink in self._sinks.values()) and self._mark == self._lowest
+        return bool(self._sinks) and all(sink.ended for sink in self._sinks.values()) and self._mark == self._lowest
 
     @property
     def settled(self) -> int:
@@ -61,12 +68,26 @@ class StreamAccount:
             most |= sink.found
         return most
 
+    @property
+    def events(self) -> dict[str, EventTally]:
+        """Events by kind and place: as the sink that saw most of them has seen them."""
+        most: dict[str, EventTally] = {}
+        for sink in self._sinks.values():
+            for key, tally in sink.events.items():
+                if key not in most or tally.count > most[key].count:
+                    most[key] = tally
+        return most
+
     def settle(self, told: Settle) -> bool:
         """Take in what a sink says; returns whether the stream's mark has moved."""
         sink = self._sinks[told.sink]
         sink.mark = max(sink.mark, told.mark)
         sink.ended = sink.ended or told.ended
-        sink.found.update(told.found)
+        for label, count in told.found.items():
+            sink.found[label if label in sink.found or len(sink.found) < SERIES_MAX else OTHER] += count
+        for key, tally in told.events.items():
+            series = key if key in sink.events or len(sink.events) < SERIES_MAX else OTHER
+            sink.events.setdefault(series, EventTally()).add(tally)
         for exceptional in told.exceptions:
             known = self._exceptional.get(exceptional.seq)
             if known is None or exceptional.outcome > known.outcome:

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -23,32 +24,46 @@ from pipeline.message import (
     CutShort,
     Drain,
     Exit,
+    Look,
     Mark,
     Message,
     Ready,
     RefusedError,
     Remark,
     Report,
+    ServerReady,
     Settle,
     StreamOpened,
     ToSupervisor,
     Trouble,
+    Watch,
     decode_for_supervisor,
     encode,
 )
-from pipeline.summary import Summary
-from pipeline.supervisor.figures import Figures
+from pipeline.server.listen import Listening
+from pipeline.snapshot import Snapshot
+from pipeline.summary import Summary, summary_of
+from pipeline.supervisor.account import Account
+from pipeline.supervisor.ending import how_it_ended, signal_name
+from pipeline.supervisor.known_names import is_known
 from pipeline.supervisor.ledger import Ledger, StreamAccount
 from pipeline.supervisor.nursery import Born, Nursery
+from pipeline.supervisor.offspring import live
 from pipeline.supervisor.restart import Blame, RestartPolicy
+from pipeline.supervisor.server_keeper import TOKEN as SERVER
+from pipeline.supervisor.server_keeper import ServerKeeper
 from pipeline.supervisor.worker_record import Life, WorkerRecord
 from pipeline.worker.notes import NotesReader
-from pipeline.worker.process import Boot, run_worker
+from pipeline.worker.process import Boot
 
 CLOSING_S = 30.0
 """How long workers may take to close their files before they are killed."""
 SHOW_S = 0.25
 """How often whoever shows the progress is told: four times a second looks alive."""
+WATCH_S = 3.0
+"""Sinks show pictures for so long after somebody was last said to look."""
+GLIMPSE_S = 0.1
+"""Ten pictures a second are enough to see that it lives, and cost little."""
 
 log = logging.getLogger("framewire")
 
@@ -67,13 +82,16 @@ class Supervisor:
     Make it before the process has any thread: it forks the nursery at once.
     """
 
-    def __init__(self, spec: PipelineSpec, out: Path) -> None:
+    def __init__(self, spec: PipelineSpec, out: Path, listening: Listening | None = None) -> None:
+        """With `listening`, a server is started that shows the run there."""
         self.spec = spec
         self.plan = make_plan(spec)
         self._out = out
-        self._nursery = Nursery(f"framewire {spec.name} nursery", run_worker)
+        fd = listening.socket.fileno() if listening is not None else None
+        self._nursery = Nursery(f"framewire {spec.name} nursery", partial(live, fd))
+        self._server = ServerKeeper(listening, spec.name) if listening is not None else None
         self._ledger = Ledger(self.plan.sinks_of, self.plan.remembering_of)
-        self._figures = Figures(self.plan)
+        self._account = Account(spec, self.plan)
         self._blame = Blame()
         self._workers = {
             name: WorkerRecord(process, replica, RestartPolicy(spec.restarts))
@@ -89,7 +107,7 @@ class Supervisor:
         self._failure: str | None = None
         self._refused = 0
 
-    def run(self, show: Callable[[Summary], None] | None = None) -> tuple[Outcome, Summary]:
+    def run(self, show: Callable[[Snapshot], None] | None = None) -> tuple[Outcome, Summary]:
         """Run to the end; returns how it ended and the account. `show` is called a few times a second."""
         self._out.mkdir(parents=True, exist_ok=True)
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -108,24 +126,27 @@ class Supervisor:
             for worker in self._workers.values():
                 if worker.outbox is not None:
                     worker.outbox.close()
+            if self._server is not None:
+                self._server.close()
             self._inbox.close()
             self._nursery.close()
             context.term()
             woken.close()
             wake.close()
-        summary = self.summary()
+        summary = summary_of(self.snapshot())
         return self._outcome(summary), summary
 
-    def summary(self) -> Summary:
+    def snapshot(self) -> Snapshot:
         """The account of now."""
-        return self._figures.summary(self.spec, self._ledger, self._failure, self._refused)
+        ready = not self._epoch_due and all(worker.life is Life.READY for worker in self._workers.values())
+        return self._account.snapshot(self._ledger, self._workers.values(), ready, self._refused, self._failure)
 
     def _outcome(self, summary: Summary) -> Outcome:
         if self._interrupts:
             return Outcome.INTERRUPTED
         return Outcome.FAILED if summary.error else Outcome.DONE
 
-    def _loop(self, woken: socket.socket, show: Callable[[Summary], None] | None) -> None:
+    def _loop(self, woken: socket.socket, show: Callable[[Snapshot], None] | None) -> None:
         poller = zmq.Poller()
         poller.register(self._inbox.socket, zmq.POLLIN)
         poller.register(self._nursery.fileno(), zmq.POLLIN)
@@ -141,10 +162,12 @@ class Supervisor:
             while (raw := self._inbox.waiting()) is not None:
                 self._take(raw)
             self._close_if_complete()
+            if self._server is not None:
+                self._server.tell_if_due(self.snapshot)
             now = time.monotonic()
             if show is not None and now - shown >= SHOW_S:
                 shown = now
-                show(self.summary())
+                show(self.snapshot())
 
     def _over(self) -> bool:
         return self._interrupts > 1 or all(worker.life is Life.GONE for worker in self._workers.values())
@@ -156,6 +179,8 @@ class Supervisor:
             due.append(shown + SHOW_S)
         if self._closing_since is not None:
             due.append(self._closing_since + CLOSING_S)
+        if self._server is not None and (at := self._server.due()) is not None:
+            due.append(at)
         return max(0, round((min(due) - time.monotonic()) * 1000)) if due else None
 
     def _start_due(self) -> None:
@@ -173,6 +198,8 @@ class Supervisor:
                     str(self._out),
                 )
                 self._nursery.spawn(worker.name, msgspec.msgpack.encode(boot))
+        if self._server is not None and self._closing_since is None:
+            self._server.start_if_due(self._nursery, self._inbox.endpoint)
         if self._closing_since is not None and now - self._closing_since > CLOSING_S:
             for worker in self._workers.values():
                 if worker.life is not Life.GONE and worker.pid is not None:
@@ -188,7 +215,9 @@ class Supervisor:
             for worker in self._workers.values():
                 worker.life = Life.GONE
             return
-        if isinstance(news, Born):
+        if isinstance(news, Born) and news.token == SERVER and self._server is not None:
+            self._server.pid = news.pid
+        elif isinstance(news, Born):
             worker = self._workers[news.token]
             worker.pid = news.pid
             self._by_pid[news.pid] = worker
@@ -197,6 +226,8 @@ class Supervisor:
             while (raw := self._inbox.waiting()) is not None:
                 self._take(raw)
             self._died(self._by_pid.pop(news.pid), news.status)
+        elif self._server is not None and news.pid == self._server.pid:
+            self._server.died()
 
     def _died(self, worker: WorkerRecord, status: int) -> None:
         in_hand = worker.notes.in_hand() if worker.notes is not None else []
@@ -216,10 +247,12 @@ class Supervisor:
         if again is None:
             limit = self.spec.restarts
             worker.life = Life.GONE
-            self._fail(f"{worker.name} died {limit.limit + 1} times within {limit.within_s:g} s ({_how(status)})")
+            self._fail(
+                f"{worker.name} died {limit.limit + 1} times within {limit.within_s:g} s ({how_it_ended(status)})"
+            )
             return
-        log.warning("%s has died (%s); it starts again", worker.name, _how(status))
-        self._figures.restarted(worker.process)
+        log.warning("%s has died (%s); it starts again", worker.name, how_it_ended(status))
+        self._account.restarted(worker.name)
         for stage in worker.process.stages:
             self._ledger.stage_died(stage)
         worker.life = Life.WAITING
@@ -229,29 +262,13 @@ class Supervisor:
     def _take(self, raw: bytes) -> None:
         try:
             message = decode_for_supervisor(raw)
-            self._check_names(message)
         except RefusedError:
             self._refused += 1
             return
-        self._handle(message)
-
-    def _check_names(self, message: ToSupervisor) -> None:
-        """Refuse what decodes but speaks of nothing that is here. Raises RefusedError."""
-        match message:
-            case Settle():
-                account = self._ledger.streams.get(message.stream)
-                known = account is not None and message.sink in self.plan.sinks_of[account.source]
-            case Checkpoint():
-                account = self._ledger.streams.get(message.stream)
-                known = account is not None and message.stage in self.plan.remembering_of[account.source]
-            case CutShort():
-                known = message.stage in self.plan.sinks_of
-            case StreamOpened():
-                known = message.source in self.plan.sinks_of
-            case _:
-                known = message.worker in self._workers
-        if not known:
-            raise RefusedError(f"{type(message).__name__} of somebody unknown")
+        if is_known(message, self.plan, self._ledger, self._workers, serving=self._server is not None):
+            self._handle(message)
+        else:
+            self._refused += 1
 
     def _handle(self, message: ToSupervisor) -> None:
         match message:
@@ -260,21 +277,37 @@ class Supervisor:
             case Checkpoint():
                 self._checkpoint(message)
             case Report():
-                self._figures.report(message)
+                self._account.report(message)
             case Ready():
                 self._ready(message)
             case StreamOpened():
                 self._ledger.opened(message)
-                self._figures.stream_opened(time.monotonic())
+                self._account.stream_opened(time.monotonic())
             case Remark():
-                log.log(message.level, "%s", message.text)
+                stream = message.stage if message.stage in self.plan.sinks_of else ""
+                where = {"worker": message.worker, "stage": message.stage, "stream": stream}
+                log.log(message.level, "%s: %s", message.stage, message.text, extra=where)
             case Trouble():
                 self._workers[message.worker].life = Life.GONE
                 self._fail(f"{message.stage}: {message.text}")
             case CutShort():
                 self._failure = self._failure or f"{message.stage}: {message.text}"
+            case ServerReady():
+                if self._server is not None:
+                    self._server.ready(self._context, message.endpoint)
+            case Look():
+                self._show_pictures(message)
             case Closed():
                 self._workers[message.worker].life = Life.GONE
+
+    def _show_pictures(self, message: Look) -> None:
+        """Somebody looks: sinks show what comes to them, for a while."""
+        assert self._server is not None
+        watch = Watch(self._server.endpoint, WATCH_S, GLIMPSE_S, message.width)
+        sinks = {sink for sinks in self.plan.sinks_of.values() for sink in sinks}
+        for worker in self._workers.values():
+            if sinks.intersection(worker.process.stages):
+                self._send(worker, watch)
 
     def _ready(self, message: Ready) -> None:
         worker = self._workers[message.worker]
@@ -296,6 +329,8 @@ class Supervisor:
     def _new_epoch(self) -> None:
         self._epoch += 1
         self._epoch_due = False
+        if self._server is not None:
+            self._server.hasten()
         endpoints = {worker.name: worker.outbox.endpoint for worker in self._workers.values() if worker.outbox}
         connect = Connect(
             self._epoch, endpoints, self._ledger.states(), self._blame.condemned(), self._blame.suspects()
@@ -310,7 +345,7 @@ class Supervisor:
             # Its follower has been told an older mark, and writes these frames again.
             return
         account = self._ledger.settle(message)
-        self._figures.settled(time.monotonic())
+        self._account.settled(time.monotonic())
         self._tell_mark(account)
 
     def _checkpoint(self, message: Checkpoint) -> None:
@@ -357,17 +392,6 @@ class Supervisor:
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         self._interrupts += 1
         if self._interrupts == 1:
-            log.warning("%s: taking no more frames, finishing files; again to stop at once", _signal_name(number))
+            log.warning("%s: taking no more frames, finishing files; again to stop at once", signal_name(number))
             self._draining = True
             self._drain()
-
-
-def _how(status: int) -> str:
-    return f"killed by {_signal_name(-status)}" if status < 0 else f"exit status {status}"
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

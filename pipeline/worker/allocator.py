@@ -5,6 +5,8 @@ one, for the next frame. Kept instead, decoding 1280x720 takes 2.0 ms of CPU a f
 """
 
 import ctypes
+import os
+from pathlib import Path
 
 # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc's malloc.h.
 _TRIM_THRESHOLD = -1
@@ -19,3 +21,12 @@ def keep_freed_memory() -> bool:
     if mallopt is None:
         return False
     return bool(mallopt(_TRIM_THRESHOLD, KEPT_BYTES) and mallopt(_MMAP_THRESHOLD, KEPT_BYTES))
+
+
+def resident_bytes() -> int:
+    """This process' memory in bytes, what it shares with others included; 0 where the kernel does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pipeline.failed_frame import save
+from pipeline.figures import StageFigures
 from pipeline.gate import Gate
 from pipeline.graph.plan import Plan
 from pipeline.graph.spec import StageSpec
 from pipeline.join import Join
-from pipeline.message import Checkpoint, Condemned, Message, StageFigures, StreamState
+from pipeline.message import Checkpoint, Condemned, Message, StreamState
 from pipeline.packet import Packet, number_detections
 from pipeline.ring import PictureLostError
 from pipeline.stage import Stage, StageContext
@@ -49,7 +50,7 @@ class StageNode:
         self.spec = spec
         self.stage = stage
         self.context = context
-        self.figures = StageFigures(facts=context.facts)
+        self.figures = StageFigures(facts=context.facts, inference=context.inference)
         self.late = 0
         self._plan = plan
         self._notes = notes
@@ -194,7 +195,11 @@ class StageNode:
     def start_clock(self, packets: Sequence[Packet]) -> tuple[float, float]:
         """Note the frames in hand; returns wall and CPU seconds for `stop_clock`."""
         self._notes.take([FrameInHand(self.spec.name, packet.stream, packet.seq) for packet in packets])
-        return time.monotonic(), time.thread_time()
+        now = time.monotonic()
+        for packet in packets:
+            if packet.sent:
+                self.figures.wait.add(now - packet.sent)
+        return now, time.thread_time()
 
     def stop_clock(self, started: tuple[float, float], frames: int = 1) -> None:
         """The frames are out of hand: count them, each with its share of the time."""
@@ -202,7 +207,7 @@ class StageNode:
         wall, cpu = started
         share = (time.monotonic() - wall) / frames
         self.figures.count += frames
-        self.figures.calls += 1
+        self.figures.batches[frames] = self.figures.batches.get(frames, 0) + 1
         self.figures.cpu_seconds += time.thread_time() - cpu
         for _ in range(frames):
             self.figures.work.add(share)

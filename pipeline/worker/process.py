@@ -7,7 +7,6 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import zmq
 from msgspec import Struct
 from setproctitle import setproctitle
@@ -32,7 +31,7 @@ LAST_WORDS_MS = 2000
 """How long a worker that exits waits for its last messages to leave."""
 
 
-class Boot(Struct, frozen=True):
+class Boot(Struct, frozen=True, tag=True):
     """What a worker process is told at its start."""
 
     spec: PipelineSpec
@@ -53,13 +52,11 @@ class _RemarkHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         stage = record.name.removeprefix("framewire.")
-        text = record.getMessage()
-        self._outbox.send(encode(Remark(self._worker, record.levelno, f"{stage}: {text}")))
+        self._outbox.send(encode(Remark(self._worker, record.levelno, stage, record.getMessage())))
 
 
-def run_worker(raw: bytes) -> int:
+def run_worker(boot: Boot) -> int:
     """Live a worker's life; returns the exit status: 0 after Exit, 1 after a trouble that was told."""
-    boot = msgspec.msgpack.decode(raw, type=Boot)
     keep_freed_memory()
     plan = make_plan(boot.spec)
     process = next(process for process in plan.processes if process.name == boot.process)

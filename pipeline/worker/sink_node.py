@@ -2,17 +2,19 @@
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from msgspec import Struct
 
+from pipeline.figures import KIND_AND_PLACE, EventTally
 from pipeline.gate import Gate
 from pipeline.graph.plan import Plan
 from pipeline.graph.spec import StageSpec
+from pipeline.histogram import Histogram
 from pipeline.message import Exceptional, Settle, StreamState
-from pipeline.packet import Packet
-from pipeline.ring import PictureLostError
+from pipeline.packet import Event, Packet
+from pipeline.ring import PictureLostError, RingReader
 from pipeline.stage import Sink, StageContext
 from pipeline.worker.node import StageNode, StreamAtStage
 from pipeline.worker.notes import Notes
@@ -28,6 +30,7 @@ class _Written(Struct):
     seq: int
     exceptional: Exceptional | None
     labels: list[str]
+    events: tuple[Event, ...]
 
 
 class _Told(Struct):
@@ -42,7 +45,10 @@ class _Told(Struct):
 
 
 class SinkNode(StageNode):
-    """Runs one sink. `accept` yields nothing; `settled` gives what is to be told to the ledger."""
+    """Runs one sink. `accept` yields nothing; `settled` gives what is to be told to the ledger.
+
+    `show`, where it is set, gets each frame before it is written: somebody watches.
+    """
 
     stage: Sink[Any]
 
@@ -57,6 +63,7 @@ class SinkNode(StageNode):
     ) -> None:
         super().__init__(spec, stage, context, plan, notes, incarnation)
         self._written: dict[str, _Told] = {}
+        self.show: Callable[[str, Packet, RingReader], None] | None = None
 
     def resume(self, streams: list[StreamState]) -> None:
         """Follow a dead worker: cut each stream's output back to the mark that the ledger knows."""
@@ -101,6 +108,8 @@ class SinkNode(StageNode):
                 self.stage.end(packet)
                 told.mark, told.ended = packet.seq + 1, True
                 return True
+            if self.show is not None and packet.alive:
+                self.show(self.spec.name, packet, self.context.reader)
             mark = self.stage.write(packet)
         except PictureLostError:
             self.late += 1
@@ -114,24 +123,28 @@ class SinkNode(StageNode):
             raise RuntimeError(f"{self.spec.name}.write gave the mark {mark} after frame {packet.seq}")
         told.mark = mark
         told.written.append(_what_to_tell(packet))
-        self.figures.end_to_end.add(time.monotonic() - packet.captured)
+        self.figures.end_to_end.setdefault(packet.stream, Histogram()).add(time.monotonic() - packet.captured)
         return True
 
     def _what_is_new(self, stream: str, told: _Told) -> Settle:
         exceptions: list[Exceptional] = []
         found: dict[str, int] = {}
+        events: dict[str, EventTally] = {}
         while told.written and told.written[0].seq < told.mark:
             written = told.written.popleft()
             if written.exceptional is not None:
                 exceptions.append(written.exceptional)
             for label in written.labels:
                 found[label] = found.get(label, 0) + 1
+            for event in written.events:
+                tally = events.setdefault(f"{event.kind}{KIND_AND_PLACE}{event.where}", EventTally())
+                tally.add(EventTally(1, event.value or 0.0, event.value))
         told.told, told.ended_told = told.mark, told.ended
-        return Settle(self.spec.name, self._incarnation, stream, told.mark, exceptions, found, told.ended)
+        return Settle(self.spec.name, self._incarnation, stream, told.mark, exceptions, found, told.ended, events)
 
 
 def _what_to_tell(packet: Packet) -> _Written:
     exceptional = None
     if not packet.alive:
         exceptional = Exceptional(packet.seq, packet.outcome, packet.reason, packet.stage)
-    return _Written(packet.seq, exceptional, [detection.label for detection in packet.detections])
+    return _Written(packet.seq, exceptional, [detection.label for detection in packet.detections], packet.events)

@@ -4,10 +4,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pipeline.message import CutShort, Message, SourceFigures, StageFigures, StreamOpened, StreamState
+from pipeline.figures import SourceFigures, StageFigures
+from pipeline.message import CutShort, Message, StreamOpened, StreamState
 from pipeline.packet import FRAME, Packet, PictureRef
 from pipeline.ring import Pixels
-from pipeline.stage import Shot, Source, StageContext, StageError
+from pipeline.stage import Shot, Source, StageContext, StageError, StreamPhase
 from pipeline.window import SourceWindow, window_for
 from pipeline.worker.notes import FrameInHand, Notes
 
@@ -32,8 +33,8 @@ class SourceNode:
         self.stage = source
         self.context = context
         self.stream = source.stream()
-        self.figures = StageFigures(facts=context.facts)
-        self.source_figures = SourceFigures()
+        self.figures = StageFigures(facts=context.facts, inference=context.inference)
+        self._seen = SourceFigures(context.name)
         self._window_wanted = window_wanted
         self._ring_bytes = ring_bytes
         self._notes = notes
@@ -62,6 +63,13 @@ class SourceNode:
                 self._done = state.ended
         if not self._done:
             self._shots = self.stage.frames(self._start + self._lost)
+
+    @property
+    def source_figures(self) -> SourceFigures:
+        """What it has seen of its stream so far."""
+        self._seen.state = StreamPhase.ENDED.value if self._done else self.stage.phase().value
+        self._seen.reconnects = self.stage.reconnects()
+        return self._seen
 
     @property
     def may_produce(self) -> bool:
@@ -139,7 +147,7 @@ class SourceNode:
 
     def _admit(self, shot: Shot) -> Packet:
         if shot.replaced:
-            skipped = self.source_figures.skipped
+            skipped = self._seen.skipped
             skipped[WINDOW_FULL] = skipped.get(WINDOW_FULL, 0) + shot.replaced
         window = self._opened()
         packet = self._packet(window, window.next_seq, shot)
@@ -151,9 +159,9 @@ class SourceNode:
         else:
             self.context.finish_pictures()
             packet = packet.with_picture(self._pending)
-        self.source_figures.damaged += shot.damaged
+        self._seen.damaged += shot.damaged
         window.admit(packet)
-        self.source_figures.admitted = window.next_seq
+        self._seen.admitted = window.next_seq
         return packet
 
     def _lose(self) -> Packet:
@@ -161,7 +169,7 @@ class SourceNode:
         window = self._opened()
         packet = self._packet(window, window.next_seq).fail(CRASHED, self.context.name)
         window.admit(packet)
-        self.source_figures.admitted = window.next_seq
+        self._seen.admitted = window.next_seq
         self._lost -= 1
         return packet
 

@@ -4,6 +4,9 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
+import msgspec
+
+from pipeline.figures import WorkerFigures
 from pipeline.graph.plan import Plan, Process, Routing
 from pipeline.inbox import Inbox, Outboxes
 from pipeline.message import (
@@ -18,11 +21,14 @@ from pipeline.message import (
     Report,
     ToWorker,
     Wake,
+    Watch,
     decode_for_worker,
     encode,
 )
 from pipeline.packet import Packet
+from pipeline.worker.allocator import resident_bytes
 from pipeline.worker.batch_node import BatchNode
+from pipeline.worker.glimpse import Glimpses
 from pipeline.worker.node import StageNode
 from pipeline.worker.out_edge import PREFETCH, OutEdge
 from pipeline.worker.sink_node import SinkNode
@@ -78,6 +84,7 @@ class Worker:
         self._edges_out = {stage: tuple(edge.id for edge in plan.out_of(stage)) for stage in process.stages}
         self._producers = {edge.id: plan.process_of(edge.producer).workers for edge in self._asking}
         self._batching = [node for node in nodes.values() if isinstance(node, BatchNode)]
+        self._glimpses = Glimpses(self._show)
         self._sinks = [node for node in nodes.values() if isinstance(node, SinkNode)]
 
     def run(self) -> None:
@@ -114,8 +121,8 @@ class Worker:
             stages[self._source.context.name] = self._source.figures
             sources[self._source.stream] = self._source.source_figures
         late = sum(node.late for node in self._nodes.values())
-        cpu = time.process_time()
-        self._tell(Report(self.name, self._incarnation, stages, cpu, self._refused, late, sources))
+        figures = WorkerFigures(stages, sources, time.process_time(), resident_bytes(), self._refused, late)
+        self._tell(Report(self.name, self._incarnation, figures))
 
     def _idle(self) -> bytes | None:
         """Nothing waits: tell what is settled, then sleep until a message comes, or something is due by the clock."""
@@ -176,8 +183,18 @@ class Worker:
             case Wake():
                 # That it came is all: the loop looks at the source next.
                 self._changed = True
+            case Watch():
+                self._watched(message)
             case Exit():
                 self._leaving = True
+
+    def _watched(self, message: Watch) -> None:
+        self._glimpses.watch(message)
+        for node in self._sinks:
+            node.show = self._glimpses.show
+
+    def _show(self, endpoint: str, message: Message) -> None:
+        self._outboxes.send_to(endpoint, encode(message))
 
     def _is_for_now(self, message: Deliver | Ask) -> bool:
         if message.epoch > self._epoch:
@@ -210,6 +227,7 @@ class Worker:
             self._emit(stage, answer)
 
     def _emit(self, stage: str, packet: Packet) -> None:
+        packet = msgspec.structs.replace(packet, sent=time.monotonic())
         for edge in self._edges_out[stage]:
             if edge in self._local:
                 self._accept(self._consumer_of[edge], edge, packet)
@@ -251,6 +269,8 @@ class Worker:
         if self._source is not None:
             if first:
                 self._source.start(message.streams)
+                # A stream that never gives a picture is to be seen, too.
+                self._report_if_due()
             for packet in self._source.unsettled():
                 self._emit(self._source.context.name, packet)
         early, self._early = self._early, []

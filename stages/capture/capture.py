@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from pipeline.ring import Pixels
-from pipeline.stage import Shot, Source, StageError, stage
+from pipeline.stage import Shot, Source, StageError, StreamPhase, stage
 from stages.capture.address import address_of, is_live
 from stages.capture.demo import Demo
 from stages.capture.excerpt import Excerpt
@@ -100,8 +100,15 @@ class Capture(Source[CaptureOptions]):
         while self._live.news:
             level, text = self._live.news.popleft()
             self.log.log(level, "%s", text)
-        self.context.facts["stream"] = f"is {self._live.state.value}, connected {self._live.connections} times"
         return self._live.ready
+
+    def phase(self) -> StreamPhase:
+        """See Source."""
+        return self._live.state if self._live is not None else StreamPhase.LIVE
+
+    def reconnects(self) -> int:
+        """See Source."""
+        return max(0, self._live.connections - 1) if self._live is not None else 0
 
     def ready_at(self) -> float | None:
         """See Source."""

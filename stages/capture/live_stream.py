@@ -6,7 +6,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from enum import Enum
 from fractions import Fraction
 
 import av
@@ -15,7 +14,7 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from msgspec import Struct
 
-from pipeline.stage import Shot
+from pipeline.stage import Shot, StreamPhase
 from stages.capture.address import Address
 from stages.capture.backoff import waits
 from stages.capture.newest import Newest
@@ -28,16 +27,6 @@ STALLED_S = 1.0
 """Without a picture for so long a stream counts as stalled: the slowest cameras in use send one a second."""
 NEWS_MAX = 100
 """Lines that wait for the log; a stream that flaps must not fill the memory."""
-
-
-class StreamState(Enum):
-    """Where a live stream is in its life."""
-
-    CONNECTING = "connecting"
-    LIVE = "live"
-    STALLED = "stalled"
-    DOWN = "down"
-    ENDED = "ended"
 
 
 class LiveRules(Struct, frozen=True):
@@ -58,7 +47,7 @@ class LiveStream:
 
     def __init__(self, address: Address, rules: LiveRules, wake: Callable[[], None], rng: random.Random) -> None:
         self.address = address
-        self.state = StreamState.CONNECTING
+        self.state = StreamPhase.CONNECTING
         self.connections = 0
         self.news: deque[tuple[int, str]] = deque(maxlen=NEWS_MAX)
         self.rate: Fraction | None = None
@@ -84,19 +73,19 @@ class LiveStream:
     @property
     def ready(self) -> bool:
         """Whether there is a picture, or none will come any more."""
-        return self._newest.there or self.state is StreamState.ENDED
+        return self._newest.there or self.state is StreamPhase.ENDED
 
     @property
     def stalls_at(self) -> float | None:
         """When it will count as stalled unless a picture comes; None where it is not live."""
-        return self._last + STALLED_S if self.state is StreamState.LIVE else None
+        return self._last + STALLED_S if self.state is StreamPhase.LIVE else None
 
     def look(self) -> None:
         """See whether it has stalled."""
         stalls_at = self.stalls_at
         if stalls_at is not None and time.monotonic() >= stalls_at and not self._newest.there:
             self._say(logging.WARNING, f"nothing has come for {STALLED_S:g} s")
-            self._now(StreamState.STALLED)
+            self._now(StreamPhase.STALLED)
 
     def shot(self, slot: Slot) -> Shot | None:
         """The newest picture, written to its place; None where none will come any more."""
@@ -115,7 +104,7 @@ class LiveStream:
         failed = 0
         pauses = waits(self._rng)
         while not self._stop.is_set():
-            self._now(StreamState.CONNECTING)
+            self._now(StreamPhase.CONNECTING)
             why, pictures = self._connection()
             if self._stop.is_set():
                 break
@@ -127,9 +116,9 @@ class LiveStream:
                 break
             pause = next(pauses)
             self._say(logging.WARNING, f"{why}; trying again in {pause:.1f} s")
-            self._now(StreamState.DOWN)
+            self._now(StreamPhase.DOWN)
             self._stop.wait(pause)
-        self._now(StreamState.ENDED)
+        self._now(StreamPhase.ENDED)
 
     def _connection(self) -> tuple[str, int]:
         """Read one connection to its end: why it ended, and how many pictures came."""
@@ -143,9 +132,9 @@ class LiveStream:
                     if pictures == 1:
                         self._connected(container, frame)
                     self._last = time.monotonic()
-                    if self.state is StreamState.STALLED:
+                    if self.state is StreamPhase.STALLED:
                         self._say(logging.INFO, "pictures come again")
-                        self._now(StreamState.LIVE)
+                        self._now(StreamPhase.LIVE)
                     if self._newest.put(_Seen(frame, self._last)):
                         self._wake()
         except (av.error.FFmpegError, OSError, ValueError, IndexError) as error:
@@ -173,13 +162,13 @@ class LiveStream:
         self.rate = stream.average_rate or stream.guessed_rate
         self.connections += 1
         self._say(logging.INFO, f"live, {frame.width}x{frame.height}")
-        self._now(StreamState.LIVE)
+        self._now(StreamPhase.LIVE)
 
     def _say(self, level: int, text: str) -> None:
         self.news.append((level, f"{self.address.shown}: {text}"))
 
-    def _now(self, state: StreamState) -> None:
-        if state is not self.state or state is StreamState.ENDED:
+    def _now(self, state: StreamPhase) -> None:
+        if state is not self.state or state is StreamPhase.ENDED:
             self.state = state
             self._wake()
 

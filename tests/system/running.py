@@ -32,6 +32,8 @@ class Running:
 
     def __init__(self, config: Path, out: Path, *arguments: str, cwd: Path | None = None) -> None:
         out.mkdir(parents=True, exist_ok=True)
+        if "--http" not in arguments:
+            arguments = (*arguments, "--http", "off")
         self._summary = out / "summary.json"
         self._stdout = (out / "stdout.txt").open("w+")
         self._stderr = (out / "stderr.txt").open("w+")

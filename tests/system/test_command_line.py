@@ -122,7 +122,7 @@ def test_nobody_watching_gets_plain_lines(tmp_path: Path) -> None:
     assert "\x1b" not in finished.stdout + finished.stderr
 
 
-def test_somebody_watching_sees_a_bar(tmp_path: Path) -> None:
+def test_somebody_watching_sees_a_bar_and_a_line_for_each_stage(tmp_path: Path) -> None:
     try:
         ours, theirs = pty.openpty()
     except OSError:
@@ -148,7 +148,9 @@ def test_somebody_watching_sees_a_bar(tmp_path: Path) -> None:
     text = seen.decode()
     assert "\x1b[" in text
     assert "━" in text
-    assert "/60" in text
+    assert "of 60 frames" in text
+    for heading in ("stage", "queue", "busy", "restarts"):
+        assert heading in text
     assert "60 frames admitted, 60 written" in text
 
 

@@ -150,6 +150,17 @@ class SlowSink(Sink[SlowOptions]):
         return packet.seq + 1
 
 
+@stage("slow_stage")
+class SlowStage(Stage[SlowOptions]):
+    """Work that takes its time."""
+
+    Options = SlowOptions
+
+    def process(self, packet: Packet) -> Packet:
+        time.sleep(self.options.seconds)
+        return packet
+
+
 @stage("stuck")
 class Stuck(Stage[None]):
     """Never comes back from frame 10."""

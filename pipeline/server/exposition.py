@@ -1,0 +1,326 @@
+"""The metrics: a snapshot of the run in the words of Prometheus. docs/metrics.md lists them."""
+
+import platform
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    SummaryMetricFamily,
+)
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from pipeline.figures import KIND_AND_PLACE, MODEL_AND_PROVIDER
+from pipeline.histogram import Histogram
+from pipeline.rates import Rates
+from pipeline.server.bucket import of_seconds, of_sizes
+from pipeline.server.gpu import gpus
+from pipeline.snapshot import Frames, Snapshot
+from pipeline.stage import StreamPhase
+
+
+class RunCollector(Collector):
+    """Gives what was told last. Nothing is kept here: the supervisor's figures never go back, so these do not."""
+
+    def __init__(self) -> None:
+        self._now: Snapshot | None = None
+        self._rates: Rates | None = None
+
+    def tell(self, now: Snapshot, rates: Rates) -> None:
+        """The state of the run that the next scrape shows."""
+        self._now, self._rates = now, rates
+
+    def collect(self) -> Iterable[Metric]:
+        """See prometheus_client."""
+        if self._now is None or self._rates is None:
+            return
+        yield from _run(self._now)
+        yield from _streams(self._now, self._rates)
+        yield from _stages(self._now, self._rates)
+        yield from _workers(self._now)
+        yield from _gpus()
+
+
+def registry_of(collector: RunCollector) -> CollectorRegistry:
+    """A registry with this collector alone."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(collector)
+    return registry
+
+
+def _gauge(
+    now: Snapshot, name: str, help_text: str, labels: Sequence[str], rows: Iterable[tuple[Sequence[str], float]]
+) -> Metric:
+    family = GaugeMetricFamily(f"framewire_{name}", help_text, labels=["pipeline", *labels])
+    for values, value in rows:
+        family.add_metric([now.pipeline, *values], value)
+    return family
+
+
+def _counter(
+    now: Snapshot, name: str, help_text: str, labels: Sequence[str], rows: Iterable[tuple[Sequence[str], float]]
+) -> Metric:
+    family = CounterMetricFamily(f"framewire_{name}", help_text, labels=["pipeline", *labels])
+    for values, value in rows:
+        family.add_metric([now.pipeline, *values], value)
+    return family
+
+
+def _timed(
+    now: Snapshot, name: str, help_text: str, labels: Sequence[str], rows: Iterable[tuple[Sequence[str], Histogram]]
+) -> Metric:
+    family = HistogramMetricFamily(f"framewire_{name}", help_text, labels=["pipeline", *labels])
+    for values, histogram in rows:
+        family.add_metric([now.pipeline, *values], of_seconds(histogram), histogram.total_s)
+    return family
+
+
+def _run(now: Snapshot) -> Iterator[Metric]:
+    build = GaugeMetricFamily("framewire_build_info", "What runs; always 1", labels=["pipeline", "version", "python"])
+    build.add_metric([now.pipeline, _version(), platform.python_version()], 1)
+    yield build
+    yield _gauge(now, "ready", "Whether every worker is ready and knows of all others", (), [((), float(now.ready))])
+
+
+def _streams(now: Snapshot, rates: Rates) -> Iterator[Metric]:
+    streams = now.streams
+    yield _counter(
+        now,
+        "frames",
+        "Frames by what became of them; captured = written + dropped + failed + framewire_frames_in_flight",
+        ("stream", "outcome", "reason"),
+        [((name, *key), count) for name, stream in streams.items() for key, count in _outcomes(stream.frames)],
+    )
+    yield _counter(
+        now,
+        "pictures_skipped",
+        "Pictures of live sources that newer ones took the place of before the window had room: they never were frames",
+        ("stream", "reason"),
+        [((name, why), count) for name, stream in streams.items() for why, count in stream.skipped.items()],
+    )
+    yield _counter(
+        now,
+        "pictures_damaged",
+        "Pictures of which the decoder had to guess parts",
+        ("stream",),
+        [((name,), stream.damaged) for name, stream in streams.items()],
+    )
+    yield _gauge(
+        now,
+        "frames_in_flight",
+        "Frames that are captured and not yet settled",
+        ("stream",),
+        [((name,), stream.frames.in_flight) for name, stream in streams.items()],
+    )
+    yield _gauge(
+        now,
+        "window_used",
+        "Share of the window that is taken by frames in flight, 0 to 1",
+        ("stream",),
+        [((name,), rate.window_used) for name, rate in rates.streams.items()],
+    )
+    yield _gauge(
+        now,
+        "fps",
+        "Frames written per second, over the last seconds",
+        ("stream",),
+        [((name,), rate.fps) for name, rate in rates.streams.items()],
+    )
+    yield _gauge(
+        now,
+        "stream_state",
+        "1 for the state that the stream is in, 0 for the others",
+        ("stream", "state"),
+        [
+            ((name, phase.value), float(stream.state == phase.value))
+            for name, stream in streams.items()
+            for phase in StreamPhase
+        ],
+    )
+    yield _counter(
+        now,
+        "source_reconnects",
+        "Connections of live sources that were lost and made again",
+        ("stream",),
+        [((name,), stream.reconnects) for name, stream in streams.items()],
+    )
+    yield _counter(
+        now,
+        "detections",
+        "Things found in settled frames",
+        ("stream", "label"),
+        [((name, label), count) for name, stream in streams.items() for label, count in stream.found.items()],
+    )
+    yield from _events(now)
+
+
+def _outcomes(frames: Frames) -> Iterator[tuple[tuple[str, str], float]]:
+    yield ("captured", ""), frames.admitted
+    yield ("written", ""), frames.written
+    for reason, count in frames.dropped.items():
+        yield ("dropped", reason), count
+    for reason, count in frames.failed.items():
+        yield ("failed", reason), count
+
+
+def _events(now: Snapshot) -> Iterator[Metric]:
+    rows = [
+        ((name, *_halves(key, KIND_AND_PLACE)), tally)
+        for name, stream in now.streams.items()
+        for key, tally in stream.events.items()
+    ]
+    labels = ("stream", "kind", "where")
+    counts = [(values, float(tally.count)) for values, tally in rows]
+    yield _counter(now, "events", "Events on settled frames: what stages such as count say", labels, counts)
+    valued = [(values, tally) for values, tally in rows if tally.last is not None]
+    sums = SummaryMetricFamily(
+        "framewire_event_value", "The values of events: seconds, or how many", labels=["pipeline", *labels]
+    )
+    for values, tally in valued:
+        sums.add_metric([now.pipeline, *values], tally.count, tally.total)
+    yield sums
+    last = [(values, tally.last or 0.0) for values, tally in valued]
+    yield _gauge(now, "event_last_value", "The value of the last event: people in view, say", labels, last)
+
+
+def _stages(now: Snapshot, rates: Rates) -> Iterator[Metric]:
+    by_worker = [
+        ((name, worker), figures) for name, stage in now.stages.items() for worker, figures in stage.workers.items()
+    ]
+    totals = {name: stage.total() for name, stage in now.stages.items()}
+    yield _timed(
+        now,
+        "stage_seconds",
+        "Time in a stage's own code, by frame; of a batch, the frame's share",
+        ("stage", "worker"),
+        [(values, figures.work) for values, figures in by_worker],
+    )
+    yield _timed(
+        now,
+        "queue_wait_seconds",
+        "From when the stage before handed a frame on until work on it began",
+        ("stage", "worker"),
+        [(values, figures.wait) for values, figures in by_worker if now.stages[values[0]].kind != "source"],
+    )
+    yield _gauge(
+        now,
+        "queue_depth",
+        "Frames that wait for a stage, on average over the last seconds",
+        ("stage",),
+        [((name,), rate.queue) for name, rate in rates.stages.items() if now.stages[name].kind != "source"],
+    )
+    yield _gauge(
+        now,
+        "stage_busy",
+        "Share of the last seconds in which a replica of the stage was at work, 0 to 1",
+        ("stage",),
+        [((name,), rate.busy) for name, rate in rates.stages.items()],
+    )
+    sizes = HistogramMetricFamily(
+        "framewire_batch_size", "Frames in one call of a stage's code", labels=["pipeline", "stage"]
+    )
+    for name, total in totals.items():
+        if total.batches:
+            frames = sum(size * calls for size, calls in total.batches.items())
+            sizes.add_metric([now.pipeline, name], of_sizes(total.batches), frames)
+    yield sizes
+    yield _timed(
+        now,
+        "inference_seconds",
+        "One call of a model with a batch, making its input and reading its output included",
+        ("stage", "model", "provider"),
+        [
+            ((name, *_halves(key, MODEL_AND_PROVIDER)), histogram)
+            for name, total in totals.items()
+            for key, histogram in total.inference.items()
+        ],
+    )
+    yield _timed(
+        now,
+        "end_to_end_seconds",
+        "From when the source had a picture until a sink had written its frame",
+        ("stage", "stream"),
+        [
+            ((name, stream), histogram)
+            for name, total in totals.items()
+            for stream, histogram in total.end_to_end.items()
+        ],
+    )
+    yield _gauge(
+        now,
+        "stage_info",
+        "What a stage says of how it runs: a model and its provider, and why; always 1",
+        ("stage", "what", "how"),
+        [((name, what, how), 1.0) for name, total in totals.items() for what, how in total.facts.items()],
+    )
+
+
+def _workers(now: Snapshot) -> Iterator[Metric]:
+    workers = now.workers
+    yield _gauge(
+        now,
+        "worker_up",
+        "Whether the worker is ready",
+        ("worker",),
+        [((name,), float(w.up)) for name, w in workers.items()],
+    )
+    yield _counter(
+        now,
+        "worker_restarts",
+        "Deaths of a worker after which it was started again",
+        ("worker",),
+        [((name,), worker.restarts) for name, worker in workers.items()],
+    )
+    yield _counter(
+        now,
+        "worker_cpu_seconds",
+        "Processor time of a worker, all its processes so far",
+        ("worker",),
+        [((name,), worker.cpu_seconds) for name, worker in workers.items()],
+    )
+    yield _gauge(
+        now,
+        "worker_resident_bytes",
+        "Memory of a worker's process, what it shares with others included",
+        ("worker",),
+        [((name,), worker.resident_bytes) for name, worker in workers.items()],
+    )
+    yield _counter(
+        now,
+        "late_reads",
+        "Pictures that were gone when a worker looked, and came again",
+        ("worker",),
+        [((name,), worker.late) for name, worker in workers.items()],
+    )
+    refused = [((name,), float(worker.refused)) for name, worker in workers.items()]
+    refused.append((("supervisor",), float(now.refused)))
+    yield _counter(now, "packets_refused", "Messages that were not ours", ("worker",), refused)
+
+
+def _gpus() -> Iterator[Metric]:
+    found = gpus()
+    if not found:
+        return
+    busy = GaugeMetricFamily("framewire_gpu_busy", "Share of time in which the GPU was at work, 0 to 1", labels=["gpu"])
+    used = GaugeMetricFamily("framewire_gpu_memory_bytes", "Memory of the GPU in use", labels=["gpu"])
+    for gpu in found:
+        busy.add_metric([gpu.name], gpu.busy)
+        used.add_metric([gpu.name], gpu.memory_bytes)
+    yield busy
+    yield used
+
+
+def _halves(key: str, between: str) -> tuple[str, str]:
+    first, _, second = key.partition(between)
+    return first, second
+
+
+def _version() -> str:
+    try:
+        return version("framewire")
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,46 @@
+"""What the GPUs of this machine do, where there are any and NVIDIA's library can be asked."""
+
+from functools import cache
+from typing import Any
+
+from msgspec import Struct
+
+
+class Gpu(Struct, frozen=True):
+    """`name` is its number and model; `busy` a share, 0 to 1."""
+
+    name: str
+    busy: float
+    memory_bytes: int
+
+
+def gpus() -> list[Gpu]:
+    """All GPUs now; none where NVML is not installed (it comes with the extra `gpu`) or does not answer."""
+    library = _nvml()
+    if library is None:
+        return []
+    try:
+        return [_look(library, number) for number in range(library.nvmlDeviceGetCount())]
+    except library.NVMLError:
+        return []
+
+
+@cache
+def _nvml() -> Any:
+    try:
+        import pynvml
+    except ImportError:
+        return None
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return None
+    return pynvml
+
+
+def _look(library: Any, number: int) -> Gpu:
+    handle = library.nvmlDeviceGetHandleByIndex(number)
+    name = library.nvmlDeviceGetName(handle)
+    words = name.decode() if isinstance(name, bytes) else name
+    busy = library.nvmlDeviceGetUtilizationRates(handle).gpu / 100
+    return Gpu(f"{number} {words}", busy, library.nvmlDeviceGetMemoryInfo(handle).used)

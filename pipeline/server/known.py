@@ -1,0 +1,74 @@
+"""What the server knows of the run: the view of now, and the last minutes for the plot."""
+
+import time
+from collections import deque
+
+from msgspec import Struct
+
+from pipeline.rates import RateMeter
+from pipeline.server.exposition import RunCollector
+from pipeline.snapshot import Snapshot
+from pipeline.view import View, is_well, view_of
+
+HISTORY = 300
+"""Points of the plot, one a second: five minutes."""
+SILENT_S = 5.0
+"""The supervisor speaks each second; after so long it is not well."""
+
+
+class Point(Struct, frozen=True):
+    """One second of the plot: `time` is Unix time; the delay is that of the slowest stream."""
+
+    time: float
+    fps: float
+    p50_ms: float | None
+    p99_ms: float | None
+    lost_fps: float
+
+
+class Known:
+    """The newest snapshot, in the forms in which it is asked for."""
+
+    def __init__(self, collector: RunCollector) -> None:
+        self.view: View | None = None
+        self.history: deque[Point] = deque(maxlen=HISTORY)
+        self._collector = collector
+        self._meter = RateMeter()
+        self._heard = time.monotonic()
+
+    def take(self, now: Snapshot) -> None:
+        """The supervisor has spoken."""
+        self._heard = time.monotonic()
+        rates = self._meter.take(now)
+        self._collector.tell(now, rates)
+        self.view = view_of(now, rates)
+        streams = rates.streams.values()
+        slowest = max(streams, key=lambda stream: stream.p50_ms or 0.0, default=None)
+        self.history.append(
+            Point(
+                now.time,
+                round(rates.fps, 2),
+                slowest.p50_ms if slowest else None,
+                slowest.p99_ms if slowest else None,
+                round(sum(stream.dropped_fps for stream in streams), 2),
+            )
+        )
+
+    def health(self) -> str:
+        """Why the run is not well; nothing where it is."""
+        silent = time.monotonic() - self._heard
+        return f"the supervisor has been silent for {silent:.0f} s" if silent > SILENT_S else ""
+
+    def readiness(self) -> str:
+        """Why the run is not ready; nothing where it is: every worker is up, every stream live, or ended."""
+        if self.health():
+            return self.health()
+        if self.view is None:
+            return "starting"
+        if self.view.failure:
+            return "failed"
+        down = [f"{stream.name} is {stream.state}" for stream in self.view.streams if not is_well(stream.state)]
+        sources = sum(stage.kind == "source" for stage in self.view.stages)
+        if down or len(self.view.streams) < sources:
+            return ", ".join(down) or "not every stream has begun"
+        return "" if self.view.ready else "not every worker is ready"

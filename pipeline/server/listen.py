@@ -1,0 +1,69 @@
+"""Where the server listens, and who may look: loopback for everybody here, elsewhere for those who know the token."""
+
+import ipaddress
+import secrets
+import socket
+
+from msgspec import Struct
+
+from pipeline.graph.config_error import ConfigError, Place
+
+DEFAULT = "127.0.0.1:9797"
+OFF = "off"
+TOKEN_VARIABLE = "FRAMEWIRE_TOKEN"
+"""The environment variable with the token; a command line would show it to all users of the machine."""
+BACKLOG = 128
+
+
+class Listening(Struct):
+    """A socket that listens, its address, and the token that must be shown, or none on loopback."""
+
+    socket: socket.socket
+    host: str
+    port: int
+    token: str
+
+    @property
+    def url(self) -> str:
+        """Where a browser finds it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}/" + (f"?token={self.token}" if self.token else "")
+
+
+def listen(address: str, token: str = "") -> Listening:
+    """Listen at HOST:PORT (port 0: any that is free). Raises ConfigError, OSError where it is taken.
+
+    Beyond loopback a token is needed; where none is given, one is made.
+    """
+    host, port = parse_address(address)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(BACKLOG)
+    except OSError:
+        listening.close()
+        raise
+    if not token and not is_loopback(host):
+        token = secrets.token_urlsafe(16)
+    return Listening(listening, host, listening.getsockname()[1], token)
+
+
+def parse_address(address: str) -> tuple[str, int]:
+    """Host and port of HOST:PORT or [IPv6]:PORT. Raises ConfigError."""
+    host, colon, port = address.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not (colon and host and port.isdigit() and int(port) < 2**16):
+        raise ConfigError(Place(f"--http {address}"), f"write it as HOST:PORT, such as {DEFAULT}, or {OFF}")
+    return host, int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the host."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,69 @@
+"""The life of the server's process: it hears the supervisor and the sinks, and answers whoever asks."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+import zmq
+import zmq.asyncio
+from setproctitle import setproctitle
+
+from pipeline.inbox import Inbox, Outbox, new_endpoint
+from pipeline.message import Look, RefusedError, Seen, ServerReady, Told, decode_for_server, encode
+from pipeline.server.boot import ServerBoot
+from pipeline.server.exposition import RunCollector, registry_of
+from pipeline.server.known import Known
+from pipeline.server.pictures import Pictures, find_painter
+from pipeline.server.web import web_app
+
+KEEP_ALIVE_S = 15
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """The supervisor alone decides what Ctrl-C means."""
+        yield
+
+
+def run_server(boot: ServerBoot) -> int:
+    """Serve until killed; returns the exit status."""
+    setproctitle(f"framewire {boot.pipeline} server")
+    asyncio.run(_serve(boot))
+    return 0
+
+
+async def _serve(boot: ServerBoot) -> None:
+    context = zmq.asyncio.Context()
+    plain: zmq.Context[zmq.Socket[bytes]] = zmq.Context.shadow(context.underlying)
+    inbox = Inbox(plain, new_endpoint(boot.pipeline, "server"))
+    supervisor = Outbox(plain, boot.supervisor)
+    collector = RunCollector()
+    known = Known(collector)
+    pictures = Pictures(lambda width: supervisor.send(encode(Look(width))), find_painter())
+    app = web_app(known, pictures, registry_of(collector), boot.token)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_keep_alive=KEEP_ALIVE_S
+    )
+    supervisor.send(encode(ServerReady(inbox.endpoint)))
+    hearing = asyncio.create_task(_hear(zmq.asyncio.Socket.shadow(inbox.socket), known, pictures))
+    with socket.socket(fileno=boot.fd) as listening:
+        serving = asyncio.create_task(_Server(config).serve(sockets=[listening]))
+        done, _ = await asyncio.wait([hearing, serving], return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
+
+async def _hear(inbox: zmq.asyncio.Socket, known: Known, pictures: Pictures) -> None:
+    while True:
+        try:
+            message = decode_for_server(await inbox.recv())
+        except RefusedError:
+            continue
+        match message:
+            case Told():
+                known.take(message.snapshot)
+            case Seen():
+                await pictures.take(message)

@@ -1,0 +1,112 @@
+"""The server's addresses: the page, its pictures, the metrics, and what probes and programs ask for."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from pipeline.server.guard import Guard
+from pipeline.server.known import Known
+from pipeline.server.pictures import Pictures
+
+PAGE = Path(__file__).parent / "page"
+BOUNDARY = "framewire"
+NUMBER_HEADER = "X-Picture"
+"""Of a picture: its number, to be named in `after` for the next one."""
+
+
+def web_app(known: Known, pictures: Pictures, registry: CollectorRegistry, token: str) -> ASGIApp:
+    """The application, behind its guard."""
+    answers = Answers(known, pictures, registry)
+    app = Starlette(
+        routes=[
+            Route("/", answers.page),
+            Route("/metrics", answers.metrics),
+            Route("/healthz", answers.health),
+            Route("/readyz", answers.readiness),
+            Route("/graph.json", answers.graph),
+            Route("/history.json", answers.history),
+            Route("/streams/{stream}.jpg", answers.picture),
+            Route("/streams/{stream}.mjpeg", answers.film),
+            Mount("/page", StaticFiles(directory=PAGE)),
+        ]
+    )
+    return Guard(app, token)
+
+
+class Answers:
+    """One method for each address."""
+
+    def __init__(self, known: Known, pictures: Pictures, registry: CollectorRegistry) -> None:
+        self._known = known
+        self._pictures = pictures
+        self._registry = registry
+
+    async def page(self, _request: Request) -> Response:
+        """The page for people."""
+        return FileResponse(PAGE / "index.html")
+
+    async def metrics(self, request: Request) -> Response:
+        """Prometheus' text, or OpenMetrics where the asker takes it."""
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(self._registry), media_type=content_type)
+
+    async def health(self, _request: Request) -> Response:
+        """200 where the supervisor speaks."""
+        return _probe(self._known.health())
+
+    async def readiness(self, _request: Request) -> Response:
+        """200 where every worker is ready and every stream gives pictures."""
+        return _probe(self._known.readiness())
+
+    async def graph(self, _request: Request) -> Response:
+        """The graph with its rates: see View."""
+        if self._known.view is None:
+            return PlainTextResponse("starting\n", 503)
+        return Response(msgspec.json.encode(self._known.view), media_type="application/json")
+
+    async def history(self, _request: Request) -> Response:
+        """The last minutes: see Point."""
+        return Response(msgspec.json.encode(list(self._known.history)), media_type="application/json")
+
+    async def picture(self, request: Request) -> Response:
+        """The newest picture of a stream, as soon as there is one other than `?after=NUMBER`; 204 where none comes."""
+        if not self._is_stream(request.path_params["stream"]):
+            return PlainTextResponse("there is no such stream\n", 404)
+        after = request.query_params.get("after", "0")
+        if not after.isdecimal():
+            return PlainTextResponse("`after` is a number\n", 400)
+        found = await self._pictures.next(request.path_params["stream"], int(after))
+        if found is None:
+            return Response(status_code=204)
+        number, jpeg = found
+        return Response(jpeg, media_type="image/jpeg", headers={NUMBER_HEADER: str(number)})
+
+    async def film(self, request: Request) -> Response:
+        """The pictures of a stream one after the other (MJPEG), for players and other pages."""
+        stream = request.path_params["stream"]
+        if not self._is_stream(stream):
+            return PlainTextResponse("there is no such stream\n", 404)
+        return StreamingResponse(self._parts(stream), media_type=f"multipart/x-mixed-replace; boundary={BOUNDARY}")
+
+    async def _parts(self, stream: str) -> AsyncIterator[bytes]:
+        async for jpeg in self._pictures.all(stream):
+            head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+            yield head.encode() + jpeg + b"\r\n"
+
+    def _is_stream(self, name: str) -> bool:
+        """Names come from outside: only streams that there are may be watched."""
+        view = self._known.view
+        return self._pictures.possible and view is not None and any(stream.name == name for stream in view.streams)
+
+
+def _probe(trouble: str) -> Response:
+    return PlainTextResponse(f"{trouble or 'ok'}\n", 503 if trouble else 200)

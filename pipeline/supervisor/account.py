@@ -1,0 +1,148 @@
+"""What the workers report and the ledger knows, put together into a snapshot of now."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+
+from pipeline.figures import SourceFigures, StageFigures, WorkerFigures
+from pipeline.graph.plan import Plan
+from pipeline.graph.spec import PipelineSpec, StageSpec
+from pipeline.message import Report
+from pipeline.snapshot import Frames, Snapshot, StageNow, StreamNow, WorkerNow
+from pipeline.stage import StreamPhase
+from pipeline.supervisor.ledger import Ledger, StreamAccount
+from pipeline.supervisor.worker_record import Life, WorkerRecord
+
+
+class _Told:
+    """What one worker has told: the sum of its dead processes, and the last report of the present one."""
+
+    def __init__(self) -> None:
+        self.incarnation = 0
+        self._dead = WorkerFigures()
+        self._now = WorkerFigures()
+
+    def report(self, report: Report) -> None:
+        if report.incarnation > self.incarnation:
+            self.incarnation = report.incarnation
+            self._dead.merge(self._now)
+        if report.incarnation == self.incarnation:
+            self._now = report.figures
+
+    def total(self) -> WorkerFigures:
+        if not self.incarnation:
+            return self._now
+        total = self._dead.copy()
+        total.merge(self._now)
+        return total
+
+
+class Account:
+    """Keeps what each worker has told; its counters never go back, whoever dies."""
+
+    def __init__(self, spec: PipelineSpec, plan: Plan) -> None:
+        self._spec = spec
+        self._plan = plan
+        self._told = {worker: _Told() for process in plan.processes for worker in process.workers}
+        self._restarts: Counter[str] = Counter()
+        self._started: float | None = None
+        self._last: float | None = None
+
+    def report(self, report: Report) -> None:
+        """Take in a worker's report: it replaces its earlier ones."""
+        self._told[report.worker].report(report)
+
+    def restarted(self, worker: str) -> None:
+        """A worker starts again."""
+        self._restarts[worker] += 1
+
+    def stream_opened(self, now: float) -> None:
+        """The first stream that opens starts the clock."""
+        if self._started is None:
+            self._started = self._last = now
+
+    def settled(self, now: float) -> None:
+        """The clock runs to the last frame that settles."""
+        self._last = now
+
+    def snapshot(
+        self, ledger: Ledger, workers: Iterable[WorkerRecord], ready: bool, refused: int, failure: str | None
+    ) -> Snapshot:
+        """The account of now. `refused` are messages that the supervisor itself has refused."""
+        totals = {name: told.total() for name, told in self._told.items()}
+        return Snapshot(
+            pipeline=self._spec.name,
+            time=time.time(),
+            seconds=round((self._last or 0.0) - (self._started or 0.0), 3),
+            max_failed=self._spec.max_failed,
+            stages={stage.name: self._stage(stage, totals) for stage in self._spec.stages},
+            streams=_streams(ledger, totals.values()),
+            workers={worker.name: self._worker(worker, totals[worker.name]) for worker in workers},
+            refused=refused,
+            failure=failure,
+            ready=ready,
+        )
+
+    def _worker(self, worker: WorkerRecord, figures: WorkerFigures) -> WorkerNow:
+        up = worker.life is Life.READY
+        memory = figures.resident_bytes if up else 0
+        restarts = self._restarts[worker.name]
+        return WorkerNow(worker.name, up, restarts, figures.cpu_seconds, memory, figures.refused, figures.late)
+
+    def _stage(self, stage: StageSpec, totals: dict[str, WorkerFigures]) -> StageNow:
+        process = self._plan.process_of(stage.name)
+        of = {worker: totals[worker] for worker in process.workers}
+        return StageNow(
+            name=stage.name,
+            use=stage.use,
+            kind=stage.kind,
+            inputs=stage.inputs,
+            replicas=process.replicas,
+            restarts=sum(self._restarts[worker] for worker in of),
+            cpu_seconds=sum(_share_of_cpu(figures, stage.name) for figures in of.values()),
+            workers={worker: figures.stages.get(stage.name, StageFigures()) for worker, figures in of.items()},
+        )
+
+
+def _streams(ledger: Ledger, workers: Iterable[WorkerFigures]) -> dict[str, StreamNow]:
+    """All streams of which somebody has spoken: one that never gave a picture is known from its source alone."""
+    seen = {stream: figures for worker in workers for stream, figures in worker.sources.items()}
+    names = dict.fromkeys([*ledger.streams, *seen])
+    return {name: _stream(ledger.streams.get(name), seen.get(name, SourceFigures())) for name in names}
+
+
+def _stream(account: StreamAccount | None, seen: SourceFigures) -> StreamNow:
+    account = account or StreamAccount(seen.source, "", ())
+    # What is settled was admitted, also where the source died before it could say so.
+    admitted = account.settled if account.ended else max(seen.admitted, account.settled)
+    opened = account.opened
+    return StreamNow(
+        source=account.source,
+        description=opened.description if opened else "",
+        width=opened.width if opened else 0,
+        height=opened.height if opened else 0,
+        window=opened.window if opened else 0,
+        frames=Frames(
+            admitted=admitted,
+            written=account.written,
+            dropped=dict(sorted(account.dropped.items())),
+            failed=dict(sorted(account.failed.items())),
+            in_flight=admitted - account.settled,
+        ),
+        skipped=seen.skipped,
+        damaged=seen.damaged,
+        expected=opened.expected if opened else None,
+        ended=account.ended,
+        state=StreamPhase.ENDED.value if account.ended else seen.state or StreamPhase.CONNECTING.value,
+        reconnects=seen.reconnects,
+        found=dict(account.found),
+        events=account.events,
+    )
+
+
+def _share_of_cpu(worker: WorkerFigures, stage: str) -> float:
+    """A stage's part of its process' CPU seconds: by the time in its own code, where it shares the process."""
+    total = sum(figures.cpu_seconds for figures in worker.stages.values())
+    if not total:
+        return worker.cpu_seconds / max(1, len(worker.stages))
+    return worker.cpu_seconds * worker.stages[stage].cpu_seconds / total

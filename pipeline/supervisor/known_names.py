@@ -1,0 +1,26 @@
+"""Refusing what decodes but speaks of nothing that is here."""
+
+from collections.abc import Container
+
+from pipeline.graph.plan import Plan
+from pipeline.message import Checkpoint, CutShort, Look, ServerReady, Settle, StreamOpened, ToSupervisor
+from pipeline.supervisor.ledger import Ledger
+
+
+def is_known(message: ToSupervisor, plan: Plan, ledger: Ledger, workers: Container[str], serving: bool) -> bool:
+    """Whether the worker, stage, sink, stream or server that a message speaks of, or for, is one of this run."""
+    match message:
+        case Settle():
+            account = ledger.streams.get(message.stream)
+            return account is not None and message.sink in plan.sinks_of[account.source]
+        case Checkpoint():
+            account = ledger.streams.get(message.stream)
+            return account is not None and message.stage in plan.remembering_of[account.source]
+        case CutShort():
+            return message.stage in plan.sinks_of
+        case StreamOpened():
+            return message.source in plan.sinks_of
+        case ServerReady() | Look():
+            return serving
+        case _:
+            return message.worker in workers

@@ -1,0 +1,93 @@
+"""Keeping the HTTP server's process: started beside the workers, told how things are, started again when it dies."""
+
+import logging
+import time
+from collections.abc import Callable
+
+import msgspec
+import zmq
+
+from pipeline.inbox import Outbox
+from pipeline.message import Told, encode
+from pipeline.server.listen import Listening
+from pipeline.snapshot import Snapshot
+from pipeline.supervisor.nursery import Nursery
+
+TOKEN = "=server"
+"""Its name at the nursery: no worker can have it."""
+TELL_S = 1.0
+"""It hears how things are this often: Prometheus asks every few seconds, a person looks once a second."""
+START_AFTER_S = 2.0
+"""It starts when all workers are ready, or after so long: loading it must not make the first frame late."""
+AGAIN_S = 1.0
+DEATHS_MAX = 5
+
+log = logging.getLogger("framewire")
+
+
+class ServerKeeper:
+    """Its death harms no frame: whoever looks, looks again."""
+
+    def __init__(self, listening: Listening, pipeline: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self.endpoint = ""
+        self.pid: int | None = None
+        self._listening = listening
+        self._pipeline = pipeline
+        self._clock = clock
+        self._start_at: float | None = clock() + START_AFTER_S
+        self._tell_at = 0.0
+        self._deaths = 0
+        self._outbox: Outbox | None = None
+
+    def hasten(self) -> None:
+        """All workers are ready: now it may start."""
+        if self._start_at is not None:
+            self._start_at = min(self._start_at, self._clock())
+
+    def due(self) -> float | None:
+        """When `start_if_due` or `tell_if_due` has something to do."""
+        if self._start_at is not None:
+            return self._start_at
+        return self._tell_at if self._outbox is not None else None
+
+    def start_if_due(self, nursery: Nursery, supervisor: str) -> None:
+        """Start the process when its time has come."""
+        if self._start_at is None or self._clock() < self._start_at:
+            return
+        # Its libraries are loaded in its own process alone.
+        from pipeline.server.boot import ServerBoot
+
+        self._start_at = None
+        boot = ServerBoot(self._pipeline, supervisor, self._listening.socket.fileno(), self._listening.token)
+        nursery.spawn(TOKEN, msgspec.msgpack.encode(boot))
+
+    def ready(self, context: "zmq.Context[zmq.Socket[bytes]]", endpoint: str) -> None:
+        """It serves, and listens to us there."""
+        self.close()
+        self.endpoint = endpoint
+        self._outbox = Outbox(context, endpoint)
+        self._tell_at = 0.0
+
+    def died(self) -> None:
+        """It starts again, a few times."""
+        self.close()
+        self.pid = None
+        self._deaths += 1
+        if self._deaths > DEATHS_MAX:
+            log.error("the server has died %d times and stays away; the pipeline goes on", self._deaths)
+            return
+        log.warning("the server has died; it starts again")
+        self._start_at = self._clock() + AGAIN_S
+
+    def tell_if_due(self, snapshot: Callable[[], Snapshot]) -> None:
+        """Tell it how things are, once a second."""
+        now = self._clock()
+        if self._outbox is not None and now >= self._tell_at:
+            self._tell_at = now + TELL_S
+            self._outbox.send(encode(Told(snapshot())))
+
+    def close(self) -> None:
+        """Let its inbox go."""
+        if self._outbox is not None:
+            self._outbox.close()
+            self._outbox = None

@@ -1,0 +1,40 @@
+"""Showing the pictures that reach a sink to somebody who watches, seldom and small, and only for as long as asked."""
+
+import time
+from collections.abc import Callable
+
+from pipeline.message import Message, Seen, Watch
+from pipeline.packet import FRAME, Packet
+from pipeline.ring import RingReader
+
+
+class Glimpses:
+    """Copies pictures for the server. Its cost is a copy of a small picture, ten times a second at the most."""
+
+    def __init__(self, send: Callable[[str, Message], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._send = send
+        self._clock = clock
+        self._watch: Watch | None = None
+        self._until = 0.0
+        self._last: dict[tuple[str, str], float] = {}
+
+    def watch(self, asked: Watch) -> None:
+        """Somebody watches, for so long from now."""
+        self._watch = asked
+        self._until = self._clock() + asked.seconds
+
+    def show(self, sink: str, packet: Packet, reader: RingReader) -> None:
+        """Send this frame's picture, if somebody watches and has not just seen one of its stream."""
+        now = self._clock()
+        if self._watch is None or now >= self._until:
+            self._watch = None
+            return
+        key = (sink, packet.stream)
+        ref = packet.pictures.get(FRAME)
+        if ref is None or now - self._last.get(key, 0.0) < self._watch.every_s:
+            return
+        self._last[key] = now
+        step = max(1, ref.width // self._watch.width)
+        small = reader.view(ref)[::step, ::step]
+        height, width = small.shape[:2]
+        self._send(self._watch.endpoint, Seen(sink, packet, height, width, step, small.tobytes()))

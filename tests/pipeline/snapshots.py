@@ -1,0 +1,73 @@
+"""Snapshots for tests: a source, a stage with two replicas and a sink; one stream."""
+
+from pipeline.figures import EventTally, StageFigures
+from pipeline.histogram import Histogram
+from pipeline.snapshot import Frames, Snapshot, StageNow, StreamNow, WorkerNow
+
+
+def timed(*seconds: float) -> Histogram:
+    histogram = Histogram()
+    for each in seconds:
+        histogram.add(each)
+    return histogram
+
+
+def figures(count: int, seconds: float, wait: float = 0.0) -> StageFigures:
+    return StageFigures(
+        count=count,
+        work=timed(*[seconds] * count),
+        cpu_seconds=count * seconds,
+        wait=timed(*[wait] * count),
+        batches={1: count} if count else {},
+    )
+
+
+def stage(name: str, kind: str, inputs: tuple[str, ...], *workers: StageFigures) -> StageNow:
+    by_worker = {f"{name}#{number}": each for number, each in enumerate(workers)}
+    cpu = sum(each.cpu_seconds for each in workers)
+    return StageNow(name, name, kind, inputs, len(workers), 0, cpu, by_worker)
+
+
+def stream(frames: Frames, state: str = "live") -> StreamNow:
+    return StreamNow(
+        source="capture",
+        description="a clip",
+        width=640,
+        height=480,
+        window=8,
+        frames=frames,
+        skipped={"window_full": 3},
+        damaged=1,
+        expected=None,
+        ended=state == "ended",
+        state=state,
+        reconnects=2,
+        found={"face": 7},
+        events={"crossed|door left": EventTally(2), "in_view|": EventTally(3, 4.0, 2.0)},
+    )
+
+
+def snapshot(time: float = 100.0, count: int = 40, state: str = "live") -> Snapshot:
+    """`count` frames captured, of which 3 are dropped, 2 failed and 4 in flight."""
+    frames = Frames(count, count - 9, {"gate:odd": 3}, {"faces:ValueError": 2}, 4)
+    sink = figures(count - 4, 0.001, 0.002)
+    sink.end_to_end = {"capture": timed(*[0.05] * (count - 4))}
+    half = count // 2
+    faces = figures(half, 0.02, 0.01)
+    faces.inference = {"yunet|CPUExecutionProvider": timed(0.01, 0.02)}
+    faces.facts = {"yunet": "runs on CPUExecutionProvider"}
+    stages = [
+        stage("capture", "source", (), figures(count, 0.002)),
+        stage("faces", "stage", ("capture",), faces, figures(count - half, 0.02, 0.01)),
+        stage("list", "sink", ("faces",), sink),
+    ]
+    workers = [WorkerNow(worker, True, 0, 1.5, 10**8, 0, 0) for each in stages for worker in each.workers]
+    return Snapshot(
+        pipeline="demo",
+        time=time,
+        seconds=time - 90.0,
+        stages={each.name: each for each in stages},
+        streams={"capture": stream(frames, state)},
+        workers={worker.name: worker for worker in workers},
+        ready=True,
+    )
