@@ -1,7 +1,9 @@
 """jsonl_writer: one line of JSON for each frame."""
 
+from datetime import datetime
+from io import FileIO
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -9,6 +11,9 @@ from msgspec import Meta, Struct
 from pipeline.option import OutputPath
 from pipeline.packet import Detection, Packet
 from pipeline.stage import Sink, StageError, stage
+from stages.parts.part_index import Part, PartIndex
+from stages.parts.part_name import PartNames, TemplateError
+from stages.parts.rotation import RotationOptions, surplus
 
 Box = tuple[float, float, float, float]
 
@@ -100,58 +105,147 @@ def _json_detection(detection: Detection) -> JsonDetection:
     )
 
 
-class JsonlWriterOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class JsonlWriterOptions(RotationOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the lines go."""
 
-    path: Annotated[OutputPath, Meta(description="The file, relative to the output folder")] = "frames.jsonl"
+    path: Annotated[
+        OutputPath,
+        Meta(
+            description="The file, relative to the output folder; {stream} gives each stream its own, "
+            "{start:%Y%m%d-%H%M%S} is when the file began, {part} its number"
+        ),
+    ] = "frames.jsonl"
+
+
+class _OpenPart(Struct):
+    part: Part
+    path: Path
+    file: FileIO
+    size: int
 
 
 @stage("jsonl_writer")
 class JsonlWriter(Sink[JsonlWriterOptions]):
     """Write one line a frame, dropped and failed ones too. A frame is settled when its line is with the kernel.
 
-    A process that is killed loses none of its settled lines; a machine that loses power may.
+    A process that is killed loses none of its settled lines; a machine that loses power may. `rotate_s` and `rotate_mb`
+    begin a new file now and then, `keep_mb` and `keep_files` bound what the disk holds.
 
     Example:
         metadata: {use: jsonl_writer, input: eyes, path: faces.jsonl}
+        daily: {use: jsonl_writer, input: eyes, path: "{stream}/{start:%Y%m%d}.jsonl", rotate_s: 86400, keep_files: 30}
     """
 
     Options = JsonlWriterOptions
 
     def open(self) -> None:
         """Make the file, or go on with the one of the worker before."""
-        self._path = Path(self.context.out, self.options.path)
+        self._parts: dict[str, _OpenPart] = {}
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("ab" if self.context.resumed else "wb", buffering=0)
+            self._names = PartNames(self.options.path, self.options.rotates)
+            self._index = PartIndex(Path(self.context.out, f".{self.context.name}.parts"), self.context.resumed)
+            if self._is_plain:
+                self._begin("", 0, 0.0)
+        except TemplateError as error:
+            raise StageError(f"path: {error}") from error
         except OSError as error:
-            raise StageError(f"{self._path} cannot be written: {error.strerror}") from error
+            raise StageError(f"{self.options.path} cannot be written: {error.strerror}") from error
+
+    @property
+    def _is_plain(self) -> bool:
+        """One file, whose name is known before the first frame."""
+        return not self._names.by_stream and not self.options.rotates and "{" not in self._names.template
 
     def write(self, packet: Packet) -> int:
         """Write the frame's line, whole."""
-        self._put(json_line(packet))
+        opened = self._part_for(packet)
+        line = json_line(packet)
+        _put(opened.file, line)
+        opened.size += len(line)
         return packet.seq + 1
 
     def resume(self, stream: str, mark: int) -> None:
         """Take out the stream's lines from frame `mark` on, and a line that is torn."""
-        self._file.close()
-        kept = self._path.with_name(self._path.name + ".resumed")
-        with self._path.open("rb") as lines, kept.open("wb") as keep:
-            for line in lines:
-                if line.endswith(b"\n") and _stays(line, stream, mark):
-                    keep.write(line)
-        kept.replace(self._path)
-        self._file = self._path.open("ab", buffering=0)
+        key = self._key(stream)
+        if key in self._parts:
+            self._parts.pop(key).file.close()
+        for newest, part in enumerate(reversed(self._index.of(key))):
+            if not _cut_back(self._path(part), stream, mark) and newest > 0:
+                break
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the files."""
+        for opened in self._parts.values():
+            opened.file.close()
+        self._index.close()
 
-    def _put(self, line: bytes) -> None:
-        written = self._file.write(line)
-        while written < len(line):
-            # A disk that fills up takes a part first and fails the next time.
-            written += self._file.write(line[written:])
+    def _key(self, stream: str) -> str:
+        return stream if self._names.by_stream else ""
+
+    def _path(self, part: Part) -> Path:
+        return Path(self.context.out, part.path)
+
+    def _part_for(self, packet: Packet) -> _OpenPart:
+        key = self._key(packet.stream)
+        opened = self._parts.get(key)
+        if opened is None:
+            opened = self._go_on(key) or self._begin(packet.stream, packet.seq, packet.time)
+        lasted = packet.time - opened.part.time if packet.stream == opened.part.stream else 0.0
+        if self.options.is_full(lasted, opened.size):
+            self._parts.pop(key).file.close()
+            opened = self._begin(packet.stream, packet.seq, packet.time)
+            self._thin_out(packet.stream, opened.path)
+        return opened
+
+    def _go_on(self, key: str) -> _OpenPart | None:
+        """The newest part of a dead worker."""
+        parts = self._index.of(key)
+        return self._open(parts[-1], "ab") if parts else None
+
+    def _begin(self, stream: str, seq: int, time: float) -> _OpenPart:
+        key = self._key(stream)
+        known = self._index.of(key)
+        if self._is_plain and known:
+            return self._open(known[-1], "ab")
+        number = known[-1].number + 1 if known else 0
+        name = self._names.free_path(stream, datetime.now(), number, self._index.names())
+        part = Part(key, name, stream, seq, time, number)
+        self._index.add(part)
+        return self._open(part, "ab" if self._is_plain and self.context.resumed else "wb")
+
+    def _open(self, part: Part, mode: Literal["ab", "wb"]) -> _OpenPart:
+        path = self._path(part)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open(mode, buffering=0)
+        opened = self._parts[part.key] = _OpenPart(part, path, file, file.tell())
+        return opened
+
+    def _thin_out(self, stream: str, current: Path) -> None:
+        for path in surplus(self.options, self._names.made(self.context.out, stream), [current]):
+            path.unlink(missing_ok=True)
+
+
+def _put(file: FileIO, line: bytes) -> None:
+    written = file.write(line) or 0
+    while written < len(line):
+        # A disk that fills up takes a part first and fails the next time.
+        written += file.write(line[written:]) or 0
+
+
+def _cut_back(path: Path, stream: str, mark: int) -> bool:
+    """Take out a stream's lines from frame `mark` on; returns whether there were any."""
+    if not path.exists():
+        return False
+    kept = path.with_name(path.name + ".resumed")
+    cut = False
+    with path.open("rb") as lines, kept.open("wb") as keep:
+        for line in lines:
+            if line.endswith(b"\n") and _stays(line, stream, mark):
+                keep.write(line)
+            else:
+                cut = True
+    kept.replace(path)
+    return cut
 
 
 def _stays(line: bytes, stream: str, mark: int) -> bool:

@@ -3,13 +3,18 @@
 import re
 from urllib.parse import urlsplit, urlunsplit
 
+from av.video.format import VideoFormat
 from msgspec import Struct
 
 from pipeline.stage import StageError
 
 NETWORK = ("rtsp", "rtsps", "http", "https", "rtmp", "udp", "srt", "tcp", "rtp")
 """Schemes that are opened as network streams."""
+STDIN = "-"
+"""The source that is standard input."""
 HIDDEN = "***"
+RAW_RATE = 25.0
+"""Frames per second of bare pixels where nobody says: PAL's."""
 
 
 class Address(Struct, frozen=True):
@@ -22,8 +27,8 @@ class Address(Struct, frozen=True):
 
 
 def is_live(source: str) -> bool:
-    """Whether this names a camera or a network stream."""
-    return "://" in source or source.isdigit() or source.startswith("/dev/video")
+    """Whether this names a camera, a network stream or standard input."""
+    return source == STDIN or "://" in source or source.isdigit() or source.startswith("/dev/video")
 
 
 def address_of(source: str, transport: str, timeout_s: float, camera: dict[str, str]) -> Address:
@@ -41,6 +46,23 @@ def address_of(source: str, transport: str, timeout_s: float, camera: dict[str, 
     elif scheme.startswith("http"):
         options = {"rw_timeout": str(round(timeout_s * 1e6))}
     return Address(source, shown(source), "", options)
+
+
+def stdin_address(kind: str, size: str, rate: float) -> Address:
+    """Standard input: a film of a kind that FFmpeg finds out, `mjpeg` and the like, or bare pixels (`bgr24`, ...).
+
+    Raises StageError.
+    """
+    if not kind:
+        return Address("pipe:0", "standard input")
+    try:
+        VideoFormat(kind)
+    except ValueError:
+        return Address("pipe:0", "standard input", kind)
+    if not size:
+        raise StageError(f"standard input: say the `size` of pictures that are bare pixels ({kind}), such as 1280x720")
+    options = {"pixel_format": kind, "video_size": size}
+    return Address("pipe:0", "standard input", "rawvideo", {**options, "framerate": f"{rate or RAW_RATE:g}"})
 
 
 def shown(source: str) -> str:

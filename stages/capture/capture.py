@@ -1,6 +1,7 @@
 """The capture stage: it finds out what kind of source is meant, and passes its pictures on."""
 
 import glob
+import os
 import random
 import time
 from collections.abc import Iterator
@@ -12,14 +13,15 @@ from msgspec import Meta, Struct
 
 from pipeline.ring import Pixels
 from pipeline.stage import Shot, Source, StageError, StreamPhase, stage
-from stages.capture.address import address_of, is_live
+from stages.capture.address import STDIN, Address, address_of, is_live, stdin_address
 from stages.capture.demo import Demo
 from stages.capture.excerpt import Excerpt
 from stages.capture.image_files import ImageFiles, is_image
 from stages.capture.live_stream import LiveRules, LiveStream, shots
 from stages.capture.pace import Pace
-from stages.capture.picture_source import PictureSource
+from stages.capture.picture_source import PictureSource, Slot
 from stages.capture.video_file import VideoFile
+from stages.capture.watched_folder import WatchedFolder
 
 DEMO = "demo"
 """The name of the built-in source."""
@@ -33,7 +35,7 @@ class CaptureOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Meta(
             min_length=1,
             description="A video file, a picture, a folder or a glob of pictures, demo (built in); "
-            "a camera (0, /dev/video0) or a stream (rtsp://, http://, ...)",
+            "a camera (0, /dev/video0), a stream (rtsp://, http://, ...), or - for standard input",
         ),
     ] = DEMO
     rate: Annotated[
@@ -53,10 +55,19 @@ class CaptureOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = 10.0
     tries: Annotated[int, Meta(ge=0, description="Streams: tries in a row that may fail before it ends; 0: any")] = 0
     size: Annotated[
-        str, Meta(pattern=r"^(\d+x\d+)?$", description="Cameras: 1280x720 and the like; default: its own")
+        str,
+        Meta(pattern=r"^(\d+x\d+)?$", description="Cameras, bare pixels: 1280x720 and the like; default: its own"),
     ] = ""
-    camera_rate: Annotated[float, Meta(ge=0, le=1000, description="Cameras: frames per second; 0: its own")] = 0.0
-    camera_format: Annotated[str, Meta(description="Cameras: mjpeg, yuyv422, ...; default: its own")] = ""
+    camera_rate: Annotated[
+        float, Meta(ge=0, le=1000, description="Cameras, bare pixels: frames per second; 0: its own")
+    ] = 0.0
+    camera_format: Annotated[
+        str, Meta(description="Cameras: mjpeg, yuyv422, ...; standard input: mjpeg, ..., or bare pixels: bgr24, ...")
+    ] = ""
+    watch: Annotated[bool, Meta(description="Folders: go on with pictures that are put there, for ever")] = False
+    hwaccel: Annotated[
+        str, Meta(description="Decode by a device: auto, or FFmpeg's name of a kind (cuda, vaapi, qsv, ...)")
+    ] = ""
 
 
 @stage("capture")
@@ -68,7 +79,8 @@ class Capture(Source[CaptureOptions]):
 
     Cameras and streams: time stamps are those of arrival. When the window is full, a new picture takes the place of the
     one that waits (`window_full`), so what is shown is never older than the window. A stream that is down, silent or
-    ended is tried again after 0.5 s, 1 s, 1.5 s, 1.5 s, ..., and may come back with another size.
+    ended is tried again after 0.5 s, 1 s, 1.5 s, 1.5 s, ..., and may come back with another size. Of standard input and
+    of a folder with `watch` nothing is skipped: they wait.
 
     Example:
         capture: {source: people.mp4}
@@ -81,10 +93,15 @@ class Capture(Source[CaptureOptions]):
         """Open the source, so that what is wrong with it is said before anything else starts."""
         self._live: LiveStream | None = None
         self._opened: PictureSource | None = None
+        self._watched: WatchedFolder | None = None
+        self._given = 0
         self._pace = Pace(self.options.realtime)
         if is_live(self.options.source):
             self._live = self._live_stream()
             self._live.start()
+        elif self.options.watch:
+            seen = Path(self.context.out, f".{self.context.name}.seen")
+            self._watched = WatchedFolder(Path(self.options.source), seen, self.context.resumed, self.wake)
         else:
             self._opened = self._open_file()
 
@@ -94,6 +111,11 @@ class Capture(Source[CaptureOptions]):
 
     def ready(self) -> bool:
         """See Source; also the moment at which the stream's news reach the log."""
+        if self.options.limit and self._given >= self.options.limit:
+            # The end is there, whether or not another picture comes.
+            return True
+        if self._watched is not None:
+            return self._watched.ready
         if self._live is None:
             return self._pace.due() <= time.monotonic()
         self._live.look()
@@ -114,15 +136,32 @@ class Capture(Source[CaptureOptions]):
         """See Source."""
         if self._live is not None:
             return self._live.stalls_at
+        if self._watched is not None:
+            return self._watched.ready_at
         return self._pace.due() if self.options.realtime else None
 
     def frames(self, start: int) -> Iterator[Shot]:
         """Make the frames, from number `start` on."""
+        if self._watched is not None:
+            self._watched.begin(start)
+        self._given = start
+        return self._counted(self._frames(start))
+
+    def _counted(self, shots: Iterator[Shot]) -> Iterator[Shot]:
+        for shot in shots:
+            self._given += 1
+            yield shot
+
+    def _frames(self, start: int) -> Iterator[Shot]:
         limit = self.options.limit
         if self._live is not None:
             live = self._live_shots(self._live)
             yield from islice(live, max(0, limit - start)) if limit else live
             self.cut_short = self._live.failure
+            return
+        if self._watched is not None:
+            arriving = self._watched.shots(self._describing(self._watched.facts.description))
+            yield from islice(arriving, max(0, limit - start)) if limit else arriving
             return
         assert self._opened is not None
         facts = self._opened.facts
@@ -144,15 +183,30 @@ class Capture(Source[CaptureOptions]):
         """Close the source."""
         if self._live is not None:
             self._live.close()
+        if self._watched is not None:
+            self._watched.close()
         if self._opened is not None:
             self._opened.close()
 
     def _live_shots(self, live: LiveStream) -> Iterator[Shot]:
+        for number, shot in enumerate(shots(live, self._describing(live.address.shown))):
+            if not number and self.options.hwaccel:
+                self._tell_decoder(live.decoder)
+            yield shot
+
+    def _describing(self, description: str) -> Slot:
+        """A slot that describes the stream by its first picture."""
+
         def slot(height: int, width: int) -> Pixels:
-            self.describe(live.address.shown, height, width, self.options.limit or None)
+            self.describe(description, height, width, self.options.limit or None)
             return self.slot(height, width)
 
-        yield from shots(live, slot)
+        return slot
+
+    def _tell_decoder(self, kind: str) -> None:
+        how = f"decodes on {kind}" if kind else "decodes in software: no device can"
+        self.context.facts["decoder"] = how
+        self.log.info("%s", how)
 
     def _live_stream(self) -> LiveStream:
         options = self.options
@@ -162,9 +216,18 @@ class Capture(Source[CaptureOptions]):
             "input_format": options.camera_format,
         }
         asked = {name: value for name, value in camera.items() if value}
-        address = address_of(options.source, options.transport, options.read_timeout_s, asked)
-        rules = LiveRules(options.open_timeout_s, options.read_timeout_s, options.tries)
+        if options.source == STDIN:
+            address = self._stdin()
+        else:
+            address = address_of(options.source, options.transport, options.read_timeout_s, asked)
+        once = options.source == STDIN
+        rules = LiveRules(options.open_timeout_s, options.read_timeout_s, options.tries, once, options.hwaccel)
         return LiveStream(address, rules, self.wake, random.Random())
+
+    def _stdin(self) -> Address:
+        if os.isatty(0):
+            raise StageError("standard input is a terminal; pipe a film into it, or name a file")
+        return stdin_address(self.options.camera_format, self.options.size, self.options.camera_rate)
 
     def _open_file(self) -> PictureSource:
         name = self.options.source
@@ -178,7 +241,10 @@ class Capture(Source[CaptureOptions]):
                 return ImageFiles([path], name, self.options.rate)
             options = self.options
             excerpt = Excerpt(options.start_s, options.duration_s, options.every, options.loops)
-            return VideoFile(path, options.threads, excerpt)
+            film = VideoFile(path, options.threads, excerpt, options.hwaccel)
+            if options.hwaccel:
+                self._tell_decoder(film.decoder)
+            return film
         if glob.has_magic(name):
             return ImageFiles([Path(file) for file in glob.glob(name, recursive=True)], name, self.options.rate)  # noqa: PTH207
         raise StageError(f"there is no file {name}")

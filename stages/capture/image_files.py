@@ -57,7 +57,7 @@ class ImageFiles:
             raise StageError(f"there is no picture in {name} ({', '.join(sorted(SUFFIXES))})")
         self._files = sorted(files, key=natural_order)
         self._rate = Fraction(rate).limit_denominator(1001)
-        first = next((picture for file in self._files if (picture := _read(file)) is not None), None)
+        first = next((picture for file in self._files if (picture := read_picture(file)) is not None), None)
         if first is None:
             raise StageError(f"none of the {len(files)} files in {name} is a picture that OpenCV can read")
         many = f"{len(files)} pictures" if len(files) > 1 else "1 picture"
@@ -67,7 +67,7 @@ class ImageFiles:
         """Read file after file, from number `start` on."""
         rate = self._rate
         for number, file in enumerate(self._files[start:], start):
-            picture = _read(file)
+            picture = read_picture(file)
             failed = "" if picture is not None else UNREADABLE
             if picture is not None:
                 slot(*picture.shape[:2])[...] = picture
@@ -77,7 +77,8 @@ class ImageFiles:
         """Nothing is kept open."""
 
 
-def _read(file: Path) -> Pixels | None:
+def read_picture(file: Path) -> Pixels | None:
+    """The picture in a file, uint8 (height, width, 3) BGR; None where there is none that can be read."""
     try:
         raw = np.fromfile(file, np.uint8)
         if not raw.size:

@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 
-import av
 import av.error
 from av.container import InputContainer
 from av.video.frame import VideoFrame
@@ -17,6 +16,7 @@ from msgspec import Struct
 from pipeline.stage import Shot, StreamPhase
 from stages.capture.address import Address
 from stages.capture.backoff import waits
+from stages.capture.hardware import HardwareError, open_input
 from stages.capture.newest import Newest
 from stages.capture.picture_source import Slot
 from stages.capture.video_file import picture_of
@@ -30,11 +30,17 @@ NEWS_MAX = 100
 
 
 class LiveRules(Struct, frozen=True):
-    """`open_s` and `read_s` are how long a server may be silent; `tries` in a row that may fail, 0 for any number."""
+    """`open_s` and `read_s` are how long a server may be silent; `tries` in a row that may fail, 0 for any number.
+
+    With `once` there is one connection, of which every picture is kept: a pipe. `hwaccel` names a kind of device that
+    decodes, see hardware.py.
+    """
 
     open_s: float
     read_s: float
     tries: int
+    once: bool = False
+    hwaccel: str = ""
 
 
 class _Seen(Struct):
@@ -52,10 +58,11 @@ class LiveStream:
         self.news: deque[tuple[int, str]] = deque(maxlen=NEWS_MAX)
         self.rate: Fraction | None = None
         self.failure = ""
+        self.decoder = ""
         self._rules = rules
         self._wake = wake
         self._rng = rng
-        self._newest: Newest[_Seen] = Newest()
+        self._newest: Newest[_Seen] = Newest(keeps_all=rules.once)
         self._stop = threading.Event()
         self._began: float | None = None
         self._last = 0.0
@@ -68,6 +75,7 @@ class LiveStream:
     def close(self) -> None:
         """Stop the thread; a connection that hangs is left to its time-out."""
         self._stop.set()
+        self._newest.close()
         self._thread.join(timeout=1.0)
 
     @property
@@ -108,6 +116,10 @@ class LiveStream:
             why, pictures = self._connection()
             if self._stop.is_set():
                 break
+            if self._rules.once:
+                if not pictures:
+                    self.failure = f"{self.address.shown}: {why}"
+                break
             if pictures:
                 failed, pauses = 0, waits(self._rng)
             failed += 1
@@ -144,11 +156,12 @@ class LiveStream:
 
     def _open(self) -> InputContainer:
         address = self.address
-        container = av.open(
+        container, self.decoder = open_input(
             address.name,
+            self._rules.hwaccel,
             format=address.format or None,
             options=dict(address.options),
-            timeout=(self._rules.open_s, self._rules.read_s),
+            timeout=None if self._rules.once else (self._rules.open_s, self._rules.read_s),
         )
         if not container.streams.video:
             container.close()
@@ -184,6 +197,8 @@ def _why(error: Exception, pictures: int) -> str:
         return "nothing has come for too long" if pictures else "it does not answer"
     if isinstance(error, av.error.FFmpegError):
         return error.strerror or type(error).__name__
+    if isinstance(error, HardwareError):
+        return str(error)
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     return "it has no video"

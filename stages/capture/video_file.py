@@ -7,7 +7,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import av
 import av.error
 import numpy as np
 from av.container import InputContainer
@@ -18,6 +17,7 @@ from av.video.stream import VideoStream
 from pipeline.ring import Pixels
 from pipeline.stage import Shot, StageError
 from stages.capture.excerpt import Excerpt
+from stages.capture.hardware import HardwareError, open_input
 from stages.capture.picture_source import Slot, StreamFacts
 
 RATE_OTHERWISE = Fraction(25)
@@ -37,8 +37,11 @@ class VideoFile:
     one comes. Pictures are the same, to the bit, as those of cv2.VideoCapture.
     """
 
-    def __init__(self, path: Path, threads: int, excerpt: Excerpt | None = None) -> None:
+    def __init__(self, path: Path, threads: int, excerpt: Excerpt | None = None, hwaccel: str = "") -> None:
+        """Raises StageError."""
         self._path = path
+        self._hwaccel = hwaccel
+        self.decoder = ""
         self._threads = threads
         self._excerpt = excerpt or Excerpt()
         with self._open() as container:
@@ -90,7 +93,9 @@ class VideoFile:
 
     def _open(self) -> InputContainer:
         try:
-            container = av.open(str(self._path))
+            container, self.decoder = open_input(str(self._path), self._hwaccel)
+        except HardwareError as error:
+            raise StageError(f"{self._path}: {error}") from error
         except av.error.FFmpegError as error:
             size = self._path.stat().st_size
             why = "it is empty" if not size else f"FFmpeg says: {error.strerror}"

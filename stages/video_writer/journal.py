@@ -39,15 +39,23 @@ class JournalError(ValueError):
 class Journal:
     """Appends fragments; `mark` is the seq below which every frame is in it."""
 
-    def __init__(self, path: Path, mark: int = 0) -> None:
-        """Start an empty journal, or open a dead worker's and cut it back to `mark`. Raises JournalError, OSError."""
+    def __init__(self, path: Path, mark: int = 0, first: int = 0) -> None:
+        """Start an empty journal at frame `first`, or, with a later `mark`, cut a dead worker's back to there.
+
+        Raises JournalError, OSError.
+        """
         self.path = path
-        self.marker = Marker(0, 0)
+        self.marker = Marker(first, first)
         self.header = b""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("r+b" if mark else "wb", buffering=0)
-        if mark:
+        self._file = path.open("r+b" if mark > first else "wb", buffering=0)
+        if mark > first:
             self._cut_back(mark)
+
+    @property
+    def size(self) -> int:
+        """How large it is, in bytes."""
+        return self._file.tell()
 
     @property
     def mark(self) -> int:

@@ -33,18 +33,22 @@ EncoderFactory = Callable[[Layout, Path], FragmentEncoder]
 
 
 class VideoFileWriter:
-    """Writes frames 0, 1, 2, ... of one stream; `fragment_frames` of them at a time become safe.
+    """Writes frames 0, 1, 2, ... of one stream, or those from `first` on, whose film then begins at time 0.
 
-    Fragments begin at multiples of `fragment_frames`, so the file does not depend on where a worker died. All
-    pictures get the size of the first one: later ones of another size are scaled, with black bars.
+    `fragment_frames` of them at a time become safe. Fragments begin at multiples of it, so the file does not depend on
+    where a worker died. All pictures get the size of the first one: later ones of another size are scaled, with black
+    bars.
     """
 
-    def __init__(self, target: Path, fragment_frames: int, new_encoder: EncoderFactory, mark: int = 0) -> None:
-        """Start the file, or go on with a dead worker's at `mark`. Raises JournalError, OSError."""
+    def __init__(
+        self, target: Path, fragment_frames: int, new_encoder: EncoderFactory, mark: int = 0, first: int = 0
+    ) -> None:
+        """Start the file with frame `first`, or go on with a dead worker's at `mark`. Raises JournalError, OSError."""
         self.target = target
+        self._first = first
         self._fragment_frames = fragment_frames
         self._new_encoder = new_encoder
-        self._journal = Journal(target.with_name(f".{target.name}.part"), mark)
+        self._journal = Journal(self.journal_of(target), mark, first)
         self._next_seq = mark
         self._fragment: FragmentEncoder | None = None
         self._first_time = 0
@@ -52,10 +56,20 @@ class VideoFileWriter:
         self._offset = self._journal.marker.offset
         self._last_time = self._journal.marker.last_time
 
+    @staticmethod
+    def journal_of(target: Path) -> Path:
+        """Where the file grows until it is whole."""
+        return target.with_name(f".{target.name}.part")
+
     @property
     def mark(self) -> int:
         """Every frame below this is safe."""
         return self._journal.mark
+
+    @property
+    def size(self) -> int:
+        """Bytes that have been written so far."""
+        return self._journal.size
 
     def add(self, picture: TimedPicture | None) -> None:
         """Add the next frame; None for one without a picture."""
@@ -102,7 +116,8 @@ class VideoFileWriter:
     def _first_layout(self, picture: TimedPicture) -> Layout:
         height, width = picture.pixels.shape[:2]
         timescale = timescale_for(picture.time_base)
-        self._offset = max(0, -_units(picture, timescale))
+        start = _units(picture, timescale)
+        self._offset = -start if self._first or start < 0 else 0
         self._layout = Layout(width, height, timescale, picture.rate)
         return self._layout
 

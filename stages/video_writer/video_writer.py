@@ -1,20 +1,25 @@
 """The video_writer stage: a file for each stream, by the encoder of your choice."""
 
 from collections.abc import Callable
+from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from pipeline.option import OutputPath
 from pipeline.packet import FRAME, Packet
 from pipeline.stage import Sink, StageError, stage
+from stages.parts.part_index import PartIndex
+from stages.parts.part_name import PartNames, TemplateError
+from stages.parts.rotation import RotationOptions
 from stages.video_writer.fragment_encoder import FragmentEncoder, Layout
 from stages.video_writer.h264_encoder import H264Fragment
 from stages.video_writer.journal import JournalError
 from stages.video_writer.opencv_encoder import OpenCVFragment
+from stages.video_writer.recording import Recording, RecordingRules
 from stages.video_writer.video_file_writer import TimedPicture, VideoFileWriter
 
 RATE_OTHERWISE = 25.0
@@ -25,12 +30,15 @@ REHEARSAL_SHAPE = (288, 352, 3)
 Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
 
 
-class VideoWriterOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class VideoWriterOptions(RotationOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where, and how, the video is written."""
 
     path: Annotated[
         OutputPath,
-        Meta(description="The file, relative to the output folder: .mp4, .mov, .mkv or .avi; {stream} is its name"),
+        Meta(
+            description="The file, relative to the output folder: .mp4, .mov, .mkv or .avi; {stream} is its name, "
+            "{start:%Y%m%d-%H%M%S} when the file began, {part} its number"
+        ),
     ] = "video.mp4"
     backend: Annotated[
         Literal["pyav", "opencv"], Meta(description="pyav: H.264 for browsers and players; opencv: cv2.VideoWriter")
@@ -54,7 +62,8 @@ class VideoWriter(Sink[VideoWriterOptions]):
 
     The file grows as `.NAME.part`, a fragmented video that plays by itself, half a window of frames at a time, which
     is what settles; at the end it becomes NAME without a second encoding. An .avi has no time stamps: its frames are
-    shown at a constant rate. Frames that failed or were dropped are left out.
+    shown at a constant rate. Frames that failed or were dropped are left out. `rotate_s` and `rotate_mb` begin a new
+    file now and then, at a fragment; `keep_mb` and `keep_files` bound what the disk holds.
 
     Example:
         video: {use: video_writer, input: drawn, path: faces.mp4, crf: 20}
@@ -64,27 +73,32 @@ class VideoWriter(Sink[VideoWriterOptions]):
 
     def open(self) -> None:
         """See to the options that must fit each other."""
-        self._writers: dict[str, VideoFileWriter] = {}
+        self._recordings: dict[str, Recording] = {}
         self._ended: set[str] = set()
         self._marks: dict[str, int] = {}
         suffix = Path(self.options.path).suffix.lower()
         if not suffix:
             raise StageError(f"{self.options.path} has no suffix that says which kind of file it is; try .mp4")
         try:
-            self._target("x").parent.mkdir(parents=True, exist_ok=True)
+            self._names = PartNames(self.options.path, self.options.rotates)
+            folder = Path(self.context.out, self._names.fixed_folder)
+            folder.mkdir(parents=True, exist_ok=True)
+            self._rehearse(folder)
+            self._index = PartIndex(Path(self.context.out, f".{self.context.name}.parts"), self.context.resumed)
+        except TemplateError as error:
+            raise StageError(f"path: {error}") from error
         except OSError as error:
-            raise StageError(f"{self._target('x').parent} cannot be made: {error.strerror}") from error
-        self._rehearse()
+            raise StageError(f"{folder} cannot be made: {error.strerror}") from error
 
     def write(self, packet: Packet) -> int:
         """Add the frame; the mark is the end of the last fragment that is on disk."""
-        writer = self._writer(packet)
-        writer.add(self._picture(packet) if packet.alive else None)
-        return writer.mark
+        recording = self._recording(packet)
+        recording.add(packet.seq, packet.time, packet.mark, self._picture(packet) if packet.alive else None)
+        return recording.mark
 
     def end(self, packet: Packet) -> None:
         """Make the file whole."""
-        self._finish(packet.stream, self._writer(packet))
+        self._recording(packet).finish()
         self._ended.add(packet.stream)
 
     def resume(self, stream: str, mark: int) -> None:
@@ -93,20 +107,18 @@ class VideoWriter(Sink[VideoWriterOptions]):
 
     def close(self) -> None:
         """Files of streams that never ended (the run failed) are made whole with what there is."""
-        for stream, writer in self._writers.items():
-            whole = stream in self._ended
-            if not whole:
-                try:
-                    self._finish(stream, writer)
-                    whole = True
-                except (StageError, OSError) as error:
-                    self.log.error("%s; what was written is in .%s.part", error, writer.target.name)
-            writer.close(keep_journal=not whole)
+        for stream, recording in self._recordings.items():
+            try:
+                if stream not in self._ended:
+                    recording.finish()
+            except (StageError, OSError) as error:
+                self.log.error("%s; what was written is in .%s.part", error, recording.target.name)
+            recording.close()
+        self._index.close()
 
-    def _rehearse(self) -> None:
+    def _rehearse(self, folder: Path) -> None:
         """Write one black frame: a codec or container that cannot be is said now, not after hours of work."""
-        target = self._target("rehearsal")
-        target = target.with_name(f".rehearsal-{target.name}")
+        target = folder / f".rehearsal-{self._target('rehearsal').name}"
         writer = VideoFileWriter(target, 1, self._encoder())
         try:
             writer.add(TimedPicture(np.zeros(REHEARSAL_SHAPE, np.uint8), 0, (1, 25), (25, 1)))
@@ -117,9 +129,8 @@ class VideoWriter(Sink[VideoWriterOptions]):
             writer.close(keep_journal=False)
             target.unlink(missing_ok=True)
 
-    def _finish(self, stream: str, writer: VideoFileWriter) -> None:
-        if not writer.finish():
-            self.log.warning("no frame of %s had a picture: %s is not written", stream, writer.target)
+    def _no_picture(self, target: Path) -> None:
+        self.log.warning("no frame of %s had a picture: it is not written", target)
 
     def _picture(self, packet: Packet) -> TimedPicture:
         if FRAME not in packet.pictures:
@@ -132,26 +143,29 @@ class VideoWriter(Sink[VideoWriterOptions]):
         rate = Fraction(self.options.rate or RATE_OTHERWISE).limit_denominator(1001)
         return rate.numerator, rate.denominator
 
-    def _writer(self, packet: Packet) -> VideoFileWriter:
-        writer = self._writers.get(packet.stream)
-        if writer is not None:
-            return writer
-        target = self._target(packet.stream)
-        for stream, other in self._writers.items():
-            if other.target == target:
-                raise StageError(
-                    f"{packet.stream} and {stream} would be written to the same {target}; put {{stream}} into `path`"
-                )
-        frames = max(1, packet.window // 2)
+    def _recording(self, packet: Packet) -> Recording:
+        recording = self._recordings.get(packet.stream)
+        if recording is not None:
+            return recording
+        if self._recordings and not self._names.by_stream:
+            other = next(iter(self._recordings))
+            raise StageError(
+                f"{packet.stream} and {other} would be written to the same {self._target(other)}; "
+                "put {stream} into `path`"
+            )
+        rules = RecordingRules(
+            self.context.out, self._names, self.options, self._encoder(), self._index, self._no_picture
+        )
+        mark = self._marks.get(packet.stream, 0)
         try:
-            writer = VideoFileWriter(target, frames, self._encoder(), self._marks.get(packet.stream, 0))
+            recording = Recording(rules, packet.stream, max(1, packet.window // 2), mark, packet.time)
         except (OSError, JournalError) as error:
-            raise StageError(f"{target} cannot be written: {error}") from error
-        self._writers[packet.stream] = writer
-        return writer
+            raise StageError(f"{self._target(packet.stream)} cannot be written: {error}") from error
+        self._recordings[packet.stream] = recording
+        return recording
 
     def _target(self, stream: str) -> Path:
-        return Path(self.context.out, self.options.path.replace("{stream}", stream))
+        return Path(self.context.out, self._names.path(stream, datetime.now(), 0))
 
     def _encoder(self) -> Callable[[Layout, Path], FragmentEncoder]:
         options = self.options

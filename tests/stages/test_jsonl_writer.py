@@ -97,3 +97,39 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StageError, match="cannot be written"), StageRunner(JsonlWriter, out=tmp_path / "file"):
         pass
+
+
+def test_each_stream_has_its_file_where_the_path_says_so(tmp_path: Path) -> None:
+    with StageRunner(JsonlWriter, {"path": "{stream}.jsonl"}, out=tmp_path) as runner:
+        for stream in ("a", "b", "a"):
+            runner.write(runner.packet(PICTURE, stream=stream))
+    assert len(lines(tmp_path / "a.jsonl")) == 2
+    assert len(lines(tmp_path / "b.jsonl")) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jsonl", "b.jsonl"]
+
+
+def test_a_new_file_now_and_then_and_the_oldest_go(tmp_path: Path) -> None:
+    options = {"path": "a.jsonl", "rotate_s": 0.4, "keep_files": 2}
+    with StageRunner(JsonlWriter, options, out=tmp_path) as runner:
+        for _ in range(35):
+            runner.write(runner.packet(PICTURE))
+    # Ten frames of 40 ms in each; of four files the newest two stay.
+    files = sorted(path.name for path in tmp_path.iterdir())
+    assert files == ["a-002.jsonl", "a-003.jsonl"]
+    assert [line["seq"] for line in lines(tmp_path / "a-002.jsonl")] == list(range(20, 30))
+
+
+@pytest.mark.parametrize("mark", [3, 9, 10, 11, 19, 20, 25])
+def test_after_a_crash_parts_go_on_at_the_mark(mark: int, tmp_path: Path) -> None:
+    options = {"path": "{stream}.jsonl", "rotate_s": 0.4}
+    crashed = StageRunner(JsonlWriter, options, out=tmp_path)
+    crashed.stage.open()
+    packets = [crashed.packet(PICTURE) for _ in range(40)]
+    for packet in packets[:26]:
+        crashed.write(packet)
+    with StageRunner(JsonlWriter, options, out=tmp_path, resumed=True) as runner:
+        runner.stage.resume("stream", mark)  # type: ignore[attr-defined]
+        for packet in packets[mark:]:
+            runner.write(packet)
+    written = [line["seq"] for path in sorted(tmp_path.glob("*.jsonl")) for line in lines(path)]
+    assert written == list(range(40))

@@ -57,7 +57,7 @@ def test_a_server_that_goes_and_comes_back_with_another_size(server: MjpegServer
     sizes = [(line["width"], line["height"]) for line in written(tmp_path)]
     assert sizes[0] == (64, 48)
     assert sizes[-1] == (96, 80)
-    assert finished.summary.streams["source"].reconnects == 1
+    assert finished.summary.streams["capture"].reconnects == 1
 
 
 @pytest.mark.parametrize("behave", ["silence", "stall", "garbage", "close"])

@@ -1,4 +1,5 @@
 import random
+import threading
 from itertools import islice
 
 from stages.capture.backoff import FIRST_S, JITTER, LONGEST_S, waits
@@ -24,3 +25,27 @@ def test_waits_grow_and_do_not_agree() -> None:
     for wait, plain in zip(one, [FIRST_S * 2**n for n in range(20)], strict=True):
         assert abs(wait / min(LONGEST_S, plain) - 1) <= JITTER + 1e-9
     assert max(one) <= LONGEST_S * (1 + JITTER)
+
+
+def test_where_all_is_kept_who_puts_waits_until_the_place_is_empty() -> None:
+    place: Newest[int] = Newest(keeps_all=True)
+    place.put(0)
+    thread = threading.Thread(target=lambda: [place.put(number) for number in range(1, 50)], daemon=True)
+    thread.start()
+    taken: list[int] = []
+    while len(taken) < 50:
+        thing, replaced = place.take()
+        assert replaced == 0
+        if thing is not None:
+            taken.append(thing)
+    assert taken == list(range(50))
+
+
+def test_who_waits_goes_on_when_nobody_takes_any_more() -> None:
+    place: Newest[int] = Newest(keeps_all=True)
+    place.put(0)
+    thread = threading.Thread(target=lambda: place.put(1), daemon=True)
+    thread.start()
+    place.close()
+    thread.join(10)
+    assert not thread.is_alive()

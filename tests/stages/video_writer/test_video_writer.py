@@ -190,3 +190,45 @@ def test_every_time_stamp_is_whole_in_the_timescale() -> None:
     assert timescale_for((1, 25)) >= 10_000
     assert timescale_for((1001, 30_000)) == 30_000
     assert timescale_for((1, 10**12)) == 90_000
+
+
+ROTATION: dict[str, object] = {"path": "{stream}/{part}.mp4", "rotate_s": 0.3}
+
+
+def test_a_new_file_now_and_then_each_from_time_zero(tmp_path: Path) -> None:
+    one_by_one(tmp_path, ROTATION, 20)
+    # 0.3 s are 7.5 frames: the next fragment of four begins at frame 8.
+    films = sorted((tmp_path / "stream").iterdir())
+    assert [film.name for film in films] == ["0.mp4", "1.mp4", "2.mp4"]
+    assert [len(pictures(film)) for film in films] == [8, 8, 4]
+    for film in films:
+        assert times(film)[0] == 0
+        assert times(film)[1] == 0.04
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["stream"]
+
+
+def test_the_oldest_files_go(tmp_path: Path) -> None:
+    (tmp_path / "stream").mkdir()
+    (tmp_path / "stream" / "holiday.mp4").touch()
+    one_by_one(tmp_path, {**ROTATION, "keep_files": 1}, 20)
+    assert sorted(film.name for film in (tmp_path / "stream").iterdir()) == ["2.mp4", "holiday.mp4"]
+
+
+@pytest.mark.parametrize("mark", [4, 8, 12, 16])
+def test_after_a_crash_files_go_on_at_the_mark(mark: int, tmp_path: Path) -> None:
+    one_by_one(tmp_path / "whole", ROTATION, 20)
+    crashed = StageRunner(VideoWriter, ROTATION, tmp_path / "cut")
+    crashed.stage.open()
+    for number in range(18):
+        # All that is known to be settled everywhere is what the mark says.
+        packet = msgspec.structs.replace(crashed.packet(picture(number, 160, 120)), mark=min(mark, number))
+        crashed.write(packet)
+    with StageRunner(VideoWriter, ROTATION, tmp_path / "cut", resumed=True) as runner:
+        runner.stage.resume("stream", mark)  # type: ignore[attr-defined]
+        for number in range(mark, 20):
+            packet = runner.packet(picture(number, 160, 120), number)
+            runner.write(packet)
+        runner.end(packet)
+    for film in sorted((tmp_path / "whole" / "stream").iterdir()):
+        assert pictures(tmp_path / "cut" / "stream" / film.name) == pictures(film), film.name
+    assert len(list((tmp_path / "cut" / "stream").iterdir())) == 3

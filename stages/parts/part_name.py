@@ -1,0 +1,104 @@
+"""Names of parts: a template filled in, and which files on disk such a template may have made."""
+
+import re
+import string
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import takewhile
+from pathlib import Path
+
+FIELDS = ("stream", "start", "part")
+PART = "-{part:03d}"
+"""Put before the suffix where output comes in parts and the template would give all the same name."""
+_DIGITS = {"Y": 4, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2, "j": 3, "y": 2, "f": 6}
+"""Digits of the directives of strftime that are numbers; of others anything may have come."""
+
+
+class TemplateError(ValueError):
+    """A template that cannot be filled in; the text says why."""
+
+
+class PartNames:
+    """Fills in `{stream}`, `{start:%Y%m%d-%H%M%S}` (when the part began, local time) and `{part}` (0, 1, 2, ...).
+
+    Example:
+        names = PartNames("{stream}/{start:%H%M}.mp4", rotates=True)
+        names.path("door", datetime.now(), 3)     # door/1405.mp4
+    """
+
+    def __init__(self, template: str, rotates: bool) -> None:
+        """Raises TemplateError."""
+        fields = _fields(template)
+        if rotates and not {"start", "part"} & fields:
+            path = Path(template)
+            template = str(path.with_name(path.stem + PART + path.suffix))
+        self.template = template
+        self.by_stream = "stream" in fields
+        self.path("x", datetime.now(), 0)
+
+    @property
+    def fixed_folder(self) -> Path:
+        """The folder that all parts lie in or under: it is known before the first frame."""
+        return Path(*takewhile(lambda part: "{" not in part, Path(self.template).parent.parts))
+
+    def path(self, stream: str, start: datetime, part: int) -> str:
+        """The name of a part. Raises TemplateError."""
+        try:
+            return self.template.format(stream=stream, start=start, part=part)
+        except (KeyError, IndexError, ValueError) as error:
+            raise TemplateError(f"{self.template!r} cannot be filled in: {error}") from error
+
+    def free_path(self, stream: str, start: datetime, part: int, taken: Iterable[str]) -> str:
+        """The name of a part that none of this run has: a second one in the same second gets `-2`."""
+        name = self.path(stream, start, part)
+        names, number, path = set(taken), 1, Path(name)
+        while name in names:
+            number += 1
+            name = str(path.with_name(f"{path.stem}-{number}{path.suffix}"))
+        return name
+
+    def made(self, folder: Path, stream: str) -> Iterator[Path]:
+        """The files under a folder whose names this template gives for a stream, whichever run made them."""
+        pattern = re.compile(_pattern(self.template, stream))
+        depth = len(Path(self.template).parts)
+        for path in folder.glob("/".join(["*"] * depth)):
+            if path.is_file() and pattern.fullmatch(path.relative_to(folder).as_posix()):
+                yield path
+
+
+def _fields(template: str) -> set[str]:
+    try:
+        fields = {field for _, field, _, _ in string.Formatter().parse(template) if field is not None}
+    except ValueError as error:
+        raise TemplateError(f"{template!r} cannot be filled in: {error}") from error
+    unknown = fields - set(FIELDS)
+    if unknown:
+        known = ", ".join(f"{{{name}}}" for name in FIELDS)
+        raise TemplateError(f"{template!r} has {{{sorted(unknown)[0]}}}; there are {known}")
+    return fields
+
+
+def _pattern(template: str, stream: str) -> str:
+    """A regular expression of the names; the suffix may have a `-2` before it."""
+    parts = []
+    for text, field, layout, _ in string.Formatter().parse(template):
+        parts.append(re.escape(text))
+        if field == "stream":
+            parts.append(re.escape(stream))
+        elif field == "part":
+            parts.append(r"\d+")
+        elif field == "start":
+            parts.append(_time_pattern(layout or "%Y-%m-%d %H:%M:%S.%f"))
+    whole = "".join(parts)
+    suffix = re.escape(Path(template).suffix)
+    return f"{whole.removesuffix(suffix)}(-\\d+)?{suffix}" if suffix and whole.endswith(suffix) else whole
+
+
+def _time_pattern(layout: str) -> str:
+    made = []
+    for text in re.split(r"(%.)", layout):
+        if text.startswith("%"):
+            made.append(rf"\d{{{_DIGITS[text[1]]}}}" if text[1] in _DIGITS else r"[^/]+?")
+        else:
+            made.append(re.escape(text))
+    return "".join(made)

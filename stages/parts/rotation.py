@@ -1,0 +1,56 @@
+"""When a new part begins, and which old ones go."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+MEGABYTE = 10**6
+ROUNDING_S = 1e-6
+"""Time stamps are sums and differences of binary fractions."""
+
+
+class RotationOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Options of sinks whose output may come in parts."""
+
+    rotate_s: Annotated[
+        float, Meta(ge=0, description="A new file after so many seconds of the stream; 0: one file for all")
+    ] = 0.0
+    rotate_mb: Annotated[float, Meta(ge=0, description="A new file after so many megabytes; 0: one for all")] = 0.0
+    keep_mb: Annotated[
+        float, Meta(ge=0, description="Megabytes of a stream's files that stay, earlier runs' too; 0: all of them")
+    ] = 0.0
+    keep_files: Annotated[
+        int, Meta(ge=0, description="Files of a stream that stay, earlier runs' too; 0: all of them")
+    ] = 0
+
+    @property
+    def rotates(self) -> bool:
+        """Whether output comes in parts."""
+        return bool(self.rotate_s or self.rotate_mb)
+
+    def is_full(self, seconds: float, size: int) -> bool:
+        """Whether a part that has lasted so long, and holds so many bytes, is to be followed by a new one."""
+        lasted = self.rotate_s and seconds >= self.rotate_s - ROUNDING_S
+        return bool(lasted or (self.rotate_mb and size >= self.rotate_mb * MEGABYTE))
+
+
+def surplus(options: RotationOptions, files: Iterable[Path], current: Iterable[Path]) -> list[Path]:
+    """The oldest of the files that are too many, or too large together; never one that is written to now."""
+    sizes = {path: path.stat() for path in files}
+    oldest_first = sorted(sizes, key=lambda path: (sizes[path].st_mtime_ns, str(path)))
+    total = sum(stat.st_size for stat in sizes.values())
+    count = len(sizes)
+    kept = set(current)
+    gone = []
+    for path in oldest_first:
+        too_many = options.keep_files and count > options.keep_files
+        too_large = options.keep_mb and total > options.keep_mb * MEGABYTE
+        if not (too_many or too_large):
+            break
+        if path not in kept:
+            gone.append(path)
+            total -= sizes[path].st_size
+            count -= 1
+    return gone

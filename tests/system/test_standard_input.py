@@ -1,0 +1,88 @@
+"""Films through a pipe, and folders that fill up."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.system.running import Running, command, lines_in, wait_until
+from tests.videos import picture
+
+PIPELINE = """
+stages:
+  capture: {use: capture}
+  list: {use: jsonl_writer, input: capture, path: list.jsonl}
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "pipe.yaml"
+    path.write_text(PIPELINE)
+    return path
+
+
+def piped(config: Path, out: Path, content: bytes, *settings: str) -> subprocess.CompletedProcess[bytes]:
+    sets = [part for setting in settings for part in ("--set", setting)]
+    arguments = command(str(config), "--source", "-", "--out", str(out), "--http", "off", *sets)
+    return subprocess.run(arguments, input=content, capture_output=True, timeout=60)
+
+
+def test_every_picture_of_a_pipe_becomes_a_frame(config: Path, tmp_path: Path) -> None:
+    jpegs = b"".join(cv2.imencode(".jpg", picture(number, 64, 48))[1].tobytes() for number in range(200))
+    done = piped(config, tmp_path, jpegs, "capture.camera_format=mjpeg")
+    assert done.returncode == 0, done.stderr
+    assert lines_in(tmp_path / "list.jsonl") == 200
+    assert b"skipped" not in done.stdout
+
+
+def test_bare_pixels(config: Path, tmp_path: Path) -> None:
+    pixels = b"".join(picture(number, 64, 48).tobytes() for number in range(50))
+    done = piped(config, tmp_path, pixels, "capture.camera_format=bgr24", "capture.size=64x48")
+    assert done.returncode == 0, done.stderr
+    assert lines_in(tmp_path / "list.jsonl") == 50
+
+
+@pytest.mark.parametrize(
+    ("content", "settings", "why"),
+    [
+        (b"", (), b"standard input: "),
+        (b"no film at all" * 100, (), b"standard input: "),
+        (b"", ("capture.camera_format=bgr24",), b"say the `size` of pictures that are bare pixels"),
+    ],
+    ids=["empty", "rubbish", "no size"],
+)
+def test_what_is_no_film_is_said(
+    config: Path, tmp_path: Path, content: bytes, settings: tuple[str, ...], why: bytes
+) -> None:
+    done = piped(config, tmp_path, content, *settings)
+    assert done.returncode == 1
+    assert why in done.stderr
+
+
+def test_a_folder_that_fills_up_loses_nothing_though_the_worker_dies(config: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+
+    def put(number: int) -> None:
+        cv2.imwrite(str(folder / f".{number}.png"), np.full((4, 6, 3), number, np.uint8))
+        os.rename(folder / f".{number}.png", folder / f"{number}.png")  # noqa: PTH104
+
+    out = tmp_path / "out"
+    running = Running(config, out, "--source", str(folder), "--set", "capture.watch=true", "--set", "capture.limit=60")
+    try:
+        for number in range(60):
+            put(number)
+            if number == 30:
+                wait_until(lambda: lines_in(out / "list.jsonl") > 5, "the first lines")
+                running.worker("capture#0").kill()
+        finished = running.finish()
+    finally:
+        running.process.kill()
+    assert finished.code == 0, finished.stderr
+    assert finished.summary is not None
+    assert finished.summary.frames.written == 60
+    assert finished.summary.restarts == 1
