@@ -36,8 +36,10 @@ class NoOptions(Struct, frozen=True):
 class Describe(Protocol):
     """What a source says of its stream once, before the first frame."""
 
-    def __call__(self, description: str, height: int, width: int, expected: int | None = None) -> None:
-        """`description` is shown to users; `expected` is the number of frames, where it is known."""
+    def __call__(
+        self, description: str, height: int, width: int, expected: int | None = None, rate: float | None = None
+    ) -> None:
+        """`description` is shown to users; `expected` frames, and frames per second, where they are known."""
 
 
 class StageContext:

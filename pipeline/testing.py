@@ -136,5 +136,7 @@ def replay(frame: FailedFrame) -> Packet:
         return runner.process(packet)
 
 
-def _describe(description: str, height: int, width: int, expected: int | None = None) -> None:
+def _describe(
+    description: str, height: int, width: int, expected: int | None = None, rate: float | None = None
+) -> None:
     """What a source says of its stream is of no use to a runner."""

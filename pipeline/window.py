@@ -40,6 +40,15 @@ class SourceWindow:
         """Whether one more frame may be admitted."""
         return self.next_seq < self.mark + self.size
 
+    @property
+    def under_way(self) -> int:
+        """Frames that are admitted and not settled."""
+        return self.next_seq - self.mark
+
+    def packet(self, seq: int) -> Packet | None:
+        """The unsettled frame of that number; None where there is none."""
+        return self._sent.get(seq)
+
     def admit(self, packet: Packet) -> None:
         """Take in the next frame. Raises ValueError where the window is full or the seq is not the next."""
         if not self.open or packet.seq != self.next_seq:

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from pipeline.graph.config_error import ConfigError, Place
 from pipeline.graph.plan import make_plan, topological
-from pipeline.graph.spec import BatchSpec, PipelineSpec, RestartSpec, StageSpec
+from pipeline.graph.spec import BatchSpec, LatencySpec, PipelineSpec, RestartSpec, StageSpec
 from pipeline.graph.streams import expand_streams, stream_path
 from pipeline.graph.yaml_text import Document, parse, parse_scalar
 from pipeline.nearest import nearest
@@ -44,6 +44,10 @@ class PipelineKeys(Struct, frozen=True, kw_only=True):
         float,
         Meta(ge=0, le=1, description="Share of frames that may fail before the run counts as failed (exit 1)"),
     ] = 0.1
+    latency: Annotated[
+        LatencySpec | None,
+        Meta(description="target_ms: live sources choose their window so that no frame takes longer"),
+    ] = None
 
 
 class StageKeys(Struct, frozen=True, kw_only=True):
@@ -163,6 +167,7 @@ class _Checker:
             ring_bytes=keys.ring_mb * 2**20,
             restarts=keys.restarts,
             max_failed=keys.max_failed,
+            latency=keys.latency,
             folder=folder,
         )
         make_plan(spec)

@@ -34,6 +34,12 @@ class StageSpec(Struct, frozen=True, kw_only=True):
     """Whether its memory outlives its process: see Stage.memory."""
 
 
+class LatencySpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How old a picture of a live source may be when it is settled."""
+
+    target_ms: Annotated[float, Meta(gt=0, description="Milliseconds from capture to the last sink, as a wish")]
+
+
 class RestartSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How often a worker may die before the run is given up: `limit` deaths of one worker within `within_s`."""
 
@@ -50,6 +56,7 @@ class PipelineSpec(Struct, frozen=True, kw_only=True):
     ring_bytes: int = RING_BYTES_DEFAULT
     restarts: RestartSpec = RestartSpec()
     max_failed: float = 0.1
+    latency: LatencySpec | None = None
     folder: str = "."
 
     def stage(self, name: str) -> StageSpec:

@@ -134,7 +134,8 @@ def _open_stage(
         stage.wake = wake
     stage.open()
     if isinstance(stage, Source):
-        return SourceNode(stage, context, boot.spec.window, boot.spec.ring_bytes, notes, tell)
+        target_s = boot.spec.latency.target_ms / 1000 if boot.spec.latency else None
+        return SourceNode(stage, context, boot.spec.window, boot.spec.ring_bytes, notes, tell, target_s)
     if isinstance(stage, Sink):
         return SinkNode(spec, stage, context, plan, notes, boot.incarnation)
     if spec.batch is not None:

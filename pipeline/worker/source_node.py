@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pipeline.figures import SourceFigures, StageFigures
+from pipeline.latency import Admission, window_for_target
 from pipeline.message import CutShort, Message, StreamOpened, StreamState
 from pipeline.packet import FRAME, Packet, PictureRef
 from pipeline.ring import Pixels
@@ -29,7 +30,9 @@ class SourceNode:
         ring_bytes: int,
         notes: Notes,
         tell: Callable[[Message], None],
+        target_s: float | None = None,
     ) -> None:
+        """With `target_s`, a live source lets no more frames be under way than are done in that time."""
         self.stage = source
         self.context = context
         self.stream = source.stream()
@@ -39,6 +42,8 @@ class SourceNode:
         self._ring_bytes = ring_bytes
         self._notes = notes
         self._tell = tell
+        self._target_s = target_s
+        self._admission: Admission | None = None
         self._shots: Iterator[Shot] | None = None
         self._start = 0
         self._window: SourceWindow | None = None
@@ -76,20 +81,38 @@ class SourceNode:
         """Whether `produce` would do anything now."""
         if self._done or self._shots is None:
             return False
-        if self._window is not None and not self._window.open:
+        if not self._has_room():
             return False
         return self._exhausted or self._lost > 0 or self.stage.ready()
 
     @property
     def ready_at(self) -> float | None:
         """When it is worth to ask `may_produce` again; None where a message will come first."""
-        waits = not self._done and self._shots is not None and (self._window is None or self._window.open)
+        waits = not self._done and self._shots is not None and self._has_room()
         return self.stage.ready_at() if waits else None
+
+    def _has_room(self) -> bool:
+        """Whether one more frame may be under way."""
+        if self._window is None:
+            return True
+        limit = self._admission.limit if self._admission is not None else self._window.size
+        return self._window.open and self._window.under_way < limit
 
     def settle(self, mark: int) -> None:
         """Every frame below `mark` is settled."""
-        if self._window is not None:
-            self._window.settle(mark)
+        if self._window is None:
+            return
+        newest = self._window.packet(mark - 1)
+        self._window.settle(mark)
+        admission = self._admission
+        if admission is not None and newest is not None and not newest.end:
+            age = time.monotonic() - newest.captured
+            if admission.settled(age):
+                self.context.log.warning(
+                    "frames take %.0f ms, and %.0f are wished for: the stages are too slow for that; "
+                    "give the busiest replicas, or less to do",
+                    *(age * 1000, admission.target_s * 1000),
+                )
 
     def unsettled(self) -> list[Packet]:
         """The frames to send again, in order, the end of the stream among them."""
@@ -130,9 +153,14 @@ class SourceNode:
         self.stage.close()
         self.context.close()
 
-    def _describe(self, description: str, height: int, width: int, expected: int | None = None) -> None:
+    def _describe(
+        self, description: str, height: int, width: int, expected: int | None = None, rate: float | None = None
+    ) -> None:
         if self._window is None:
             size = window_for(height, width, self._window_wanted, self._ring_bytes)
+            if self._target_s is not None and self.stage.is_live():
+                size = window_for_target(self._target_s, rate, size)
+                self._admission = Admission(self._target_s, size)
             self._size = (height, width)
             self._window = SourceWindow(size, self._start)
             self._tell(StreamOpened(self.context.name, self.stream, description, width, height, size, expected))

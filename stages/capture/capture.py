@@ -4,7 +4,7 @@ import glob
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal
@@ -189,16 +189,19 @@ class Capture(Source[CaptureOptions]):
             self._opened.close()
 
     def _live_shots(self, live: LiveStream) -> Iterator[Shot]:
-        for number, shot in enumerate(shots(live, self._describing(live.address.shown))):
+        def rate() -> float | None:
+            return float(live.rate) if live.rate else None
+
+        for number, shot in enumerate(shots(live, self._describing(live.address.shown, rate))):
             if not number and self.options.hwaccel:
                 self._tell_decoder(live.decoder)
             yield shot
 
-    def _describing(self, description: str) -> Slot:
-        """A slot that describes the stream by its first picture."""
+    def _describing(self, description: str, rate: Callable[[], float | None] = lambda: None) -> Slot:
+        """A slot that describes the stream by its first picture, and the rate that is known by then."""
 
         def slot(height: int, width: int) -> Pixels:
-            self.describe(description, height, width, self.options.limit or None)
+            self.describe(description, height, width, self.options.limit or None, rate())
             return self.slot(height, width)
 
         return slot

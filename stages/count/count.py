@@ -10,6 +10,7 @@ from pipeline.packet import Detection, Event, Packet
 from pipeline.stage import Stage, StageError, stage
 from stages.count.geometry import Point, crossed, inside
 
+MINUTE_S = 60.0
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 Place = tuple[Fraction, Fraction]
 Anchor = Literal["middle", "foot"]
@@ -41,13 +42,22 @@ class Visit(Struct):
     zones: dict[str, float] = {}
 
 
+class Seen(Struct):
+    """What is known of a stream: who is in view, and how many have come in its minute number `minute`."""
+
+    visits: dict[int, Visit] = {}
+    minute: int = 0
+    arrivals: int = 0
+
+
 @stage("count")
 class Count(Stage[CountOptions]):
     """Say what happens: somebody comes, leaves, crosses a line, enters or leaves a zone. Needs `track` before it.
 
     Each frame gets an event `in_view` whose value is how many there are, when that has changed. `came` and `left` are
     the first and last frame of a track, `left` with the seconds that it was there; `crossed` names the line and the
-    direction; `entered` and `exited` the zone, the latter with the seconds.
+    direction; `entered` and `exited` the zone, the latter with the seconds. With each minute of the stream that is over
+    comes `arrivals`, whose value is how many came in it.
 
     Example:
         counted: {use: count, input: tracks, lines: {door: [[0.5, 0], [0.5, 1]]}}
@@ -58,7 +68,7 @@ class Count(Stage[CountOptions]):
 
     def open(self) -> None:
         """See that lines are lines, and zones have an inside."""
-        self._visits: dict[str, dict[int, Visit]] = {}
+        self._seen: dict[str, Seen] = {}
         for name, (start, end) in self.options.lines.items():
             if start == end:
                 raise StageError(f"the line {name} begins and ends at {start}; give it two different points")
@@ -68,12 +78,14 @@ class Count(Stage[CountOptions]):
 
     def process(self, packet: Packet) -> Packet:
         """Add the events of this frame."""
-        visits = self._visits.setdefault(packet.stream, {})
+        seen = self._seen.setdefault(packet.stream, Seen())
+        visits = seen.visits
         before = len(visits)
-        events: list[Event] = []
+        events = list(_minutes(seen, packet.time))
         for one in packet.labelled(self.options.of):
             if one.track is not None:
-                events += self._seen(visits, one.track, self._anchor(one, packet), packet.time)
+                events += self._visit(visits, one.track, self._anchor(one, packet), packet.time)
+        seen.arrivals += sum(event.kind == "came" for event in events)
         events += self._left(visits, packet.time)
         if len(visits) != before or packet.seq == 0:
             events.append(Event("in_view", value=float(len(visits))))
@@ -81,18 +93,18 @@ class Count(Stage[CountOptions]):
 
     def memory(self, stream: str) -> bytes:
         """See Stage."""
-        return msgspec.msgpack.encode(self._visits.get(stream, {}))
+        return msgspec.msgpack.encode(self._seen.get(stream, Seen()))
 
     def remember(self, stream: str, memory: bytes) -> None:
         """See Stage."""
-        self._visits[stream] = msgspec.msgpack.decode(memory, type=dict[int, Visit])
+        self._seen[stream] = msgspec.msgpack.decode(memory, type=Seen)
 
     def _anchor(self, one: Detection, packet: Packet) -> Point:
         x, y, width, height = one.box
         down = height if self.options.anchor == "foot" else height / 2
         return (x + width / 2) / max(1, packet.width), (y + down) / max(1, packet.height)
 
-    def _seen(self, visits: dict[int, Visit], track: int, at: Point, now: float) -> Iterator[Event]:
+    def _visit(self, visits: dict[int, Visit], track: int, at: Point, now: float) -> Iterator[Event]:
         visit = visits.get(track)
         if visit is None:
             visit = visits[track] = Visit(now, now, at)
@@ -119,3 +131,10 @@ class Count(Stage[CountOptions]):
             for name, since in visit.zones.items():
                 yield Event("exited", name, track, round(visit.seen - since, 3))
             yield Event("left", track=track, value=round(visit.seen - visit.came, 3))
+
+
+def _minutes(seen: Seen, now: float) -> Iterator[Event]:
+    """An event for the minute that is over; of minutes that a jump in time leaves out nothing is said."""
+    if now >= MINUTE_S * (seen.minute + 1):
+        yield Event("arrivals", value=float(seen.arrivals))
+        seen.minute, seen.arrivals = int(now // MINUTE_S), 0

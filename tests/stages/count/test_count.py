@@ -36,6 +36,14 @@ def test_somebody_comes_and_leaves() -> None:
     ]
 
 
+def test_how_many_have_come_in_each_minute() -> None:
+    told = events(
+        {"gap_s": 1000}, bare(0, t1=0.3), bare(599, t1=0.3, t2=0.6), bare(600, t3=0.1), bare(1300), bare(90000)
+    )
+    arrivals = [[event.value for event in of_frame if event.kind == "arrivals"] for of_frame in told]
+    assert arrivals == [[], [], [2.0], [1.0], [0.0]]
+
+
 def test_a_line_is_crossed_each_way() -> None:
     told = events({"lines": DOOR}, *(bare(seq, t1=x) for seq, x in enumerate([0.4, 0.45, 0.55, 0.6, 0.4])))
     assert [[event.where for event in of_frame if event.kind == "crossed"] for of_frame in told] == [
