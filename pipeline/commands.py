@@ -18,6 +18,7 @@ from pipeline.graph.mermaid import mermaid
 from pipeline.graph.schema import schema_text
 from pipeline.graph.svg import svg
 from pipeline.log_format import JsonFormatter, LogFormat
+from pipeline.looking_on import explain_run, top
 from pipeline.option import options_of
 from pipeline.progress import progress_on
 from pipeline.registry import UnknownStageError, find_stage, known_stages
@@ -26,6 +27,7 @@ from pipeline.server.listen import DEFAULT, OFF, TOKEN_VARIABLE, Listening, list
 from pipeline.stage import StageError
 from pipeline.summary_table import print_summary
 from pipeline.supervisor import Outcome, Supervisor
+from pipeline.supervisor.trace_file import TraceFile
 from pipeline.testing import replay as replay_frame
 
 COMMANDS = "framewire.commands"
@@ -72,6 +74,10 @@ def run(
         str | None,
         typer.Option("--http", metavar="HOST:PORT", help=f"Live page and metrics; default {DEFAULT}; {OFF}: none"),
     ] = None,
+    trace: Annotated[
+        Path | None, typer.Option("--trace", help="Write each frame's way to this file, for ui.perfetto.dev")
+    ] = None,
+    trace_every: Annotated[int, typer.Option("--trace-every", min=1, help="Trace each n-th frame alone")] = 1,
     log_format: Annotated[
         LogFormat, typer.Option("--log-format", help="Lines for people, or JSON for programs")
     ] = LogFormat.TEXT,
@@ -84,7 +90,7 @@ def run(
     except OSError as error:
         _say(f"the folder {out} (--out) cannot be made: {error.strerror}")
         raise typer.Exit(FAILED) from error
-    supervisor = Supervisor(spec, out, listening)
+    supervisor = Supervisor(spec, out, listening, _trace_file(trace, trace_every))
     console = _console(stderr=True)
     formatter = JsonFormatter() if log_format is LogFormat.JSON else None
     with progress_on(console, spec.name, formatter) as progress:
@@ -168,11 +174,15 @@ def replay(
     typer.echo(f"{frame.stage} went through it: {answer.outcome.word}, {len(answer.detections)} detections")
 
 
+app.command()(top)
+app.command("explain")(explain_run)
+
+
 def run_command_line(arguments: list[str] | None = None) -> None:
     """Run the command that the arguments name; a file alone means `run`. Exits with the command's code."""
     given = sys.argv[1:] if arguments is None else arguments
     brought = entry_points(group=COMMANDS)
-    own = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    own = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
     if not given or given[0].startswith("-"):
         # For --help alone, all of them are loaded.
         _add_commands(brought)
@@ -217,6 +227,14 @@ def _listen(http: str | None) -> Listening | None:
             raise typer.Exit(FAILED) from error
         typer.echo(f"warning: {trouble}; this run has no page", err=True)
         return None
+
+
+def _trace_file(path: Path | None, every: int) -> TraceFile | None:
+    try:
+        return TraceFile(path, every) if path is not None else None
+    except OSError as error:
+        _say(f"the trace cannot be written to {path}: {error.strerror}")
+        raise typer.Exit(FAILED) from error
 
 
 def _list_stages(console: Console) -> None:

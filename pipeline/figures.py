@@ -28,12 +28,19 @@ class EventTally(Struct, array_like=True):
         self.last = other.last if other.last is not None else self.last
 
 
+class BatchTally(Struct, array_like=True):
+    """Calls with one number of frames: how many, and how long all of them took."""
+
+    calls: int = 0
+    total_s: float = 0.0
+
+
 class StageFigures(Struct, array_like=True):
     """What one stage of one worker has done.
 
     `count` is frames; `work` the seconds in the stage's own code, a frame's share of a batch; `wait` the seconds from
     when the stage before handed a packet on until work began; `end_to_end`, by stream, at sinks, the seconds since the
-    source had the picture. `batches` counts calls by their number of frames, `inference` times calls of models, by
+    source had the picture. `batches` tallies calls by their number of frames, `inference` times calls of models, by
     MODEL|PROVIDER.
     """
 
@@ -42,14 +49,20 @@ class StageFigures(Struct, array_like=True):
     cpu_seconds: float = 0.0
     end_to_end: dict[str, Histogram] = {}
     wait: Histogram = field(default_factory=Histogram)
-    batches: dict[int, int] = {}
+    batches: dict[int, BatchTally] = {}
     inference: dict[str, Histogram] = {}
     facts: dict[str, str] = {}
 
     @property
     def calls(self) -> int:
         """Calls of the stage's code."""
-        return sum(self.batches.values())
+        return sum(tally.calls for tally in self.batches.values())
+
+    def called(self, frames: int, seconds: float) -> None:
+        """One call with so many frames took so long."""
+        tally = self.batches.setdefault(frames, BatchTally())
+        tally.calls += 1
+        tally.total_s += seconds
 
     def merge(self, other: "StageFigures") -> None:
         """Count all that `other` has counted, too."""
@@ -59,8 +72,10 @@ class StageFigures(Struct, array_like=True):
         self.wait.merge(other.wait)
         for stream, histogram in other.end_to_end.items():
             self.end_to_end.setdefault(stream, Histogram()).merge(histogram)
-        for size, calls in other.batches.items():
-            self.batches[size] = self.batches.get(size, 0) + calls
+        for size, batch in other.batches.items():
+            tally = self.batches.setdefault(size, BatchTally())
+            tally.calls += batch.calls
+            tally.total_s += batch.total_s
         for model, histogram in other.inference.items():
             self.inference.setdefault(model, Histogram()).merge(histogram)
         self.facts.update(other.facts)

@@ -177,6 +177,24 @@ class Report(Struct, array_like=True, tag=10):
     figures: WorkerFigures
 
 
+class Span(Struct, frozen=True, array_like=True):
+    """A frame at a stage, by the monotonic clock: handed on by the stage before, begun, done."""
+
+    stage: str
+    stream: str
+    seq: int
+    sent: float
+    started: float
+    done: float
+
+
+class Spans(Struct, frozen=True, array_like=True, tag=22):
+    """What a worker has done, where the run is traced."""
+
+    worker: str
+    spans: list[Span]
+
+
 class Trouble(Struct, frozen=True, array_like=True, tag=11):
     """A worker gives up, for a reason that another try would not cure (a wrong file, an option that can't be)."""
 
@@ -242,7 +260,18 @@ class Seen(Struct, frozen=True, array_like=True, tag=21):
 
 ToWorker = Deliver | Ask | Connect | Mark | Drain | Wake | Watch | Exit
 ToSupervisor = (
-    Settle | Checkpoint | StreamOpened | Ready | Report | Trouble | CutShort | Remark | Closed | ServerReady | Look
+    Settle
+    | Checkpoint
+    | StreamOpened
+    | Ready
+    | Report
+    | Spans
+    | Trouble
+    | CutShort
+    | Remark
+    | Closed
+    | ServerReady
+    | Look
 )
 ToServer = Told | Seen
 Message = ToWorker | ToSupervisor | ToServer

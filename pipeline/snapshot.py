@@ -37,6 +37,7 @@ class StageNow(Struct):
     replicas: int
     restarts: int
     cpu_seconds: float
+    may_have_replicas: bool
     workers: dict[str, StageFigures]
 
     def total(self) -> StageFigures:
@@ -67,12 +68,16 @@ class StreamNow(Struct):
 
 
 class Snapshot(Struct):
-    """The whole run. `time` is Unix time; `seconds` run from the first stream that opened to the last frame settled."""
+    """The whole run, on so many `cores`.
+
+    `time` is Unix time; `seconds` run from the first stream that opened to the last frame settled.
+    """
 
     pipeline: str
     time: float
     seconds: float = 0.0
     max_failed: float = 1.0
+    cores: int = 1
     stages: dict[str, StageNow] = field(default_factory=dict)
     streams: dict[str, StreamNow] = field(default_factory=dict)
     workers: dict[str, WorkerNow] = field(default_factory=dict)

@@ -19,11 +19,19 @@ class Milliseconds(Struct, frozen=True):
     p99: float | None = None
 
 
+class BatchSummary(Struct):
+    """Calls with one number of frames, and the milliseconds of all of them together."""
+
+    calls: int
+    total_ms: float
+
+
 class StageSummary(Struct):
     """One stage, all its workers together; `count` includes frames done again after a crash.
 
     `wait_ms` is how long a frame waited for the stage, `mean_batch` the number of frames in one call. `facts` are what
-    the stage says of how it runs: a model's name and what it runs on.
+    the stage says of how it runs: a model's name and what it runs on. `busy_s` is time in its own code, `cpu_s` its
+    CPU seconds; `batch_ms` tells calls of several frames by their number.
     """
 
     count: int = 0
@@ -36,6 +44,9 @@ class StageSummary(Struct):
     replicas: int = 1
     mean_batch: float | None = None
     facts: dict[str, str] = {}
+    use: str = ""
+    may_have_replicas: bool = False
+    batch_ms: dict[int, BatchSummary] = {}
 
 
 class StreamSummary(Struct):
@@ -70,6 +81,7 @@ class Summary(Struct):
     streams: dict[str, StreamSummary]
     refused_messages: int = 0
     error: str | None = None
+    cores: int = 1
 
     @property
     def restarts(self) -> int:
@@ -98,6 +110,7 @@ def summary_of(now: Snapshot) -> Summary:
         stages={name: _stage(stage) for name, stage in now.stages.items()},
         streams={name: _stream(now, name, stream) for name, stream in now.streams.items()},
         refused_messages=now.refused + sum(worker.refused for worker in now.workers.values()),
+        cores=now.cores,
         error=now.failure or _too_many_failed(frames, now.max_failed),
     )
 
@@ -127,6 +140,11 @@ def _stage(stage: StageNow) -> StageSummary:
         replicas=stage.replicas,
         mean_batch=round(total.count / total.calls, 2) if total.calls else None,
         facts=total.facts,
+        use=stage.use,
+        may_have_replicas=stage.may_have_replicas,
+        batch_ms={
+            size: BatchSummary(tally.calls, round(1000 * tally.total_s, 3)) for size, tally in total.batches.items()
+        },
     )
 
 

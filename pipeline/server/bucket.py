@@ -1,5 +1,6 @@
 """Histograms as Prometheus wants them: cumulative counts at a few edges, where the times of video lie."""
 
+from pipeline.figures import BatchTally
 from pipeline.histogram import Histogram, upper_edge
 
 SECONDS = (
@@ -25,12 +26,12 @@ def of_seconds(histogram: Histogram) -> Buckets:
     return _cumulative([f"{edge:g}" for edge in SECONDS], counts)
 
 
-def of_sizes(batches: dict[int, int]) -> Buckets:
-    """The same for sizes of batches: `batches` counts calls by their number of frames."""
+def of_sizes(batches: dict[int, BatchTally]) -> Buckets:
+    """The same for sizes of batches, by their number of frames."""
     counts = [0] * (len(BATCH_SIZES) + 1)
-    for size, calls in batches.items():
+    for size, tally in batches.items():
         place = next((place for place, edge in enumerate(BATCH_SIZES) if size <= edge), len(BATCH_SIZES))
-        counts[place] += calls
+        counts[place] += tally.calls
     return _cumulative([f"{float(edge)}" for edge in BATCH_SIZES], counts)
 
 

@@ -225,7 +225,7 @@ def _stages(now: Snapshot, rates: Rates) -> Iterator[Metric]:
     )
     for name, total in totals.items():
         if total.batches:
-            frames = sum(size * calls for size, calls in total.batches.items())
+            frames = sum(size * tally.calls for size, tally in total.batches.items())
             sizes.add_metric([now.pipeline, name], of_sizes(total.batches), frames)
     yield sizes
     yield _timed(

@@ -31,6 +31,7 @@ class Known:
 
     def __init__(self, collector: RunCollector) -> None:
         self.view: View | None = None
+        self.now: Snapshot | None = None
         self.history: deque[Point] = deque(maxlen=HISTORY)
         self._collector = collector
         self._meter = RateMeter()
@@ -39,6 +40,7 @@ class Known:
     def take(self, now: Snapshot) -> None:
         """The supervisor has spoken."""
         self._heard = time.monotonic()
+        self.now = now
         rates = self._meter.take(now)
         self._collector.tell(now, rates)
         self.view = view_of(now, rates)

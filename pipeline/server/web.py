@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from pipeline.server.guard import Guard
 from pipeline.server.known import Known
 from pipeline.server.pictures import Pictures
+from pipeline.summary import summary_of
 
 PAGE = Path(__file__).parent / "page"
 BOUNDARY = "framewire"
@@ -34,6 +35,7 @@ def web_app(known: Known, pictures: Pictures, registry: CollectorRegistry, token
             Route("/readyz", answers.readiness),
             Route("/graph.json", answers.graph),
             Route("/history.json", answers.history),
+            Route("/summary.json", answers.summary),
             Route("/streams/{stream}.jpg", answers.picture),
             Route("/streams/{stream}.mjpeg", answers.film),
             Mount("/page", StaticFiles(directory=PAGE)),
@@ -76,6 +78,12 @@ class Answers:
     async def history(self, _request: Request) -> Response:
         """The last minutes: see Point."""
         return Response(msgspec.json.encode(list(self._known.history)), media_type="application/json")
+
+    async def summary(self, _request: Request) -> Response:
+        """The account of now, as `--summary` writes it at the end."""
+        if self._known.now is None:
+            return PlainTextResponse("starting\n", 503)
+        return Response(msgspec.json.encode(summary_of(self._known.now)), media_type="application/json")
 
     async def picture(self, request: Request) -> Response:
         """The newest picture of a stream, as soon as there is one other than `?after=NUMBER`; 204 where none comes."""

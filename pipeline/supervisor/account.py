@@ -1,5 +1,6 @@
 """What the workers report and the ledger knows, put together into a snapshot of now."""
 
+import os
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -75,6 +76,7 @@ class Account:
             time=time.time(),
             seconds=round((self._last or 0.0) - (self._started or 0.0), 3),
             max_failed=self._spec.max_failed,
+            cores=len(os.sched_getaffinity(0)),
             stages={stage.name: self._stage(stage, totals) for stage in self._spec.stages},
             streams=_streams(ledger, totals.values()),
             workers={worker.name: self._worker(worker, totals[worker.name]) for worker in workers},
@@ -99,6 +101,7 @@ class Account:
             inputs=stage.inputs,
             replicas=process.replicas,
             restarts=sum(self._restarts[worker] for worker in of),
+            may_have_replicas=stage.kind == "stage" and not stage.ordered,
             cpu_seconds=sum(_share_of_cpu(figures, stage.name) for figures in of.values()),
             workers={worker: figures.stages.get(stage.name, StageFigures()) for worker, figures in of.items()},
         )

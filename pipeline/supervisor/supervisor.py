@@ -33,6 +33,7 @@ from pipeline.message import (
     Report,
     ServerReady,
     Settle,
+    Spans,
     StreamOpened,
     ToSupervisor,
     Trouble,
@@ -44,7 +45,6 @@ from pipeline.server.listen import Listening
 from pipeline.snapshot import Snapshot
 from pipeline.summary import Summary, summary_of
 from pipeline.supervisor.account import Account
-from pipeline.supervisor.ending import how_it_ended, signal_name
 from pipeline.supervisor.known_names import is_known
 from pipeline.supervisor.ledger import Ledger, StreamAccount
 from pipeline.supervisor.nursery import Born, Nursery
@@ -52,6 +52,8 @@ from pipeline.supervisor.offspring import live
 from pipeline.supervisor.restart import Blame, RestartPolicy
 from pipeline.supervisor.server_keeper import TOKEN as SERVER
 from pipeline.supervisor.server_keeper import ServerKeeper
+from pipeline.supervisor.signals import how_it_ended, signal_name, waking
+from pipeline.supervisor.trace_file import TraceFile
 from pipeline.supervisor.worker_record import Life, WorkerRecord
 from pipeline.worker.notes import NotesReader
 from pipeline.worker.process import Boot
@@ -82,13 +84,16 @@ class Supervisor:
     Make it before the process has any thread: it forks the nursery at once.
     """
 
-    def __init__(self, spec: PipelineSpec, out: Path, listening: Listening | None = None) -> None:
-        """With `listening`, a server is started that shows the run there."""
+    def __init__(
+        self, spec: PipelineSpec, out: Path, listening: Listening | None = None, trace: TraceFile | None = None
+    ) -> None:
+        """With `listening`, a server is started that shows the run there; with `trace`, frames' ways are written."""
         self.spec = spec
         self.plan = make_plan(spec)
         self._out = out
         fd = listening.socket.fileno() if listening is not None else None
         self._nursery = Nursery(f"framewire {spec.name} nursery", partial(live, fd))
+        self._trace = trace
         self._server = ServerKeeper(listening, spec.name) if listening is not None else None
         self._ledger = Ledger(self.plan.sinks_of, self.plan.remembering_of)
         self._account = Account(spec, self.plan)
@@ -110,29 +115,22 @@ class Supervisor:
     def run(self, show: Callable[[Snapshot], None] | None = None) -> tuple[Outcome, Summary]:
         """Run to the end; returns how it ended and the account. `show` is called a few times a second."""
         self._out.mkdir(parents=True, exist_ok=True)
-        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._context = context
-        self._inbox = Inbox(context, new_endpoint(self.spec.name, "supervisor"))
-        woken, wake = socket.socketpair()
-        wake.setblocking(False)
-        before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-        old_wake = signal.set_wakeup_fd(wake.fileno())
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._inbox = Inbox(self._context, new_endpoint(self.spec.name, "supervisor"))
         try:
-            self._loop(woken, show)
+            with waking(self._on_signal) as woken:
+                self._loop(woken, show)
         finally:
-            signal.set_wakeup_fd(old_wake)
-            for number, handler in before.items():
-                signal.signal(number, handler)
             for worker in self._workers.values():
                 if worker.outbox is not None:
                     worker.outbox.close()
             if self._server is not None:
                 self._server.close()
+            if self._trace is not None:
+                self._trace.close()
             self._inbox.close()
             self._nursery.close()
-            context.term()
-            woken.close()
-            wake.close()
+            self._context.term()
         summary = summary_of(self.snapshot())
         return self._outcome(summary), summary
 
@@ -196,6 +194,7 @@ class Supervisor:
                     worker.incarnation,
                     self._inbox.endpoint,
                     str(self._out),
+                    self._trace.every if self._trace is not None else 0,
                 )
                 self._nursery.spawn(worker.name, msgspec.msgpack.encode(boot))
         if self._server is not None and self._closing_since is None:
@@ -245,11 +244,10 @@ class Supervisor:
             )
         again = worker.policy.died(time.monotonic())
         if again is None:
-            limit = self.spec.restarts
             worker.life = Life.GONE
-            self._fail(
-                f"{worker.name} died {limit.limit + 1} times within {limit.within_s:g} s ({how_it_ended(status)})"
-            )
+            limit = self.spec.restarts
+            how = how_it_ended(status)
+            self._fail(f"{worker.name} died {limit.limit + 1} times within {limit.within_s:g} s ({how})")
             return
         log.warning("%s has died (%s); it starts again", worker.name, how_it_ended(status))
         self._account.restarted(worker.name)
@@ -278,6 +276,9 @@ class Supervisor:
                 self._checkpoint(message)
             case Report():
                 self._account.report(message)
+            case Spans():
+                if self._trace is not None:
+                    self._trace.take(message, tuple(self.plan.sinks_of))
             case Ready():
                 self._ready(message)
             case StreamOpened():
@@ -359,6 +360,8 @@ class Supervisor:
     def _tell_mark(self, account: StreamAccount | None) -> None:
         """Tell the source of an account whose mark has moved."""
         if account is not None:
+            if self._trace is not None:
+                self._trace.settled(account.stream, account.mark, time.monotonic())
             for name in self.plan.process_of(account.source).workers:
                 self._send(self._workers[name], Mark(account.stream, account.mark))
 

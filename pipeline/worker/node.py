@@ -17,6 +17,7 @@ from pipeline.ring import PictureLostError
 from pipeline.stage import Stage, StageContext
 from pipeline.worker.memo import Memo
 from pipeline.worker.notes import FrameInHand, Notes
+from pipeline.worker.tracer import Tracer
 
 CHECKPOINT_SHARE = 4
 """A stage with a memory hands it out each quarter of a window: the window is smaller by that much at the most."""
@@ -60,6 +61,8 @@ class StageNode:
         self._streams: dict[str, StreamAtStage] = {}
         self._condemned: dict[tuple[str, int], str] = {}
         self._tracebacks = 0
+        self._in_work: Sequence[Packet] = ()
+        self.tracer: Tracer | None = None
 
     def accept(self, edge: int, packet: Packet) -> Iterator[Packet]:
         """The answers that are due now that `packet` has come over `edge`; none while a join or a gate waits."""
@@ -195,6 +198,7 @@ class StageNode:
     def start_clock(self, packets: Sequence[Packet]) -> tuple[float, float]:
         """Note the frames in hand; returns wall and CPU seconds for `stop_clock`."""
         self._notes.take([FrameInHand(self.spec.name, packet.stream, packet.seq) for packet in packets])
+        self._in_work = packets
         now = time.monotonic()
         for packet in packets:
             if packet.sent:
@@ -205,12 +209,14 @@ class StageNode:
         """The frames are out of hand: count them, each with its share of the time."""
         self._notes.put_down()
         wall, cpu = started
-        share = (time.monotonic() - wall) / frames
+        if self.tracer is not None:
+            self.tracer.worked(self.spec.name, self._in_work, wall)
+        seconds = time.monotonic() - wall
         self.figures.count += frames
-        self.figures.batches[frames] = self.figures.batches.get(frames, 0) + 1
+        self.figures.called(frames, seconds)
         self.figures.cpu_seconds += time.thread_time() - cpu
         for _ in range(frames):
-            self.figures.work.add(share)
+            self.figures.work.add(seconds / frames)
 
     def _checked(self, packet: Packet, answer: object) -> Packet:
         if not isinstance(answer, Packet):

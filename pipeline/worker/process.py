@@ -40,6 +40,7 @@ class Boot(Struct, frozen=True, tag=True):
     incarnation: int
     supervisor: str
     out: str
+    trace_every: int = 0
 
 
 class _RemarkHandler(logging.Handler):
@@ -113,7 +114,9 @@ def _live(
             source = node
         else:
             nodes[stage_name] = node
-    worker = Worker(plan, process, boot.replica, boot.incarnation, nodes, source, inbox, outboxes, tell)
+    worker = Worker(
+        plan, process, boot.replica, boot.incarnation, nodes, source, inbox, outboxes, tell, boot.trace_every
+    )
     tell(Ready(name, boot.incarnation, os.getpid(), inbox.endpoint, notes.fd))
     worker.run()
     tell(Closed(name, boot.incarnation))

@@ -12,6 +12,7 @@ from pipeline.ring import Pixels
 from pipeline.stage import Shot, Source, StageContext, StageError, StreamPhase
 from pipeline.window import SourceWindow, window_for
 from pipeline.worker.notes import FrameInHand, Notes
+from pipeline.worker.tracer import Tracer
 
 WINDOW_FULL = "window_full"
 """Why a live source let a picture go: the frames before it were not settled yet."""
@@ -44,6 +45,7 @@ class SourceNode:
         self._tell = tell
         self._target_s = target_s
         self._admission: Admission | None = None
+        self.tracer: Tracer | None = None
         self._shots: Iterator[Shot] | None = None
         self._start = 0
         self._window: SourceWindow | None = None
@@ -142,7 +144,10 @@ class SourceNode:
         self.figures.count += 1
         self.figures.work.add(time.monotonic() - wall)
         self.figures.cpu_seconds += time.thread_time() - cpu
-        return self._admit(shot)
+        packet = self._admit(shot)
+        if self.tracer is not None:
+            self.tracer.worked(self.context.name, [packet], wall)
+        return packet
 
     def close(self) -> None:
         """Close the source, its generator and its rings."""

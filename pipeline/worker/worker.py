@@ -19,6 +19,7 @@ from pipeline.message import (
     Message,
     RefusedError,
     Report,
+    Spans,
     ToWorker,
     Wake,
     Watch,
@@ -33,6 +34,7 @@ from pipeline.worker.node import StageNode
 from pipeline.worker.out_edge import PREFETCH, OutEdge
 from pipeline.worker.sink_node import SinkNode
 from pipeline.worker.source_node import SourceNode
+from pipeline.worker.tracer import Tracer
 
 REPORT_S = 0.5
 """A worker tells its figures this often while they change: twice a second is what a person can follow."""
@@ -55,7 +57,9 @@ class Worker:
         inbox: Inbox,
         outboxes: Outboxes,
         tell: Callable[[Message], None],
+        trace_every: int = 0,
     ) -> None:
+        """With `trace_every`, each frame of that number's multiples is traced."""
         self.name = process.workers[replica]
         self._plan = plan
         self._process = process
@@ -85,6 +89,11 @@ class Worker:
         self._producers = {edge.id: plan.process_of(edge.producer).workers for edge in self._asking}
         self._batching = [node for node in nodes.values() if isinstance(node, BatchNode)]
         self._glimpses = Glimpses(self._show)
+        self._tracer = Tracer(trace_every) if trace_every else None
+        for node in nodes.values():
+            node.tracer = self._tracer
+        if source is not None:
+            source.tracer = self._tracer
         self._sinks = [node for node in nodes.values() if isinstance(node, SinkNode)]
 
     def run(self) -> None:
@@ -123,6 +132,7 @@ class Worker:
         late = sum(node.late for node in self._nodes.values())
         figures = WorkerFigures(stages, sources, time.process_time(), resident_bytes(), self._refused, late)
         self._tell(Report(self.name, self._incarnation, figures))
+        self._tell_trace()
 
     def _idle(self) -> bytes | None:
         """Nothing waits: tell what is settled, then sleep until a message comes, or something is due by the clock."""
@@ -155,6 +165,12 @@ class Worker:
         self._changed = True
         if time.monotonic() - self._last_report >= REPORT_S:
             self.report()
+        elif self._tracer is not None and self._tracer.is_full:
+            self._tell_trace()
+
+    def _tell_trace(self) -> None:
+        if self._tracer is not None and (spans := self._tracer.take()):
+            self._tell(Spans(self.name, spans))
 
     def _take(self, raw: bytes) -> None:
         try:

@@ -1,6 +1,6 @@
 """Snapshots for tests: a source, a stage with two replicas and a sink; one stream."""
 
-from pipeline.figures import EventTally, StageFigures
+from pipeline.figures import BatchTally, EventTally, StageFigures
 from pipeline.histogram import Histogram
 from pipeline.snapshot import Frames, Snapshot, StageNow, StreamNow, WorkerNow
 
@@ -18,14 +18,14 @@ def figures(count: int, seconds: float, wait: float = 0.0) -> StageFigures:
         work=timed(*[seconds] * count),
         cpu_seconds=count * seconds,
         wait=timed(*[wait] * count),
-        batches={1: count} if count else {},
+        batches={1: BatchTally(count, count * seconds)} if count else {},
     )
 
 
 def stage(name: str, kind: str, inputs: tuple[str, ...], *workers: StageFigures) -> StageNow:
     by_worker = {f"{name}#{number}": each for number, each in enumerate(workers)}
     cpu = sum(each.cpu_seconds for each in workers)
-    return StageNow(name, name, kind, inputs, len(workers), 0, cpu, by_worker)
+    return StageNow(name, name, kind, inputs, len(workers), 0, cpu, kind == "stage", by_worker)
 
 
 def stream(frames: Frames, state: str = "live") -> StreamNow:

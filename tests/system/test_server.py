@@ -1,5 +1,6 @@
 """The server beside a real run: metrics that add up, whoever dies; and who may look."""
 
+import json
 import os
 import signal
 import subprocess
@@ -127,3 +128,67 @@ def test_off_means_no_server(tmp_path: Path) -> None:
     finally:
         os.kill(running.process.pid, signal.SIGINT)
         running.finish()
+
+
+def test_top_and_explain_look_at_a_run_elsewhere(tmp_path: Path) -> None:
+    with served(PIPELINES / "watched.yaml", tmp_path) as one:
+        wait_until(lambda: written(one, "left") > 200, "two hundred frames")
+        table = framewire("top", one.url, "--once")
+        told = framewire("explain", one.url)
+    assert table.code == told.code == 0, table.stderr + told.stderr
+    assert "slow (limits)" in table.stdout
+    for heading in ("stage", "queue", "busy", "restarts", "left: live", "right: live"):
+        assert heading in table.stdout
+    assert "slow is at work" in told.stdout
+    assert "one more replica of slow (replicas: 3)" in told.stdout
+
+
+def test_nobody_answers() -> None:
+    for name in ("top", "explain"):
+        asked = framewire(name, "http://127.0.0.1:9/")
+        assert asked.code == 1
+        assert "no run answers at http://127.0.0.1:9 (" in asked.stderr
+
+
+def test_a_token_is_asked_for_and_taken_from_the_environment(tmp_path: Path) -> None:
+    with served(PIPELINES / "watched.yaml", tmp_path, address="0.0.0.0:0") as one:
+        bare, _, token = one.url.replace("0.0.0.0", "127.0.0.1").partition("?token=")
+        assert "set FRAMEWIRE_TOKEN to its token" in framewire("top", bare, "--once").stderr
+        assert framewire("top", bare, "--once", env={"FRAMEWIRE_TOKEN": token}).code == 0
+        assert framewire("top", f"{bare}?token={token}", "--once").code == 0
+
+
+def test_a_summary_is_explained_and_what_is_none_is_not(tmp_path: Path) -> None:
+    Running(PIPELINES / "short.yaml", tmp_path).finish()
+    told = framewire("explain", str(tmp_path / "summary.json"))
+    assert told.code == 0
+    assert "frames a second; " in told.stdout
+    (tmp_path / "other.json").write_text("{}")
+    wrong = framewire("explain", str(tmp_path / "other.json"))
+    assert wrong.code == 2
+    assert "is no summary of a run" in wrong.stderr
+
+
+def test_logs_as_json(tmp_path: Path) -> None:
+    running = Running(PIPELINES / "endless.yaml", tmp_path, "--log-format", "json")
+    running.worker("read#0").kill()
+    wait_until(lambda: "has died" in running.stderr(), "word of the death")
+    running.process.terminate()
+    finished = running.finish()
+    lines = [json.loads(line) for line in finished.stderr.splitlines()]
+    assert all({"time", "level", "message"} <= set(line) for line in lines)
+    assert any(line["level"] == "warning" and "read#0 has died" in line["message"] for line in lines)
+
+
+def test_the_trace_of_a_run_has_every_frame_at_every_stage(tmp_path: Path) -> None:
+    path = tmp_path / "trace.json"
+    finished = Running(PIPELINES / "short.yaml", tmp_path, "--trace", str(path), "--trace-every", "2").finish()
+    assert finished.code == 0
+    events = json.loads(path.read_text())
+    worked = {(event["tid"], event["args"]["seq"]) for event in events if event.get("cat") == "work"}
+    threads = {event["args"]["name"]: event["tid"] for event in events if event["name"] == "thread_name"}
+    assert {"source", "read", "metadata"} <= set(threads)
+    for stage in ("source", "metadata"):
+        assert {seq for thread, seq in worked if thread == threads[stage]} >= set(range(0, 200, 2))
+    assert not [seq for _, seq in worked if seq % 2]
+    assert sum(event.get("cat") == "frame" and event["ph"] == "e" for event in events) == 100

@@ -1,6 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.figures import BatchTally
 from pipeline.histogram import Histogram
 from pipeline.server.bucket import BATCH_SIZES, SECONDS, of_seconds, of_sizes
 
@@ -26,7 +27,7 @@ def test_the_frame_times_of_video_have_edges() -> None:
 
 
 def test_batches_are_counted_by_size() -> None:
-    buckets = dict(of_sizes({1: 3, 5: 2, 300: 1}))
+    buckets = dict(of_sizes({1: BatchTally(3), 5: BatchTally(2), 300: BatchTally(1)}))
     assert [buckets[f"{float(edge)}"] for edge in BATCH_SIZES[:4]] == [3, 3, 3, 5]
     assert buckets["256.0"] == 5
     assert buckets["+Inf"] == 6

@@ -1,0 +1,40 @@
+"""Signals: waking a loop that waits when one comes, and what they are called."""
+
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+ENDING = (signal.SIGINT, signal.SIGTERM)
+"""What a user, or the system, sends to end a run."""
+
+
+@contextmanager
+def waking(handler: Callable[[int, FrameType | None], None]) -> Iterator[socket.socket]:
+    """While it lasts, `handler` gets what would end the process, and the socket is readable when something came."""
+    woken, wake = socket.socketpair()
+    wake.setblocking(False)
+    before = {number: signal.signal(number, handler) for number in ENDING}
+    old_wake = signal.set_wakeup_fd(wake.fileno())
+    try:
+        yield woken
+    finally:
+        signal.set_wakeup_fd(old_wake)
+        for number, old in before.items():
+            signal.signal(number, old)
+        woken.close()
+        wake.close()
+
+
+def how_it_ended(status: int) -> str:
+    """`killed by SIGKILL` for a status of -9, `exit status 1` for 1."""
+    return f"killed by {signal_name(-status)}" if status < 0 else f"exit status {status}"
+
+
+def signal_name(number: int) -> str:
+    """`SIGTERM` for 15."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

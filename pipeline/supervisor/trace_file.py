@@ -1,0 +1,101 @@
+"""The trace of a run in Chrome's trace event format, which Perfetto (ui.perfetto.dev) and chrome://tracing open.
+
+One track a worker and stage with the time in the stage's code; above it, for each frame, how long it waited; and a
+track of each stream with every frame's life, from its capture until it was settled everywhere.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pipeline.message import Spans
+
+STREAMS = "frames, from capture until settled"
+MICRO = 1e6
+MARKS_MAX = 1000
+"""Marks that are remembered until a source has told of its frames, half a second later at the most."""
+
+
+class TraceFile:
+    """Grows with the run: what was told before a crash can be opened (the format allows the missing end)."""
+
+    def __init__(self, path: Path, every: int) -> None:
+        """Raises OSError."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.every = every
+        self._file = path.open("wb")
+        self._file.write(b"[")
+        self._first = True
+        self._workers: dict[str, int] = {}
+        self._threads: dict[tuple[int, str], int] = {}
+        self._captured: dict[tuple[str, int], float] = {}
+        self._marks: dict[str, deque[tuple[int, float]]] = {}
+
+    def take(self, told: Spans, sources: Sequence[str]) -> None:
+        """What a worker has done; `sources` are the stages that make frames."""
+        worker = self._number(told.worker)
+        for span in told.spans:
+            thread = self._thread(worker, span.stage)
+            name = {"name": f"{span.stream} {span.seq}", "args": {"stream": span.stream, "seq": span.seq}}
+            at, lasted = span.started * MICRO, (span.done - span.started) * MICRO
+            self._put({**name, "cat": "work", "ph": "X", "pid": worker, "tid": thread, "ts": at, "dur": lasted})
+            if span.stage in sources:
+                self._captured[span.stream, span.seq] = span.started
+                self._end_lives(span.stream)
+            elif span.started > span.sent:
+                identity = f"{span.stage} {span.stream} {span.seq}"
+                queue = {
+                    "cat": "queue",
+                    "name": f"waits for {span.stage}",
+                    "id": identity,
+                    "pid": worker,
+                    "tid": thread,
+                }
+                self._put({**queue, "ph": "b", "ts": span.sent * MICRO, "args": name["args"]})
+                self._put({**queue, "ph": "e", "ts": at})
+
+    def settled(self, stream: str, below: int, now: float) -> None:
+        """Every frame of the stream below a number is settled now."""
+        self._marks.setdefault(stream, deque(maxlen=MARKS_MAX)).append((below, now))
+        self._end_lives(stream)
+
+    def _end_lives(self, stream: str) -> None:
+        """Write the lives of frames that are settled; of some the source tells only afterwards that they began."""
+        marks = self._marks.get(stream, ())
+        for seq in sorted(seq for name, seq in self._captured if name == stream):
+            now = next((at for below, at in marks if seq < below), None)
+            if now is None:
+                return
+            captured = self._captured.pop((stream, seq))
+            life = {"cat": "frame", "name": stream, "id": f"{stream} {seq}", "pid": self._number(STREAMS), "tid": 0}
+            self._put({**life, "ph": "b", "ts": captured * MICRO, "args": {"stream": stream, "seq": seq}})
+            self._put({**life, "ph": "e", "ts": now * MICRO})
+
+    def close(self) -> None:
+        """The run is over."""
+        self._file.write(b"\n]\n")
+        self._file.close()
+
+    def _number(self, worker: str) -> int:
+        """Chrome's process number of a worker; a new one is introduced by its name."""
+        if worker not in self._workers:
+            self._workers[worker] = len(self._workers) + 1
+            self._name("process_name", worker, self._workers[worker], 0)
+        return self._workers[worker]
+
+    def _thread(self, worker: int, stage: str) -> int:
+        key = (worker, stage)
+        if key not in self._threads:
+            self._threads[key] = len(self._threads) + 1
+            self._name("thread_name", stage, worker, self._threads[key])
+        return self._threads[key]
+
+    def _name(self, what: str, name: str, process: int, thread: int) -> None:
+        self._put({"name": what, "ph": "M", "pid": process, "tid": thread, "args": {"name": name}})
+
+    def _put(self, event: dict[str, Any]) -> None:
+        self._file.write((b"\n" if self._first else b",\n") + msgspec.json.encode(event))
+        self._first = False
