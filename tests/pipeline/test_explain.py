@@ -47,7 +47,7 @@ def test_the_busiest_stage_limits_and_a_replica_brings_it_to_the_next() -> None:
 
 
 def test_where_the_cores_are_full_replicas_give_nothing_and_less_work_does() -> None:
-    found = explain(summary(39, 2, faces=stage(30, replicas=2, use="face_detect"), eyes=stage(20)))
+    found = explain(summary(39, 2, faces=stage(30, replicas=2, use="face_detect"), eyes=stage(20, replicas=2)))
     assert found.limit == "cores"
     assert "the 2 cores are used to 98%: a frame takes 50.0 ms of CPU (faces 60%, eyes 40%)" in found.words
     assert [change.what for change in found.changes] == ["half the width for faces"]
