@@ -17,8 +17,12 @@ from msgspec import Struct  # noqa: E402
 from bench.full_graph import full_graph  # noqa: E402
 from bench.hop import hop  # noqa: E402
 from bench.inference import inference  # noqa: E402
+from bench.live import live  # noqa: E402
 from bench.overhead import overhead  # noqa: E402
+from bench.reconnects import reconnects  # noqa: E402
 from bench.streams import streams  # noqa: E402
+from bench.tracks import tracks  # noqa: E402
+from bench.watching import watching  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
 PARTS: dict[str, Callable[[Path | None], Struct]] = {
@@ -27,6 +31,10 @@ PARTS: dict[str, Callable[[Path | None], Struct]] = {
     "hop": lambda clip: hop(),
     "inference": lambda clip: inference(),
     "streams": lambda clip: streams(),
+    "tracks": tracks,
+    "live": live,
+    "reconnects": lambda clip: reconnects(),
+    "watching": lambda clip: watching(),
 }
 
 

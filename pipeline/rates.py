@@ -10,7 +10,7 @@ from pipeline.snapshot import Snapshot, StageNow, StreamNow
 
 SPAN_S = 5.0
 """Rates are of so many seconds: fewer jump about, more come late."""
-BOTTLENECK_SHARE = 0.6
+BOTTLENECK_SHARE = 0.85
 """A stage that works for less of its time than this holds nobody up: then the source gives no more."""
 
 

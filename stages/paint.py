@@ -12,6 +12,7 @@ QUALITY = 75
 COLOR = (60, 220, 60)
 PARTS_COLOR = (220, 180, 60)
 """Of boxes that lie in another: eyes in a face."""
+RIM_COLOR = (20, 20, 20)
 TEXT = 0.45
 
 
@@ -45,4 +46,7 @@ def _draw(picture: NDArray[np.uint8], found: Detection, scale: float) -> None:
     cv2.rectangle(picture, (left, top), (left + width, top + height), color, 1, cv2.LINE_AA)
     text = words(found)
     if text and not found.parent:
-        cv2.putText(picture, text, (left, max(10, top - 4)), cv2.FONT_HERSHEY_SIMPLEX, TEXT, color, 1, cv2.LINE_AA)
+        at = (left, max(10, top - 4))
+        # A dark rim first: letters must be read on whatever lies behind them.
+        for ink, thickness in ((RIM_COLOR, 3), (color, 1)):
+            cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, TEXT, ink, thickness, cv2.LINE_AA)

@@ -60,7 +60,7 @@ class VideoFile:
         """The frames that are taken, with the file's rate; played again, their times go on."""
         offset = Fraction(0)
         for _ in range(self._excerpt.loops) if self._excerpt.loops else count():
-            length = Fraction(0)
+            length, first = Fraction(0), None
             with self._open() as container:
                 stream = container.streams.video[0]
                 stream.codec_context.thread_count = self._threads
@@ -68,7 +68,8 @@ class VideoFile:
                 rate = stream.average_rate or stream.guessed_rate
                 for pts, time_base, frame in self._taken(_decode(container, stream)):
                     shifted = pts + round(offset / time_base)
-                    length = pts * time_base + 1 / (rate or RATE_OTHERWISE)
+                    first = pts * time_base if first is None else first
+                    length = pts * time_base - first + 1 / (rate or RATE_OTHERWISE)
                     yield (shifted, time_base, frame), rate
             if not length:
                 return

@@ -22,7 +22,7 @@ def test_what_has_changed_by_the_second() -> None:
 
 def test_a_stage_that_works_most_of_its_time_is_the_bottleneck() -> None:
     assert rates(snapshot(100.0, 40), snapshot(104.0, 80)).bottleneck is None
-    assert rates(snapshot(100.0, 40), snapshot(100.5, 80)).bottleneck == "faces"
+    assert rates(snapshot(100.0, 40), snapshot(100.4, 80)).bottleneck == "faces"
 
 
 def test_one_snapshot_alone_has_no_rates() -> None:

@@ -160,22 +160,25 @@ function showTotals(view) {
   );
 }
 
-const SPAN_S = 300;
+const SPAN_MIN_S = 30; // what the plots show at least; as the run goes on, up to the server's five minutes
 
 function plot(id, points, keys) {
   const [width, height] = [300, 100];
   const now = points.length ? points[points.length - 1].time : 0;
+  const span = Math.max(SPAN_MIN_S, points.length ? now - points[0].time : 0);
   const most = Math.max(1e-9, ...points.flatMap((point) => keys.map((key) => point[key] ?? 0)));
   const lines = keys.map((key, at) => {
     const places = points
       .filter((point) => point[key] !== null)
-      .map((point) => `${(width * (1 - (now - point.time) / SPAN_S)).toFixed(1)},${(height - 2 - (height - 16) * (point[key] / most)).toFixed(1)}`);
+      .map((point) => `${(width * (1 - (now - point.time) / span)).toFixed(1)},${(height - 2 - (height - 16) * (point[key] / most)).toFixed(1)}`);
     return element("svg:polyline", { points: places.join(" "), class: at ? "second" : "" });
   });
   const svg = byId(id);
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   svg.setAttribute("preserveAspectRatio", "none");
-  svg.replaceChildren(...lines, element("svg:text", { x: 4, y: 11 }, most < 1e-6 ? "0" : number(most)));
+  svg.replaceChildren(...lines);
+  // Beside the plot, not in it: the plot is stretched, and words would be, too.
+  svg.parentElement.querySelector("output").textContent = most < 1e-6 ? "0" : `up to ${number(most)}`;
 }
 
 async function follow() {

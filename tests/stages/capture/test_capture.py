@@ -166,6 +166,7 @@ def times(source: Path, start: int = 0, **options: Any) -> list[float]:
         ({"start_s": 0.4, "duration_s": 0.2, "every": 2}, [0.4, 0.48, 0.56]),
         ({"every": 12}, [0.0, 0.48, 0.96]),
         ({"every": 12, "loops": 2}, [0.0, 0.48, 0.96, 1.0, 1.48, 1.96]),
+        ({"start_s": 1.12, "loops": 3}, [1.12, 1.16, 1.2, 1.24, 1.28, 1.32]),
         ({"start_s": 99.0}, []),
     ],
 )

@@ -1,0 +1,101 @@
+"""From a camera to a file: how old a frame of a network stream is when each sink has written it.
+
+A real RTSP server (GStreamer's) on this machine serves a film at its own pace, H.264, 1280x720, 30 frames a second.
+YuNet, age, gender and emotion look at it, boxes are drawn, a video and lines of JSON are written. Times run from the
+moment that the decoder gave the picture: what a camera, a network and the decoder hold back before is not in them. The
+server takes its part of the same cores.
+"""
+
+import tempfile
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import msgspec
+from msgspec import Struct
+from rich.console import Console
+
+from bench.machine import Machine, this_machine
+from bench.side_by_side import demo_clip
+from pipeline.graph import load_pipeline
+from pipeline.supervisor import Supervisor
+from tests.system.test_rtsp import free_port, rtsp
+
+SECONDS, RATE = 40, 30
+WINDOW = 16
+
+
+class Live(Struct, frozen=True):
+    """Frames written, pictures that newer ones replaced, and milliseconds from capture to the slowest sink."""
+
+    machine: Machine
+    frames: int
+    fps: float | None
+    replaced: int
+    p50_ms: float | None
+    p99_ms: float | None
+
+
+def live(clip: Path | None) -> Live:
+    """Measure."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        film = _repeated(folder / "film.mp4", clip or demo_clip(folder / "demo.mp4"))
+        port = free_port()
+        with rtsp(port, film):
+            config = folder / "live.yaml"
+            config.write_bytes(msgspec.yaml.encode(_pipeline(f"rtsp://127.0.0.1:{port}/live")))
+            _, summary = Supervisor(load_pipeline(config), folder).run()
+    (stream,) = summary.streams.values()
+    result = Live(
+        this_machine(),
+        summary.frames.written,
+        summary.fps,
+        sum(stream.skipped.values()),
+        stream.end_to_end_ms.p50,
+        stream.end_to_end_ms.p99,
+    )
+    Console().print(
+        f"{result.frames} frames, {result.fps} a second, {result.replaced} replaced; "
+        f"from capture to the last sink p50 {result.p50_ms} ms, p99 {result.p99_ms} ms"
+    )
+    return result
+
+
+def _pipeline(url: str) -> dict[str, object]:
+    models = [{"model": "framewire-age-gender"}, {"model": "framewire-emotion"}]
+    return {
+        "window": WINDOW,
+        "stages": {
+            "capture": {"source": url, "limit": SECONDS * RATE},
+            "faces": {
+                "use": "face_detect",
+                "input": "capture",
+                "method": "dnn",
+                "model": "yunet",
+                "batch": {"size": 1},
+            },
+            "people": {"use": "classify", "input": "faces", "models": models},
+            "drawn": {"use": "annotate", "input": "people"},
+            "video": {"use": "video_writer", "input": "drawn"},
+            "list": {"use": "jsonl_writer", "input": "people"},
+        },
+    }
+
+
+def _repeated(path: Path, clip: Path) -> Path:
+    """The film again and again, as H.264 with a key frame each second, for longer than the measurement takes."""
+    with av.open(str(path), "w") as target:
+        options = {"preset": "veryfast", "g": str(RATE), "bf": "0"}
+        out = target.add_stream("libx264", rate=RATE, options=options)
+        out.width, out.height, out.pix_fmt = 1280, 720, "yuv420p"
+        number = 0
+        while number < (SECONDS + 10) * RATE:
+            with av.open(str(clip)) as source:
+                for frame in source.decode(video=0):
+                    shown = frame.reformat(1280, 720, "yuv420p")
+                    shown.pts, shown.time_base = number, Fraction(1, RATE)
+                    target.mux(out.encode(shown))
+                    number += 1
+        target.mux(out.encode(None))
+    return path
