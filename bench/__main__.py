@@ -19,6 +19,7 @@ from bench.hop import hop  # noqa: E402
 from bench.inference import inference  # noqa: E402
 from bench.live import live  # noqa: E402
 from bench.overhead import overhead  # noqa: E402
+from bench.promises import promises  # noqa: E402
 from bench.reconnects import reconnects  # noqa: E402
 from bench.streams import streams  # noqa: E402
 from bench.tracks import tracks  # noqa: E402
@@ -34,6 +35,7 @@ PARTS: dict[str, Callable[[Path | None], Struct]] = {
     "tracks": tracks,
     "live": live,
     "reconnects": lambda clip: reconnects(),
+    "promises": promises,
     "watching": lambda clip: watching(),
 }
 

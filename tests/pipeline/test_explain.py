@@ -51,8 +51,8 @@ def test_where_the_cores_are_full_replicas_give_nothing_and_less_work_does() -> 
     assert found.limit == "cores"
     assert "the 2 cores are used to 98%: a frame takes 50.0 ms of CPU (faces 60%, eyes 40%)" in found.words
     assert [change.what for change in found.changes] == ["half the width for faces"]
-    # 27.5 ms instead of 50 ms of CPU for a frame.
-    assert found.changes[0].fps == pytest.approx(39 * 50 / 27.5, abs=0.1)
+    # 30 ms instead of 50 ms of CPU for a frame.
+    assert found.changes[0].fps == pytest.approx(39 * 50 / 30, abs=0.1)
 
 
 def test_a_stage_that_waits_and_uses_no_processor_is_helped_by_replicas() -> None:

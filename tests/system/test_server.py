@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import urllib.request
 from pathlib import Path
 from shutil import which
 
@@ -192,3 +193,18 @@ def test_the_trace_of_a_run_has_every_frame_at_every_stage(tmp_path: Path) -> No
         assert {seq for thread, seq in worked if thread == threads[stage]} >= set(range(0, 200, 2))
     assert not [seq for _, seq in worked if seq % 2]
     assert sum(event.get("cat") == "frame" and event["ph"] == "e" for event in events) == 100
+
+
+def test_viewers_who_go_leave_nothing_behind(tmp_path: Path) -> None:
+    with served(PIPELINES / "watched.yaml", tmp_path) as one:
+        server = one.running.worker("server")
+        one.get("/streams/left.jpg")
+        before = server.num_fds()
+        for _ in range(3):
+            films = [urllib.request.urlopen(f"{one.url}streams/left.mjpeg", timeout=10) for _ in range(10)]
+            for film in films:
+                assert film.read(2000).startswith(b"--framewire\r\nContent-Type: image/jpeg")
+            assert server.num_fds() >= before + 10
+            for film in films:
+                film.close()
+            wait_until(lambda: server.num_fds() <= before, "the viewers' sockets to be closed")
