@@ -21,7 +21,7 @@ GAIN_MIN = 1.05
 DETECTORS = ("face_detect",)
 """Stages whose time goes with the area that they search."""
 HALF_WIDTH_SHARE = 1 / 3
-"""Of the time that is left with half the width. The area is a quarter, but not all work goes with it: measured were 0.38
+"""Of the time that is left with half the width. The area is a quarter, but not all goes with it: measured were 0.38
 for Haar at 960 pixels (python -m bench promises) and 0.29 for YuNet at 640."""
 BATCH = 16
 
