@@ -103,7 +103,7 @@ def _live(
         supervisor.send(encode(message))
 
     nodes: dict[str, StageNode] = {}
-    source: SourceNode | None = None
+    sources: list[SourceNode] = []
     for stage_name in process.stages:
         try:
             node = _open_stage(boot, plan, stage_name, notes, tell, waker)
@@ -111,11 +111,11 @@ def _live(
             note_stage(error, stage_name)
             raise
         if isinstance(node, SourceNode):
-            source = node
+            sources.append(node)
         else:
             nodes[stage_name] = node
     worker = Worker(
-        plan, process, boot.replica, boot.incarnation, nodes, source, inbox, outboxes, tell, boot.trace_every
+        plan, process, boot.replica, boot.incarnation, nodes, sources, inbox, outboxes, tell, boot.trace_every
     )
     tell(Ready(name, boot.incarnation, os.getpid(), inbox.endpoint, notes.fd))
     worker.run()

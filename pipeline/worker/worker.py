@@ -1,7 +1,7 @@
 """One process of a pipeline: its inbox, its stages, its edges, and the loop that waits for messages alone."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 import msgspec
@@ -44,7 +44,7 @@ EARLY_MAX = 10_000
 
 
 class Worker:
-    """Takes messages from the inbox one by one; runs its source whenever the window is open and no message waits."""
+    """Takes messages from the inbox one by one; runs its sources, in turn, whenever a window is open and none waits."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Worker:
         replica: int,
         incarnation: int,
         nodes: dict[str, StageNode],
-        source: SourceNode | None,
+        sources: Sequence[SourceNode],
         inbox: Inbox,
         outboxes: Outboxes,
         tell: Callable[[Message], None],
@@ -66,7 +66,7 @@ class Worker:
         self._replica = replica
         self._incarnation = incarnation
         self._nodes = nodes
-        self._source = source
+        self._sources = list(sources)
         self._inbox = inbox
         self._outboxes = outboxes
         self._tell = tell
@@ -92,15 +92,15 @@ class Worker:
         self._tracer = Tracer(trace_every) if trace_every else None
         for node in nodes.values():
             node.tracer = self._tracer
-        if source is not None:
+        for source in self._sources:
             source.tracer = self._tracer
         self._sinks = [node for node in nodes.values() if isinstance(node, SinkNode)]
 
     def run(self) -> None:
         """Work until the supervisor says Exit, or a stage gives up; then close all stages, whatever happened."""
         with ExitStack() as closing:
-            if self._source is not None:
-                closing.callback(self._source.close)
+            for source in self._sources:
+                closing.callback(source.close)
             for node in reversed(self._nodes.values()):
                 closing.callback(node.close)
             while not self._leaving:
@@ -110,8 +110,8 @@ class Worker:
     def _step(self) -> None:
         """Take one message, or make one frame, or wait."""
         raw = self._inbox.waiting()
-        if raw is None and self._source is not None and self._source.may_produce:
-            self._produce(self._source)
+        if raw is None and (source := self._next_source()) is not None:
+            self._produce(source)
             self._report_if_due()
             return
         if raw is None:
@@ -120,15 +120,24 @@ class Worker:
             self._take(raw)
             self._report_if_due()
 
+    def _next_source(self) -> SourceNode | None:
+        """A source that may make a frame now: the one that has waited longest since its last."""
+        for source in self._sources:
+            if source.may_produce:
+                self._sources.remove(source)
+                self._sources.append(source)
+                return source
+        return None
+
     def report(self) -> None:
         """Tell the supervisor this worker's figures since it started."""
         self._last_report = time.monotonic()
         self._changed = False
         stages = {name: node.figures for name, node in self._nodes.items()}
         sources = {}
-        if self._source is not None:
-            stages[self._source.context.name] = self._source.figures
-            sources[self._source.stream] = self._source.source_figures
+        for source in self._sources:
+            stages[source.context.name] = source.figures
+            sources[source.stream] = source.source_figures
         late = sum(node.late for node in self._nodes.values())
         figures = WorkerFigures(stages, sources, time.process_time(), resident_bytes(), self._refused, late)
         self._tell(Report(self.name, self._incarnation, figures))
@@ -142,11 +151,10 @@ class Worker:
         due = [at for node in self._batching if (at := node.flush_at) is not None]
         if self._changed:
             due.append(self._last_report + REPORT_S)
-        if self._source is not None and (at := self._source.ready_at) is not None:
-            due.append(at)
+        due += [at for source in self._sources if (at := source.ready_at) is not None]
         raw = self._inbox.wait(max(0.0, min(due) - time.monotonic()) if due else None)
         # Its source may have news: of a picture that is due, or of none that came.
-        self._changed = self._changed or (raw is None and self._source is not None)
+        self._changed = self._changed or (raw is None and bool(self._sources))
         if raw is None and self._changed:
             self._report_if_due()
         return raw
@@ -189,13 +197,14 @@ class Worker:
                 if self._is_for_now(message):
                     self._asked(message)
             case Mark():
-                if self._source is not None and message.stream == self._source.stream:
-                    self._source.settle(message.mark)
+                for source in self._sources:
+                    if source.stream == message.stream:
+                        source.settle(message.mark)
             case Connect():
                 self._connect(message)
             case Drain():
-                if self._source is not None:
-                    self._source.drain()
+                for source in self._sources:
+                    source.drain()
             case Wake():
                 # That it came is all: the loop looks at the source next.
                 self._changed = True
@@ -282,13 +291,14 @@ class Worker:
         for edge in self._asking:
             for producer in range(len(self._producers[edge.id])):
                 self._ask(edge.id, producer, PREFETCH + self._nodes[edge.consumer].batch_size - 1)
-        if self._source is not None:
+        for source in self._sources:
             if first:
-                self._source.start(message.streams)
-                # A stream that never gives a picture is to be seen, too.
-                self._report_if_due()
-            for packet in self._source.unsettled():
-                self._emit(self._source.context.name, packet)
+                source.start(message.streams)
+            for packet in source.unsettled():
+                self._emit(source.context.name, packet)
+        if first and self._sources:
+            # A stream that never gives a picture is to be seen, too.
+            self._report_if_due()
         early, self._early = self._early, []
         for held in early:
             self._handle(held)
