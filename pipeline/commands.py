@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from pipeline.exit_code import FAILED, INTERRUPTED, WRONG
 from pipeline.failed_frame import NotAFailedFrameError, load
 from pipeline.graph import ConfigError, PipelineSpec, load_pipeline, make_plan
 from pipeline.graph.mermaid import mermaid
@@ -32,9 +33,7 @@ from pipeline.testing import replay as replay_frame
 
 COMMANDS = "framewire.commands"
 """The entry-point group in which a package announces a typer app, or a function that typer takes."""
-FAILED = 1
-WRONG = 2
-EXIT_CODES = {Outcome.DONE: 0, Outcome.FAILED: FAILED, Outcome.INTERRUPTED: 130}
+EXIT_CODES = {Outcome.DONE: 0, Outcome.FAILED: FAILED, Outcome.INTERRUPTED: INTERRUPTED}
 PLAIN_WIDTH = 120
 """Columns where the output is not a terminal's: no table of ours is wider."""
 

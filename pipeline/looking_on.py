@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.table import Table
 
 from pipeline.elsewhere import NoAnswerError, ask
+from pipeline.exit_code import FAILED, WRONG
 from pipeline.explain import Explanation, explain
 from pipeline.live_table import live_table
 from pipeline.server.listen import DEFAULT
@@ -18,8 +19,6 @@ from pipeline.summary import Summary
 from pipeline.view import View
 
 EACH_S = 1.0
-FAILED = 1
-WRONG = 2
 
 
 def top(

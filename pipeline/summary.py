@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import asdict
 
-from pipeline.figures import EventTally
 from pipeline.histogram import Histogram
 from pipeline.snapshot import Frames, Snapshot, StageNow, StreamNow
 
@@ -49,23 +49,10 @@ class StageSummary(Struct):
     batch_ms: dict[int, BatchSummary] = {}
 
 
-class StreamSummary(Struct):
+class StreamSummary(StreamNow):
     """One stream: see StreamNow. `end_to_end_ms` is that of the slowest sink."""
 
-    source: str
-    description: str
-    width: int
-    height: int
-    window: int
-    frames: Frames
-    skipped: dict[str, int]
-    damaged: int
-    expected: int | None
-    ended: bool
-    state: str = ""
-    reconnects: int = 0
     end_to_end_ms: Milliseconds = Milliseconds()
-    events: dict[str, EventTally] = {}
 
 
 class Summary(Struct):
@@ -108,7 +95,10 @@ def summary_of(now: Snapshot) -> Summary:
         seconds=now.seconds,
         end_to_end_ms=_slowest(_at_sinks(now, None)),
         stages={name: _stage(stage) for name, stage in now.stages.items()},
-        streams={name: _stream(now, name, stream) for name, stream in now.streams.items()},
+        streams={
+            name: StreamSummary(**asdict(stream), end_to_end_ms=_slowest(_at_sinks(now, name)))
+            for name, stream in now.streams.items()
+        },
         refused_messages=now.refused + sum(worker.refused for worker in now.workers.values()),
         cores=now.cores,
         error=now.failure or _too_many_failed(frames, now.max_failed),
@@ -145,25 +135,6 @@ def _stage(stage: StageNow) -> StageSummary:
         batch_ms={
             size: BatchSummary(tally.calls, round(1000 * tally.total_s, 3)) for size, tally in total.batches.items()
         },
-    )
-
-
-def _stream(now: Snapshot, name: str, stream: StreamNow) -> StreamSummary:
-    return StreamSummary(
-        source=stream.source,
-        description=stream.description,
-        width=stream.width,
-        height=stream.height,
-        window=stream.window,
-        frames=stream.frames,
-        skipped=stream.skipped,
-        damaged=stream.damaged,
-        expected=stream.expected,
-        ended=stream.ended,
-        state=stream.state,
-        reconnects=stream.reconnects,
-        end_to_end_ms=_slowest(_at_sinks(now, name)),
-        events=stream.events,
     )
 
 

@@ -1,6 +1,7 @@
 """A run as it is looked at: what the terminal's table, `top`, /graph.json and the live page all show."""
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from pipeline.rates import Rates, StageRate, StreamRate
 from pipeline.snapshot import Frames, Snapshot, StageNow, StreamNow
@@ -21,21 +22,10 @@ class StageView(Struct, kw_only=True):
     facts: dict[str, str]
 
 
-class StreamView(Struct, kw_only=True):
+class StreamView(StreamNow, kw_only=True):
     """One stream: see StreamNow and StreamRate."""
 
     name: str
-    source: str
-    description: str
-    width: int
-    height: int
-    window: int
-    state: str
-    reconnects: int
-    expected: int | None
-    frames: Frames
-    skipped: dict[str, int]
-    found: dict[str, int]
     rate: StreamRate
 
 
@@ -66,7 +56,9 @@ def view_of(now: Snapshot, rates: Rates) -> View:
         bottleneck=rates.bottleneck,
         frames=total_frames(stream.frames for stream in now.streams.values()),
         stages=[_stage(stage, rates.stages[name]) for name, stage in now.stages.items()],
-        streams=[_stream(name, stream, rates.streams[name]) for name, stream in now.streams.items()],
+        streams=[
+            StreamView(**asdict(stream), name=name, rate=rates.streams[name]) for name, stream in now.streams.items()
+        ],
     )
 
 
@@ -87,22 +79,4 @@ def _stage(stage: StageNow, rate: StageRate) -> StageView:
         count=total.count,
         rate=rate,
         facts=total.facts,
-    )
-
-
-def _stream(name: str, stream: StreamNow, rate: StreamRate) -> StreamView:
-    return StreamView(
-        name=name,
-        source=stream.source,
-        description=stream.description,
-        width=stream.width,
-        height=stream.height,
-        window=stream.window,
-        state=stream.state,
-        reconnects=stream.reconnects,
-        expected=stream.expected,
-        frames=stream.frames,
-        skipped=stream.skipped,
-        found=stream.found,
-        rate=rate,
     )
