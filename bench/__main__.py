@@ -1,4 +1,7 @@
-"""`python -m bench [NAME]...`: runs the measurements named, or all, and writes bench/results/NAME.json."""
+"""`python -m bench [NAME]...`: runs the measurements named, or all, and writes bench/results/NAME.json.
+
+Then docs/performance.md is made anew of all results there are.
+"""
 
 import os
 from collections.abc import Callable
@@ -21,6 +24,7 @@ from bench.live import live  # noqa: E402
 from bench.overhead import overhead  # noqa: E402
 from bench.promises import promises  # noqa: E402
 from bench.reconnects import reconnects  # noqa: E402
+from bench.report import write_report  # noqa: E402
 from bench.streams import streams  # noqa: E402
 from bench.tracks import tracks  # noqa: E402
 from bench.watching import watching  # noqa: E402
@@ -52,6 +56,7 @@ def main(
         result = PARTS[name](clip)
         path = RESULTS / f"{name}.json"
         path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
+        write_report()
         print(f"-> {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}\n")
 
 
