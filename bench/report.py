@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from statistics import median
+from textwrap import fill
 from typing import TypeVar
 
 import msgspec
@@ -22,6 +23,7 @@ from bench.watching import CASES, Watching
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 PLOT = PAGE.with_name("speed.png")
+TITLE_WIDTH = 40
 HEAD = """# What it costs, and how fast it is
 
 Made by `python -m bench`, which measures all of it and writes this page; `python -m bench NAME` measures one part.
@@ -138,8 +140,8 @@ RTSP, 1280x720, 30 frames a second, YuNet, age, gender and emotion, a video and 
         last = lost.readings[-1]
         text += f"""
 A camera that closes its connection {last.connections} times: the capture worker's memory grew by
-{lost.growth_mb} MB, to {last.memory_mb} MB; it had {last.descriptors} file descriptors and {last.threads} threads, as at
-the beginning.
+{lost.growth_mb} MB, to {last.memory_mb} MB; it had {last.descriptors} file descriptors and {last.threads} threads, as
+at the beginning.
 """
     return text
 
@@ -236,7 +238,7 @@ def _plot(found: dict[str, SideBySide]) -> None:
         drawn = axes.barh(list(bars), list(bars.values()), color=["#c8ccd2", "#2563eb", "#8a94a0", "#8a94a0"])
         axes.bar_label(drawn, fmt="%.0f", padding=3)
         axes.set_xlim(right=1.15 * max(bars.values()))
-        axes.set_title(WORDS[name], fontsize=9)
+        axes.set_title(fill(WORDS[name], TITLE_WIDTH), fontsize=9)
         axes.set_xlabel("frames a second")
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(str(PLOT), dpi=110)
