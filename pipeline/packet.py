@@ -96,7 +96,8 @@ class Packet(Struct, frozen=True, array_like=True, kw_only=True):
     seconds when the source had it. `mark` is the stream's settled mark when the source sent it: every frame with a
     smaller seq is settled, and may be forgotten. `sent` is when the stage before handed the packet on, by the same
     clock as `captured`. `unsearched` are labels that a detector did not look for in this frame, to save time: that
-    there are none does not mean that there is nothing.
+    there are none does not mean that there is nothing. `cut` says that the picture begins another scene than that of
+    the frame before.
     """
 
     source: str
@@ -119,6 +120,7 @@ class Packet(Struct, frozen=True, array_like=True, kw_only=True):
     unsearched: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
     sent: float = 0.0
+    cut: bool = False
 
     @property
     def time(self) -> float:

@@ -217,7 +217,7 @@ class Shot(Struct, frozen=True):
 
     `failed` names why there is no picture (the frame is then counted as failed); `damaged` says that the decoder
     had to guess parts of it. `replaced` counts pictures of a live source that this one took the place of, before the
-    window had room for them.
+    window had room for them. `cut` says that it begins another scene than the one before.
     """
 
     pts: int
@@ -226,6 +226,7 @@ class Shot(Struct, frozen=True):
     failed: str = ""
     damaged: bool = False
     replaced: int = 0
+    cut: bool = False
 
 
 class Source(Stage[OptionsT]):

@@ -109,8 +109,8 @@ class FaceDetect(Stage[FaceDetectOptions]):
         return [packet.without_search(FACE) if self.idle(packet) else next(searched) for packet in packets]
 
     def idle(self, packet: Packet) -> bool:
-        """A frame that is not searched waits for no batch."""
-        return packet.seq % self.options.detect_every != 0
+        """A frame that is not searched waits for no batch. The first of a scene is always searched."""
+        return packet.seq % self.options.detect_every != 0 and not packet.cut
 
     def _searched(self, packets: Sequence[Packet]) -> Sequence[Packet]:
         if not packets:

@@ -233,6 +233,7 @@ class SourceNode:
             pts=shot.pts if shot else 0,
             time_base=shot.time_base if shot else (1, 1),
             rate=shot.rate if shot else None,
+            cut=shot.cut if shot else False,
             captured=time.monotonic(),
             width=width,
             height=height,

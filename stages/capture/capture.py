@@ -9,11 +9,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal
 
+import msgspec
+import numpy as np
 from msgspec import Meta, Struct
 
 from pipeline.ring import Pixels
 from pipeline.stage import Shot, Source, StageError, StreamPhase, stage
 from stages.capture.address import STDIN, Address, address_of, is_live, stdin_address
+from stages.capture.cut import CutFinder
 from stages.capture.demo import Demo
 from stages.capture.excerpt import Excerpt
 from stages.capture.image_files import ImageFiles, is_image
@@ -95,6 +98,8 @@ class Capture(Source[CaptureOptions]):
         self._opened: PictureSource | None = None
         self._watched: WatchedFolder | None = None
         self._given = 0
+        self._cuts = CutFinder()
+        self._pixels: Pixels | None = None
         self._pace = Pace(self.options.realtime)
         if is_live(self.options.source):
             self._live = self._live_stream()
@@ -145,12 +150,23 @@ class Capture(Source[CaptureOptions]):
         if self._watched is not None:
             self._watched.begin(start)
         self._given = start
-        return self._counted(self._frames(start))
+        return self._with_cuts(self._frames(start))
 
-    def _counted(self, shots: Iterator[Shot]) -> Iterator[Shot]:
+    def _with_cuts(self, shots: Iterator[Shot]) -> Iterator[Shot]:
+        """The shots, saying which of them begin a scene."""
         for shot in shots:
             self._given += 1
-            yield shot
+            cut = self._cuts.look(None if shot.failed else self._pixels)
+            yield msgspec.structs.replace(shot, cut=cut) if cut else shot
+
+    def _place(self, height: int, width: int) -> Pixels:
+        """The place for the next picture, which is looked at once it is written."""
+        self._pixels = self.slot(height, width)
+        return self._pixels
+
+    def _scratch(self, height: int, width: int) -> Pixels:
+        self._pixels = np.empty((height, width, 3), np.uint8)
+        return self._pixels
 
     def _frames(self, start: int) -> Iterator[Shot]:
         limit = self.options.limit
@@ -169,7 +185,10 @@ class Capture(Source[CaptureOptions]):
         if limit:
             expected = limit if expected is None else min(limit, expected)
         self.describe(facts.description, facts.height, facts.width, expected)
-        shots = self._opened.shots(start, self.slot)
+        if start and (before := next(self._opened.shots(start - 1, self._scratch), None)) is not None:
+            # Whether the first frame begins a scene is told by the one before it.
+            self._cuts.look(None if before.failed else self._pixels)
+        shots = self._opened.shots(start, self._place)
         made = start
         self._pace.begin(start)
         for shot in islice(shots, max(0, limit - start)) if limit else shots:
@@ -202,7 +221,7 @@ class Capture(Source[CaptureOptions]):
 
         def slot(height: int, width: int) -> Pixels:
             self.describe(description, height, width, self.options.limit or None, rate())
-            return self.slot(height, width)
+            return self._place(height, width)
 
         return slot
 
