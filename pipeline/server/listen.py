@@ -16,18 +16,23 @@ BACKLOG = 128
 
 
 class Listening(Struct):
-    """A socket that listens, its address, and the token that must be shown, or none on loopback."""
+    """A socket that listens, its address, and the token that must be shown, or none on loopback.
+
+    `made` is true for a token that was made here, which nobody knows unless the log says it.
+    """
 
     socket: socket.socket
     host: str
     port: int
     token: str
+    made: bool
 
     @property
     def url(self) -> str:
-        """Where a browser finds it."""
+        """Where a browser finds it; a token that the user has given is not shown."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}/" + (f"?token={self.token}" if self.token else "")
+        shown = self.token if self.made else "..."
+        return f"http://{host}:{self.port}/" + (f"?token={shown}" if self.token else "")
 
 
 def listen(address: str, token: str = "") -> Listening:
@@ -45,9 +50,10 @@ def listen(address: str, token: str = "") -> Listening:
     except OSError:
         listening.close()
         raise
-    if not token and not is_loopback(host):
+    made = not token and not is_loopback(host)
+    if made:
         token = secrets.token_urlsafe(16)
-    return Listening(listening, host, listening.getsockname()[1], token)
+    return Listening(listening, host, listening.getsockname()[1], token, made)
 
 
 def parse_address(address: str) -> tuple[str, int]:

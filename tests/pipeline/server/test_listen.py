@@ -33,6 +33,7 @@ def test_loopback_needs_no_token_and_the_rest_gets_one() -> None:
     wide.socket.close()
     own = listen("0.0.0.0:0", "mine")
     assert own.token == "mine"
+    assert "mine" not in own.url
     own.socket.close()
 
 
