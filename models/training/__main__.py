@@ -24,15 +24,9 @@ Minutes = Annotated[float, typer.Option(help="Stop after so many minutes; start 
 def train_emotion(data: Data, out: Out = Path("out/training"), minutes: Minutes = math.inf) -> None:
     """FER2013 as .npz: train_images, train_labels, validation_images, validation_labels."""
     task = emotion.Emotion(data)
-    first = Trainer(emotion.new_net(), task, emotion.FIRST.recipe, out / "emotion.pt")
-    second_net = emotion.new_net(dropout=emotion.SECOND.dropout)
-    second_task = emotion.Emotion(data, emotion.SECOND)
-    second = Trainer(second_net, second_task, emotion.SECOND.recipe, out / "emotion-second.pt")
-    for trainer in (first, second):
-        _run(trainer, minutes)
-    nets = [first.best_net(), second.best_net()]
-    looks = [(net, mirrored) for net in nets for mirrored in (False, True)]
-    export(EmotionModel(looks), task.shown(SHOWN), out / "framewire_emotion.onnx")
+    trainer = Trainer(emotion.new_net(), task, emotion.RECIPE, out / "emotion.pt")
+    _run(trainer, minutes)
+    export(EmotionModel(trainer.best_net()), task.shown(SHOWN), out / "framewire_emotion.onnx")
 
 
 @app.command("age-gender")

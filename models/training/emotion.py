@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from msgspec import Struct
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -17,41 +16,21 @@ LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 SIZE = 48
 SMOOTHING = 0.1
 """People agree on about 65 % of these labels: a net should not be surer than that."""
+MIXUP = 0.2
+"""Of the Beta distribution that pictures are mixed by (Zhang et al., 2018)."""
+RECIPE = Recipe(epochs=90)
 EVALUATION_BATCH = 512
 
 
-class Regimen(Struct, frozen=True):
-    """How hard one of the two nets is made to work.
-
-    `mixup` is of the Beta distribution that pictures are mixed by (Zhang et al., 2018).
-    """
-
-    recipe: Recipe
-    mixup: float
-    dropout: float
-    augmentation: Augmentation
-
-
-FIRST = Regimen(Recipe(epochs=90), mixup=0.2, dropout=0.3, augmentation=Augmentation())
-SECOND = Regimen(
-    Recipe(epochs=100, decay=1e-3, seed=23),
-    mixup=0.4,
-    dropout=0.4,
-    augmentation=Augmentation(angle=20.0, shift=0.1, zoom=0.2, light=0.2, contrast=0.35, erase=0.5),
-)
-"""What is made harder is learned in another way, and two nets that differ are right together more often."""
-
-
-def new_net(channels: int = 1, heads: dict[str, int] | None = None, dropout: float = FIRST.dropout) -> FaceNet:
+def new_net(channels: int = 1, heads: dict[str, int] | None = None) -> FaceNet:
     """About a million weights, 72 million multiplications a face."""
-    return FaceNet(channels, 24, 1, (40, 80, 160), (1, 2, 2), heads or {"emotion": len(LABELS)}, dropout=dropout)
+    return FaceNet(channels, 24, 1, (40, 80, 160), (1, 2, 2), heads or {"emotion": len(LABELS)}, dropout=0.3)
 
 
 class Emotion:
     """A Task: trained on FER2013's Training part, measured on PublicTest with each picture and its mirror image."""
 
-    def __init__(self, data: Path, regimen: Regimen = FIRST) -> None:
-        self._regimen = regimen
+    def __init__(self, data: Path) -> None:
         file = np.load(data)
         self._images = _pictures(file["train_images"])
         self._labels = torch.from_numpy(file["train_labels"].astype(np.int64))
@@ -66,9 +45,9 @@ class Emotion:
 
     def loss(self, net: nn.Module, chosen: Tensor, generator: torch.Generator) -> Tensor:
         """See Task."""
-        pictures = augment(self._images[chosen].float() / 255, SIZE, self._regimen.augmentation, generator)
+        pictures = augment(self._images[chosen].float() / 255, SIZE, Augmentation(), generator)
         labels = self._labels[chosen]
-        share = float(np.random.default_rng(int(chosen[0])).beta(*[self._regimen.mixup] * 2))
+        share = float(np.random.default_rng(int(chosen[0])).beta(MIXUP, MIXUP))
         other = torch.randperm(len(chosen), generator=generator)
         mixed = share * pictures + (1 - share) * pictures[other]
         logits = net(normal(mixed))["emotion"].float()

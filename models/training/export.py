@@ -18,27 +18,20 @@ CLOSE = 0.05
 
 
 class EmotionModel(nn.Module):
-    """Grey crops (n, 1, 48, 48) of 0..255 to probabilities of the emotions (n, 7).
-
-    The mean of several looks: each is by one net, at the crop or at its mirror image.
-    """
+    """Grey crops (n, 1, 48, 48) of 0..255 to probabilities of the emotions: of each crop and its mirror image."""
 
     outputs = ("emotion",)
 
-    def __init__(self, looks: Sequence[tuple[nn.Module, bool]]) -> None:
-        """`looks` are nets, and whether they see the mirror image."""
+    def __init__(self, net: nn.Module) -> None:
         super().__init__()
-        self.nets = nn.ModuleList(dict.fromkeys(net for net, _ in looks))
-        self.mirrored = [[mirrored for other, mirrored in looks if other is net] for net in self.nets]
+        self.net = net
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, 1, h, w) -> (n, 7)."""
         crops = x / 127.5 - 1
-        said = []
-        for net, mirrored in zip(self.nets, self.mirrored, strict=True):
-            seen = [crops.flip(-1) if one else crops for one in mirrored]
-            said += list(net(torch.cat(seen))["emotion"].softmax(1).chunk(len(seen)))
-        return torch.stack(said).mean(0)
+        both = torch.cat([crops, crops.flip(-1)])
+        one, other = self.net(both)["emotion"].softmax(1).chunk(2)
+        return (one + other) / 2
 
 
 class AgeGenderModel(nn.Module):
