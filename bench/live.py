@@ -7,14 +7,14 @@ server takes its part of the same cores.
 """
 
 import tempfile
-from fractions import Fraction
+from itertools import chain, count, islice
 from pathlib import Path
 
-import av
 import msgspec
 from msgspec import Struct
 from rich.console import Console
 
+from bench.film import frames_of, write_film
 from bench.machine import Machine, this_machine
 from bench.side_by_side import demo_clip
 from pipeline.graph import load_pipeline
@@ -84,18 +84,7 @@ def _pipeline(url: str) -> dict[str, object]:
 
 
 def _repeated(path: Path, clip: Path) -> Path:
-    """The film again and again, as H.264 with a key frame each second, for longer than the measurement takes."""
-    with av.open(str(path), "w") as target:
-        options = {"preset": "veryfast", "g": str(RATE), "bf": "0"}
-        out = target.add_stream("libx264", rate=RATE, options=options)
-        out.width, out.height, out.pix_fmt = 1280, 720, "yuv420p"
-        number = 0
-        while number < (SECONDS + 10) * RATE:
-            with av.open(str(clip)) as source:
-                for frame in source.decode(video=0):
-                    shown = frame.reformat(1280, 720, "yuv420p")
-                    shown.pts, shown.time_base = number, Fraction(1, RATE)
-                    target.mux(out.encode(shown))
-                    number += 1
-        target.mux(out.encode(None))
-    return path
+    """The film again and again, with a key frame each second, for longer than the measurement takes."""
+    again = chain.from_iterable(frames_of(clip) for _ in count())
+    options = {"preset": "veryfast", "g": str(RATE), "bf": "0"}
+    return write_film(path, islice(again, (SECONDS + 10) * RATE), (1280, 720), RATE, options)

@@ -6,15 +6,14 @@ network streams (whose decoding is the same) nor how many streams fit.
 """
 
 import tempfile
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import msgspec
 from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
+from bench.film import frames_of, write_film
 from bench.machine import Machine, this_machine
 from bench.side_by_side import demo_clip
 from pipeline.graph import load_pipeline
@@ -49,24 +48,14 @@ class Streams(Struct, frozen=True):
 def streams() -> Streams:
     """Measure."""
     with tempfile.TemporaryDirectory() as folder:
-        clip = _small(Path(folder) / "small.mp4", demo_clip(Path(folder) / "demo.mp4"))
+        large = demo_clip(Path(folder) / "demo.mp4")
+        options = {"preset": "veryfast"}
+        clip = write_film(Path(folder) / "small.mp4", frames_of(large), (WIDTH, HEIGHT), RATE, options)
         rounds = [_run(count, clip, Path(folder)) for count in COUNTS]
     result = Streams(this_machine(), rounds, round(rounds[-1].cpu_ms / rounds[0].cpu_ms, 3))
     _show(result)
     _plot(result)
     return result
-
-
-def _small(path: Path, large: Path) -> Path:
-    with av.open(str(large)) as source, av.open(str(path), "w") as target:
-        out = target.add_stream("libx264", rate=RATE, options={"preset": "veryfast"})
-        out.width, out.height, out.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        for number, frame in enumerate(source.decode(video=0)):
-            small = frame.reformat(WIDTH, HEIGHT, "yuv420p")
-            small.pts, small.time_base = number, Fraction(1, RATE)
-            target.mux(out.encode(small))
-        target.mux(out.encode(None))
-    return path
 
 
 def _run(count: int, clip: Path, folder: Path) -> StreamsRound:
@@ -87,15 +76,16 @@ def _run(count: int, clip: Path, folder: Path) -> StreamsRound:
     return StreamsRound(
         count,
         summary.frames.written,
-        cpu_ms=round(_cpu_ms(summary, tuple(summary.stages)), 3),
-        capture_ms=round(_cpu_ms(summary, tuple(named)), 3),
+        cpu_ms=cpu_ms(summary, tuple(summary.stages)),
+        capture_ms=cpu_ms(summary, tuple(named)),
         p99_ms=summary.end_to_end_ms.p99,
         dropped=sum(summary.frames.dropped.values()),
     )
 
 
-def _cpu_ms(summary: Summary, stages: tuple[str, ...]) -> float:
-    return 1000 * sum(summary.stages[name].cpu_s for name in stages) / summary.frames.written
+def cpu_ms(summary: Summary, stages: tuple[str, ...]) -> float:
+    """CPU milliseconds of these stages for each frame written."""
+    return round(1000 * sum(summary.stages[name].cpu_s for name in stages) / summary.frames.written, 3)
 
 
 def _show(result: Streams) -> None:

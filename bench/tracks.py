@@ -22,16 +22,15 @@ from rich.table import Table
 
 from bench.machine import Machine, this_machine
 from bench.side_by_side import demo_clip
+from bench.streams import cpu_ms
+from models.evaluation.faces import OVERLAP, overlap
 from pipeline.graph import load_pipeline
-from pipeline.summary import Summary
 from pipeline.supervisor import Outcome, Supervisor
 
 DETECT_EVERY, LOOK_EVERY = 5, 10
-OVERLAP = 0.5
 ATTRIBUTES = ("age", "gender", "emotion")
 
 Line = dict[str, Any]
-Box = tuple[float, float, float, float]
 
 
 class TracksRun(Struct, frozen=True):
@@ -118,7 +117,7 @@ def _run(film: Path, out: Path, every: int, look: int, minutes: float) -> tuple[
     return (
         TracksRun(
             summary.fps or 0.0,
-            _cpu_ms(summary),
+            cpu_ms(summary, tuple(summary.stages)),
             len(found),
             len({one["track"] for one in found if "track" in one}),
             _changes(raw, minutes),
@@ -126,10 +125,6 @@ def _run(film: Path, out: Path, every: int, look: int, minutes: float) -> tuple[
         ),
         smooth,
     )
-
-
-def _cpu_ms(summary: Summary) -> float:
-    return round(1000 * sum(stage.cpu_s for stage in summary.stages.values()) / summary.frames.written, 2)
 
 
 def _lines(path: Path) -> list[Line]:
@@ -169,14 +164,6 @@ def _matched(ours: list[Line], theirs: list[Line]) -> tuple[float, int]:
                 switches += partners.get(one["track"], best["track"]) != best["track"]
                 partners[one["track"]] = best["track"]
     return matched / max(1, boxes), switches
-
-
-def overlap(one: Box, two: Box) -> float:
-    """Intersection over union of (x, y, width, height)."""
-    width = min(one[0] + one[2], two[0] + two[2]) - max(one[0], two[0])
-    height = min(one[1] + one[3], two[1] + two[3]) - max(one[1], two[1])
-    both = max(0.0, width) * max(0.0, height)
-    return both / (one[2] * one[3] + two[2] * two[3] - both)
 
 
 def _show(result: Tracks) -> None:

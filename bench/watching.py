@@ -12,7 +12,6 @@ import tempfile
 import threading
 import time
 import urllib.request
-from fractions import Fraction
 from pathlib import Path
 from statistics import median
 from timeit import timeit
@@ -25,6 +24,7 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
+from bench.film import write_film
 from bench.machine import Machine, this_machine
 from pipeline.figures import StageFigures
 from pipeline.packet import Packet
@@ -82,15 +82,10 @@ def watching() -> Watching:
 
 
 def _pipeline(folder: Path) -> Path:
-    clip = folder / "clip.mp4"
-    with av.open(str(clip), "w") as target:
-        out = target.add_stream("libx264", rate=RATE, options={"preset": "ultrafast"})
-        out.width, out.height, out.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        for number in range(2 * RATE):
-            frame = av.VideoFrame.from_ndarray(np.full((HEIGHT, WIDTH, 3), number, np.uint8), "bgr24")
-            frame.pts, frame.time_base = number, Fraction(1, RATE)
-            target.mux(out.encode(frame))
-        target.mux(out.encode(None))
+    greys = (
+        av.VideoFrame.from_ndarray(np.full((HEIGHT, WIDTH, 3), number, np.uint8), "bgr24") for number in range(2 * RATE)
+    )
+    clip = write_film(folder / "clip.mp4", greys, (WIDTH, HEIGHT), RATE, {"preset": "ultrafast"})
     stages = {
         "capture": {"source": str(clip), "realtime": True, "loops": 0},
         "drawn": {"use": "annotate", "input": "capture"},

@@ -18,8 +18,6 @@ BUSY_SHARE = 0.7
 """A stage that works for less of its time holds nobody up."""
 GAIN_MIN = 1.05
 """What gives less is not worth a line."""
-DETECTORS = ("face_detect",)
-"""Stages whose time goes with the area that they search."""
 HALF_WIDTH_SHARE = 1 / 3
 """Of the time that is left with half the width. The area is a quarter, but not all goes with it: measured were 0.38
 for Haar at 960 pixels (python -m bench promises) and 0.29 for YuNet at 640."""
@@ -49,6 +47,10 @@ class _Cost(Struct, frozen=True):
     cpu: float
     replicas: int
 
+    def times(self, share: float) -> "_Cost":
+        """What it would take if its work were this share of what it is."""
+        return _Cost(self.wall * share, self.cpu * share, self.replicas)
+
 
 CORES, SOURCE, NOTHING = "cores", "source", "nothing"
 
@@ -68,20 +70,16 @@ def explain(summary: Summary) -> Explanation:
         limit, words = CORES, _cores_words(summary, costs, used)
     elif busy >= BUSY_SHARE:
         cost = costs[busiest]
-        limit, words = (
-            busiest,
-            (
-                f"{busiest} is at work {busy:.0%} of the time and takes {1000 * cost.wall:.1f} ms for a frame: "
-                f"no more than {cost.replicas / cost.wall:.1f} frames a second come through {_replicas(cost.replicas)}"
-            ),
+        limit = busiest
+        words = (
+            f"{busiest} is at work {busy:.0%} of the time and takes {1000 * cost.wall:.1f} ms for a frame: "
+            f"no more than {cost.replicas / cost.wall:.1f} frames a second come through {_replicas(cost.replicas)}"
         )
     else:
-        limit, words = (
-            SOURCE,
-            (
-                f"no stage is at work for more than {busy:.0%} of the time ({busiest}), and {used:.0%} of the cores "
-                "are used: the stages wait for the source, or for a window that is small for how long a frame takes"
-            ),
+        limit = SOURCE
+        words = (
+            f"no stage is at work for more than {busy:.0%} of the time ({busiest}), and {used:.0%} of the cores "
+            "are used: the stages wait for the source, or for a window that is small for how long a frame takes"
         )
     changes = [] if limit == SOURCE else _changes(summary, costs, full, fps)
     return Explanation(round(fps, 2), limit, words, changes)
@@ -108,13 +106,11 @@ def _changes(summary: Summary, costs: Mapping[str, _Cost], full: bool, fps: floa
         if stage.may_have_replicas:
             more = _Cost(cost.wall, cost.cpu, cost.replicas + 1)
             tries.append((f"one more replica of {name} (replicas: {more.replicas})", {**costs, name: more}))
-        if stage.use in DETECTORS:
-            less = _Cost(cost.wall * HALF_WIDTH_SHARE, cost.cpu * HALF_WIDTH_SHARE, cost.replicas)
-            tries.append((f"half the width for {name}", {**costs, name: less}))
+        if stage.searches_width:
+            tries.append((f"half the width for {name}", {**costs, name: cost.times(HALF_WIDTH_SHARE)}))
         share = _batch_share(stage)
         if share is not None:
-            less = _Cost(cost.wall * share, cost.cpu * share, cost.replicas)
-            tries.append((f"batches of {BATCH} at {name}", {**costs, name: less}))
+            tries.append((f"batches of {BATCH} at {name}", {**costs, name: cost.times(share)}))
     limit_now = _limit(costs, summary.cores, full)
     # The model's limit is a little more than what is reached: the promise keeps that share.
     changes = [Change(what, round(fps * _limit(tried, summary.cores, full) / limit_now, 1)) for what, tried in tries]

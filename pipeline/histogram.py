@@ -1,6 +1,7 @@
 """Durations counted in buckets that grow by 2 %: cheap to add to, to send and to merge, percentiles to 2 %."""
 
 import math
+from collections.abc import Iterable
 
 from msgspec import Struct
 
@@ -55,3 +56,13 @@ class Histogram(Struct, array_like=True):
                 # The middle of the bucket, by ratio.
                 return upper_edge(bucket - 0.5)
         raise AssertionError("the buckets hold fewer than count")
+
+    def milliseconds(self, share: float) -> float | None:
+        """The same in milliseconds, to a thousandth."""
+        seconds = self.percentile(share)
+        return None if seconds is None else round(seconds * 1000, 3)
+
+
+def slowest(histograms: Iterable[Histogram]) -> Histogram:
+    """The one with the largest median: a frame has arrived when the slowest sink has it. Empty where there is none."""
+    return max(histograms, key=lambda histogram: histogram.percentile(0.5) or 0.0, default=Histogram())

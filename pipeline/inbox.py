@@ -123,7 +123,7 @@ class Outboxes:
         self._context = context
         self._endpoints: dict[str, str] = {}
         self._open: dict[str, Outbox] = {}
-        self._others: dict[str, Outbox] = {}
+        self._loose: Outbox | None = None
 
     def readdress(self, endpoints: dict[str, str]) -> None:
         """Peers and where they are now."""
@@ -140,18 +140,18 @@ class Outboxes:
 
     def send_to(self, endpoint: str, raw: bytes) -> None:
         """Send to an inbox that is no peer's. What it does not take within a few messages is lost."""
-        box = self._others.get(endpoint)
-        if box is None:
-            for other in self._others.values():
-                other.close()
-            box = Outbox(self._context, endpoint, waiting_max=LOOSE_MAX)
-            self._others = {endpoint: box}
-        box.send_or_lose(raw)
+        if self._loose is None or self._loose.endpoint != endpoint:
+            self._close_loose()
+            self._loose = Outbox(self._context, endpoint, waiting_max=LOOSE_MAX)
+        self._loose.send_or_lose(raw)
 
     def close(self) -> None:
         """Close all."""
-        for box in self._others.values():
-            box.close()
+        self._close_loose()
         for box in self._open.values():
             box.close()
         self._open.clear()
+
+    def _close_loose(self) -> None:
+        if self._loose is not None:
+            self._loose.close()

@@ -5,6 +5,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.snapshot import expected_frames
 from pipeline.view import StageView, StreamView, View, is_well
 
 STREAMS_MAX = 8
@@ -21,8 +22,7 @@ def live_table(view: View) -> RenderableType:
 def _headline(view: View) -> RenderableType:
     frames = view.frames
     settled = frames.admitted - frames.in_flight
-    known = [stream.expected for stream in view.streams]
-    total = sum(count or 0 for count in known) if known and None not in known else 0
+    total = expected_frames(view.streams)
     line = Table.grid(padding=(0, 1))
     parts: list[RenderableType] = [Text(view.pipeline, "bold")]
     if total:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from rich.logging import RichHandler
 
 from pipeline.live_table import live_table
 from pipeline.rates import RateMeter
-from pipeline.snapshot import Snapshot
+from pipeline.snapshot import Snapshot, expected_frames
 from pipeline.summary import Summary, summary_of
 from pipeline.view import view_of
 
@@ -25,8 +25,8 @@ log = logging.getLogger("framewire")
 class Shows(Protocol):
     """Shows how far a run is."""
 
-    def show(self, now: Snapshot) -> None:
-        """Show the account of now; called a few times a second."""
+    def show(self, look: Callable[[], Snapshot]) -> None:
+        """Show the account of now, which `look` makes; called a few times a second."""
 
 
 @contextmanager
@@ -65,7 +65,8 @@ class _Table:
         self._live = live
         self._meter = RateMeter()
 
-    def show(self, now: Snapshot) -> None:
+    def show(self, look: Callable[[], Snapshot]) -> None:
+        now = look()
         self._live.update(live_table(view_of(now, self._meter.take(now))), refresh=True)
 
 
@@ -74,22 +75,16 @@ class _Lines:
         self._name = name
         self._due = time.monotonic() + LINE_S
 
-    def show(self, now: Snapshot) -> None:
+    def show(self, look: Callable[[], Snapshot]) -> None:
         clock = time.monotonic()
         if clock >= self._due:
             self._due = clock + LINE_S
-            log.info("%s: %s", self._name, words(summary_of(now)))
-
-
-def expected(summary: Summary) -> int | None:
-    """Frames of all streams together, where all of them know."""
-    known = [stream.expected for stream in summary.streams.values()]
-    return None if not known or None in known else sum(count for count in known if count is not None)
+            log.info("%s: %s", self._name, words(summary_of(look())))
 
 
 def words(summary: Summary) -> str:
     """How far a run is, in a line."""
-    total = expected(summary)
+    total = expected_frames(summary.streams.values())
     settled = summary.frames.admitted - summary.frames.in_flight
     parts = [f"{settled}{f' of {total}' if total is not None else ''} frames"]
     parts.append(f"{summary.fps:.1f} fps" if summary.fps else "starting")

@@ -5,7 +5,7 @@ from collections import deque
 from msgspec import Struct
 
 from pipeline.figures import StageFigures
-from pipeline.histogram import Histogram
+from pipeline.histogram import Histogram, slowest
 from pipeline.snapshot import Snapshot, StageNow, StreamNow
 
 SPAN_S = 5.0
@@ -87,9 +87,9 @@ def _stage(before: StageNow | None, now: StageNow, seconds: float) -> StageRate:
     calls = later.calls - earlier.calls
     return StageRate(
         fps=max(0, later.count - earlier.count) / seconds,
-        p50_ms=_ms(work.percentile(0.5)),
-        p99_ms=_ms(work.percentile(0.99)),
-        wait_ms=_ms(wait.total_s / wait.count if wait.count else None),
+        p50_ms=work.milliseconds(0.5),
+        p99_ms=work.milliseconds(0.99),
+        wait_ms=round(1000 * wait.total_s / wait.count, 3) if wait.count else None,
         queue=wait.total_s / seconds,
         busy=min(1.0, work.total_s / seconds / now.replicas),
         cores=max(0.0, now.cpu_seconds - (before.cpu_seconds if before else 0.0)) / seconds,
@@ -102,12 +102,12 @@ def _stream(before: Snapshot, now: Snapshot, name: str, seconds: float) -> Strea
     used = stream.frames.in_flight / stream.window if stream.window else 0.0
     if seconds <= 0:
         return StreamRate(window_used=used)
-    slowest = max(_at_sinks(before, now, name), key=lambda sink: sink.percentile(0.5) or 0.0, default=Histogram())
+    arrival = slowest(_lately(before.stages.get(key), stage, name) for key, stage in now.stages.items())
     return StreamRate(
         fps=(stream.frames.written - (earlier.frames.written if earlier else 0)) / seconds,
         window_used=used,
-        p50_ms=_ms(slowest.percentile(0.5)),
-        p99_ms=_ms(slowest.percentile(0.99)),
+        p50_ms=arrival.milliseconds(0.5),
+        p99_ms=arrival.milliseconds(0.99),
         dropped_fps=(_lost(stream) - (_lost(earlier) if earlier else 0)) / seconds,
     )
 
@@ -117,16 +117,6 @@ def _lost(stream: StreamNow) -> int:
     return sum(frames.dropped.values()) + sum(frames.failed.values()) + sum(stream.skipped.values())
 
 
-def _at_sinks(before: Snapshot, now: Snapshot, stream: str) -> list[Histogram]:
-    found = []
-    for name, stage in now.stages.items():
-        later = stage.total().end_to_end.get(stream)
-        if later is None:
-            continue
-        earlier = before.stages[name].total().end_to_end.get(stream) if name in before.stages else None
-        found.append(later.minus(earlier) if earlier else later)
-    return found
-
-
-def _ms(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds * 1000, 3)
+def _lately(before: StageNow | None, now: StageNow, stream: str) -> Histogram:
+    later = now.end_to_end(stream)
+    return later.minus(before.end_to_end(stream)) if before is not None else later

@@ -1,8 +1,11 @@
 """All that the supervisor knows at one moment: what the summary, the metrics, the page and the terminal show."""
 
+from collections.abc import Iterable
+
 from msgspec import Struct, field
 
 from pipeline.figures import EventTally, StageFigures
+from pipeline.histogram import Histogram
 
 
 class Frames(Struct):
@@ -28,7 +31,10 @@ class WorkerNow(Struct):
 
 
 class StageNow(Struct):
-    """One stage and its figures, by worker. `cpu_seconds` is its part of its workers' CPU seconds."""
+    """One stage and its figures, by worker. `cpu_seconds` is its part of its workers' CPU seconds.
+
+    `searches_width`: it has an option `width`, of the picture that it works on.
+    """
 
     name: str
     use: str
@@ -38,6 +44,7 @@ class StageNow(Struct):
     restarts: int
     cpu_seconds: float
     may_have_replicas: bool
+    searches_width: bool
     workers: dict[str, StageFigures]
 
     def total(self) -> StageFigures:
@@ -45,6 +52,15 @@ class StageNow(Struct):
         total = StageFigures()
         for figures in self.workers.values():
             total.merge(figures)
+        return total
+
+    def end_to_end(self, stream: str | None = None) -> Histogram:
+        """Of a sink: how long frames of one stream, or of all, took from capture to here."""
+        total = Histogram()
+        for figures in self.workers.values():
+            for name, histogram in figures.end_to_end.items():
+                if stream in (None, name):
+                    total.merge(histogram)
         return total
 
 
@@ -65,6 +81,12 @@ class StreamNow(Struct):
     reconnects: int
     found: dict[str, int]
     events: dict[str, EventTally]
+
+
+def expected_frames(streams: Iterable[StreamNow]) -> int | None:
+    """Frames of these streams together, where all of them know."""
+    known = [stream.expected for stream in streams]
+    return None if not known or None in known else sum(count for count in known if count is not None)
 
 
 class Snapshot(Struct):

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from pipeline.histogram import Histogram
+from pipeline.histogram import slowest
 from pipeline.snapshot import Frames, Snapshot, StageNow, StreamNow
 
 
@@ -46,6 +46,7 @@ class StageSummary(Struct):
     facts: dict[str, str] = {}
     use: str = ""
     may_have_replicas: bool = False
+    searches_width: bool = False
     batch_ms: dict[int, BatchSummary] = {}
 
 
@@ -93,10 +94,10 @@ def summary_of(now: Snapshot) -> Summary:
         detections=dict(sorted(found.items())),
         fps=round(frames.written / now.seconds, 2) if now.seconds > 0 else None,
         seconds=now.seconds,
-        end_to_end_ms=_slowest(_at_sinks(now, None)),
+        end_to_end_ms=_arrival(now, None),
         stages={name: _stage(stage) for name, stage in now.stages.items()},
         streams={
-            name: StreamSummary(**asdict(stream), end_to_end_ms=_slowest(_at_sinks(now, name)))
+            name: StreamSummary(**asdict(stream), end_to_end_ms=_arrival(now, name))
             for name, stream in now.streams.items()
         },
         refused_messages=now.refused + sum(worker.refused for worker in now.workers.values()),
@@ -121,9 +122,9 @@ def _stage(stage: StageNow) -> StageSummary:
     total = stage.total()
     return StageSummary(
         count=total.count,
-        p50_ms=milliseconds(total.work, 0.5),
-        p99_ms=milliseconds(total.work, 0.99),
-        wait_p50_ms=milliseconds(total.wait, 0.5),
+        p50_ms=total.work.milliseconds(0.5),
+        p99_ms=total.work.milliseconds(0.99),
+        wait_p50_ms=total.wait.milliseconds(0.5),
         busy_s=round(total.work.total_s, 3),
         cpu_s=round(stage.cpu_seconds, 3),
         restarts=stage.restarts,
@@ -132,35 +133,17 @@ def _stage(stage: StageNow) -> StageSummary:
         facts=total.facts,
         use=stage.use,
         may_have_replicas=stage.may_have_replicas,
+        searches_width=stage.searches_width,
         batch_ms={
             size: BatchSummary(tally.calls, round(1000 * tally.total_s, 3)) for size, tally in total.batches.items()
         },
     )
 
 
-def _at_sinks(now: Snapshot, stream: str | None) -> list[Histogram]:
-    """How long frames took to each sink: of one stream, or of all."""
-    found = []
-    for stage in now.stages.values():
-        total = Histogram()
-        for name, histogram in stage.total().end_to_end.items():
-            if stream in (None, name):
-                total.merge(histogram)
-        if total.count:
-            found.append(total)
-    return found
-
-
-def _slowest(sinks: list[Histogram]) -> Milliseconds:
-    """Of the slowest sink: a frame has arrived when it is everywhere."""
-    slowest = max(sinks, key=lambda sink: sink.percentile(0.5) or 0.0, default=Histogram())
-    return Milliseconds(milliseconds(slowest, 0.5), milliseconds(slowest, 0.99))
-
-
-def milliseconds(histogram: Histogram, share: float) -> float | None:
-    """A percentile in milliseconds, to a thousandth; None where nothing was timed."""
-    seconds = histogram.percentile(share)
-    return None if seconds is None else round(seconds * 1000, 3)
+def _arrival(now: Snapshot, stream: str | None) -> Milliseconds:
+    """How long frames took to the slowest sink: of one stream, or of all."""
+    found = slowest(stage.end_to_end(stream) for stage in now.stages.values())
+    return Milliseconds(found.milliseconds(0.5), found.milliseconds(0.99))
 
 
 def _too_many_failed(frames: Frames, max_failed: float) -> str | None:

@@ -144,17 +144,12 @@ class JsonlWriter(Sink[JsonlWriterOptions]):
         try:
             self._names = PartNames(self.options.path, self.options.rotates)
             self._index = PartIndex(Path(self.context.out, f".{self.context.name}.parts"), self.context.resumed)
-            if self._is_plain:
+            if self._names.is_fixed and self._go_on("") is None:
                 self._begin("", 0, 0.0)
         except TemplateError as error:
             raise StageError(f"path: {error}") from error
         except OSError as error:
             raise StageError(f"{self.options.path} cannot be written: {error.strerror}") from error
-
-    @property
-    def _is_plain(self) -> bool:
-        """One file, whose name is known before the first frame."""
-        return not self._names.by_stream and not self.options.rotates and "{" not in self._names.template
 
     def write(self, packet: Packet) -> int:
         """Write the frame's line, whole."""
@@ -205,13 +200,11 @@ class JsonlWriter(Sink[JsonlWriterOptions]):
     def _begin(self, stream: str, seq: int, time: float) -> _OpenPart:
         key = self._key(stream)
         known = self._index.of(key)
-        if self._is_plain and known:
-            return self._open(known[-1], "ab")
         number = known[-1].number + 1 if known else 0
         name = self._names.free_path(stream, datetime.now(), number, self._index.names())
         part = Part(key, name, stream, seq, time, number)
         self._index.add(part)
-        return self._open(part, "ab" if self._is_plain and self.context.resumed else "wb")
+        return self._open(part, "ab" if self._names.is_fixed and self.context.resumed else "wb")
 
     def _open(self, part: Part, mode: Literal["ab", "wb"]) -> _OpenPart:
         path = self._path(part)

@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 from prometheus_client import CollectorRegistry
@@ -52,22 +53,22 @@ def registry_of(collector: RunCollector) -> CollectorRegistry:
     return registry
 
 
-def _gauge(
-    now: Snapshot, name: str, help_text: str, labels: Sequence[str], rows: Iterable[tuple[Sequence[str], float]]
+def _plain(
+    kind: type[GaugeMetricFamily] | type[CounterMetricFamily],
+    now: Snapshot,
+    name: str,
+    help_text: str,
+    labels: Sequence[str],
+    rows: Iterable[tuple[Sequence[str], float]],
 ) -> Metric:
-    family = GaugeMetricFamily(f"framewire_{name}", help_text, labels=["pipeline", *labels])
+    family = kind(f"framewire_{name}", help_text, labels=["pipeline", *labels])
     for values, value in rows:
         family.add_metric([now.pipeline, *values], value)
     return family
 
 
-def _counter(
-    now: Snapshot, name: str, help_text: str, labels: Sequence[str], rows: Iterable[tuple[Sequence[str], float]]
-) -> Metric:
-    family = CounterMetricFamily(f"framewire_{name}", help_text, labels=["pipeline", *labels])
-    for values, value in rows:
-        family.add_metric([now.pipeline, *values], value)
-    return family
+_gauge = partial(_plain, GaugeMetricFamily)
+_counter = partial(_plain, CounterMetricFamily)
 
 
 def _timed(

@@ -14,12 +14,12 @@ OPEN = ("/healthz", "/readyz")
 """Probes say nothing about anybody, and what asks them can seldom be told a secret."""
 COOKIE = "framewire"
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
-HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob:; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-}
+HEADERS = (
+    (b"content-security-policy", b"default-src 'self'; img-src 'self' blob:; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+)
 
 
 class Guard:
@@ -54,11 +54,10 @@ class Guard:
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                extra = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+                message["headers"] = [*message["headers"], *HEADERS]
                 if new_cookie:
                     value = f"{COOKIE}={self._token}; HttpOnly; SameSite=Strict; Path=/"
-                    extra.append((b"set-cookie", value.encode()))
-                message["headers"] = [*message["headers"], *extra]
+                    message["headers"].append((b"set-cookie", value.encode()))
             await send(message)
 
         await self._app(scope, receive, sending)

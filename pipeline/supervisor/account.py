@@ -102,6 +102,7 @@ class Account:
             replicas=process.replicas,
             restarts=sum(self._restarts[worker] for worker in of),
             may_have_replicas=stage.kind == "stage" and not stage.ordered,
+            searches_width=stage.kind == "stage" and "width" in stage.options,
             cpu_seconds=sum(_share_of_cpu(figures, stage.name) for figures in of.values()),
             workers={worker: figures.stages.get(stage.name, StageFigures()) for worker, figures in of.items()},
         )

@@ -112,8 +112,8 @@ class Supervisor:
         self._failure: str | None = None
         self._refused = 0
 
-    def run(self, show: Callable[[Snapshot], None] | None = None) -> tuple[Outcome, Summary]:
-        """Run to the end; returns how it ended and the account. `show` is called a few times a second."""
+    def run(self, show: Callable[[Callable[[], Snapshot]], None] | None = None) -> tuple[Outcome, Summary]:
+        """Run to the end; returns how it ended and the account. `show` may look a few times a second."""
         self._out.mkdir(parents=True, exist_ok=True)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._inbox = Inbox(self._context, new_endpoint(self.spec.name, "supervisor"))
@@ -144,7 +144,7 @@ class Supervisor:
             return Outcome.INTERRUPTED
         return Outcome.FAILED if summary.error else Outcome.DONE
 
-    def _loop(self, woken: socket.socket, show: Callable[[Snapshot], None] | None) -> None:
+    def _loop(self, woken: socket.socket, show: Callable[[Callable[[], Snapshot]], None] | None) -> None:
         poller = zmq.Poller()
         poller.register(self._inbox.socket, zmq.POLLIN)
         poller.register(self._nursery.fileno(), zmq.POLLIN)
@@ -165,7 +165,7 @@ class Supervisor:
             now = time.monotonic()
             if show is not None and now - shown >= SHOW_S:
                 shown = now
-                show(self.snapshot())
+                show(self.snapshot)
 
     def _over(self) -> bool:
         return self._interrupts > 1 or all(worker.life is Life.GONE for worker in self._workers.values())

@@ -100,6 +100,7 @@ class Capture(Source[CaptureOptions]):
         self._given = 0
         self._cuts = CutFinder()
         self._pixels: Pixels | None = None
+        self._unasked = False
         self._pace = Pace(self.options.realtime)
         if is_live(self.options.source):
             self._live = self._live_stream()
@@ -159,13 +160,19 @@ class Capture(Source[CaptureOptions]):
             cut = self._cuts.look(None if shot.failed else self._pixels)
             yield msgspec.structs.replace(shot, cut=cut) if cut else shot
 
+    def _from(self, start: int, opened: PictureSource) -> Iterator[Shot]:
+        """The frames from number `start` on; the one before is looked at, too: it tells whether they begin a scene."""
+        self._unasked = start > 0
+        for shot in opened.shots(max(0, start - 1), self._place):
+            if not self._unasked:
+                yield shot
+                continue
+            self._unasked = False
+            self._cuts.look(None if shot.failed else self._pixels)
+
     def _place(self, height: int, width: int) -> Pixels:
         """The place for the next picture, which is looked at once it is written."""
-        self._pixels = self.slot(height, width)
-        return self._pixels
-
-    def _scratch(self, height: int, width: int) -> Pixels:
-        self._pixels = np.empty((height, width, 3), np.uint8)
+        self._pixels = np.empty((height, width, 3), np.uint8) if self._unasked else self.slot(height, width)
         return self._pixels
 
     def _frames(self, start: int) -> Iterator[Shot]:
@@ -185,10 +192,7 @@ class Capture(Source[CaptureOptions]):
         if limit:
             expected = limit if expected is None else min(limit, expected)
         self.describe(facts.description, facts.height, facts.width, expected)
-        if start and (before := next(self._opened.shots(start - 1, self._scratch), None)) is not None:
-            # Whether the first frame begins a scene is told by the one before it.
-            self._cuts.look(None if before.failed else self._pixels)
-        shots = self._opened.shots(start, self._place)
+        shots = self._from(start, self._opened)
         made = start
         self._pace.begin(start)
         for shot in islice(shots, max(0, limit - start)) if limit else shots:

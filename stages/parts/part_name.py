@@ -37,6 +37,11 @@ class PartNames:
         self.path("x", datetime.now(), 0)
 
     @property
+    def is_fixed(self) -> bool:
+        """Whether there is one part alone, whose name is known before the first frame."""
+        return "{" not in self.template
+
+    @property
     def fixed_folder(self) -> Path:
         """The folder that all parts lie in or under: it is known before the first frame."""
         return Path(*takewhile(lambda part: "{" not in part, Path(self.template).parent.parts))

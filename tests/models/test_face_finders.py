@@ -4,12 +4,13 @@ import cv2
 import numpy as np
 import pytest
 
+from models.evaluation.faces import overlap
 from models.face_finder import FaceFinder, Picture, Thresholds, best_first
 from models.load_face_finder import load_face_finder
 from models.model_store import ModelStore
 from models.provider import Execution
 from models.yunet import decode
-from tests.stages.faces import demo_frame, overlap
+from tests.stages.faces import demo_frame
 from tests.system.running import SHARED
 
 MODELS = SHARED / "models"

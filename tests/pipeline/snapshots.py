@@ -25,7 +25,7 @@ def figures(count: int, seconds: float, wait: float = 0.0) -> StageFigures:
 def stage(name: str, kind: str, inputs: tuple[str, ...], *workers: StageFigures) -> StageNow:
     by_worker = {f"{name}#{number}": each for number, each in enumerate(workers)}
     cpu = sum(each.cpu_seconds for each in workers)
-    return StageNow(name, name, kind, inputs, len(workers), 0, cpu, kind == "stage", by_worker)
+    return StageNow(name, name, kind, inputs, len(workers), 0, cpu, kind == "stage", False, by_worker)
 
 
 def stream(frames: Frames, state: str = "live") -> StreamNow:

@@ -11,7 +11,7 @@ def stage(
     busy_ms: float,
     cpu_ms: float | None = None,
     replicas: int = 1,
-    use: str = "x",
+    searches: bool = False,
     may: bool = True,
     batch_ms: dict[int, BatchSummary] | None = None,
 ) -> StageSummary:
@@ -22,7 +22,7 @@ def stage(
         busy_s=busy_ms * FRAMES / 1000,
         cpu_s=cpu * FRAMES / 1000,
         replicas=replicas,
-        use=use,
+        searches_width=searches,
         may_have_replicas=may,
         batch_ms=batch_ms or {},
     )
@@ -47,7 +47,7 @@ def test_the_busiest_stage_limits_and_a_replica_brings_it_to_the_next() -> None:
 
 
 def test_where_the_cores_are_full_replicas_give_nothing_and_less_work_does() -> None:
-    found = explain(summary(39, 2, faces=stage(30, replicas=2, use="face_detect"), eyes=stage(20, replicas=2)))
+    found = explain(summary(39, 2, faces=stage(30, replicas=2, searches=True), eyes=stage(20, replicas=2)))
     assert found.limit == "cores"
     assert "the 2 cores are used to 98%: a frame takes 50.0 ms of CPU (faces 60%, eyes 40%)" in found.words
     assert [change.what for change in found.changes] == ["half the width for faces"]

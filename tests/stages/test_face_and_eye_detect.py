@@ -7,12 +7,13 @@ import cv2.data
 import numpy as np
 import pytest
 
+from models.evaluation.faces import overlap
 from pipeline.packet import Detection
 from pipeline.stage import StageError
 from pipeline.testing import StageRunner
 from stages.eye_detect import EyeDetect
 from stages.face_detect import DNN_BATCH, FaceDetect, FaceDetectOptions
-from tests.stages.faces import demo_frame, overlap
+from tests.stages.faces import demo_frame
 from tests.system.running import SHARED
 
 FACES = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")

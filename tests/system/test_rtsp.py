@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.film import frames_of, write_film
 from bench.side_by_side import demo_clip
 from tests.mjpeg_server import serving
 from tests.system.running import PIPELINES, ROOT, Running, lines_in, wait_until
@@ -48,15 +49,7 @@ def free_port() -> int:
 
 def small_clip(path: Path, large: Path) -> Path:
     """The same film at half the size."""
-    import av
-
-    with av.open(str(large)) as source, av.open(str(path), "w") as target:
-        out = target.add_stream("libx264", rate=30, options={"preset": "ultrafast"})
-        out.width, out.height, out.pix_fmt = 640, 360, "yuv420p"
-        for frame in source.decode(video=0):
-            target.mux(out.encode(frame.reformat(640, 360)))
-        target.mux(out.encode(None))
-    return path
+    return write_film(path, frames_of(large), (640, 360), 30, {"preset": "ultrafast"})
 
 
 def test_a_killed_server_is_found_again_and_the_other_stream_loses_nothing(

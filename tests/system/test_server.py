@@ -199,6 +199,10 @@ def test_viewers_who_go_leave_nothing_behind(tmp_path: Path) -> None:
     with served(PIPELINES / "watched.yaml", tmp_path) as one:
         server = one.running.worker("server")
         one.get("/streams/left.jpg")
+        asking = ("ESTABLISHED", "CLOSE_WAIT")
+        wait_until(
+            lambda: not [1 for link in server.net_connections() if link.status in asking], "the first viewer's end"
+        )
         before = server.num_fds()
         for _ in range(3):
             films = [urllib.request.urlopen(f"{one.url}streams/left.mjpeg", timeout=10) for _ in range(10)]

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
+from models.evaluation.faces import overlap
 from pipeline.packet import Detection
 from pipeline.testing import StageRunner
 from stages.track import Track
 from stages.track.likeness import find, likeness_of
-from tests.stages.faces import demo_frame, overlap
+from tests.stages.faces import demo_frame
 
 PORTRAIT = demo_frame(0)
 FACE = (300, 250, 120, 130)

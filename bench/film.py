@@ -1,0 +1,31 @@
+"""Writing the clips that measurements work on: H.264, one picture after the other at a constant rate."""
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+
+def write_film(
+    path: Path, frames: Iterable[VideoFrame], size: tuple[int, int], rate: int, options: dict[str, str] | None = None
+) -> Path:
+    """A film of these pictures, scaled to `size` (width, height); their own times are forgotten."""
+    with av.open(str(path), "w") as target:
+        out = target.add_stream("libx264", rate=rate, options=options or {})
+        assert isinstance(out, VideoStream)
+        out.width, out.height, out.pix_fmt = *size, "yuv420p"
+        for number, frame in enumerate(frames):
+            shown = frame.reformat(*size, "yuv420p")
+            shown.pts, shown.time_base = number, Fraction(1, rate)
+            target.mux(out.encode(shown))
+        target.mux(out.encode(None))
+    return path
+
+
+def frames_of(path: Path) -> Iterator[VideoFrame]:
+    """The pictures of a film."""
+    with av.open(str(path)) as source:
+        yield from source.decode(video=0)
