@@ -81,7 +81,7 @@ class HaarCascade:
         if search_scale and self._quick:
             sizes = (min_size, max_size)
             every = self._quick.candidates(search_scale, grey, scale_factor, sizes, search == "scouts")
-            return _grouped(every, min_neighbors)
+            return _cut(_grouped(every, min_neighbors), grey.shape[1], grey.shape[0])
         found = self._classifier.detectMultiScale(
             grey,
             scaleFactor=scale_factor,
@@ -104,3 +104,8 @@ def _grouped(windows: Sequence[Box], min_neighbors: int) -> list[Box]:
         return []
     boxes, _ = cv2.groupRectangles(list(windows), min_neighbors, GROUP_EPS)
     return [(int(x), int(y), int(width), int(height)) for x, y, width, height in boxes]
+
+
+def _cut(boxes: list[Box], width: int, height: int) -> list[Box]:
+    """Rounding may put a box a pixel over the picture's right or lower edge: cut off, as by OpenCV."""
+    return [(x, y, min(x + w, width) - x, min(y + h, height) - y) for x, y, w, h in boxes]

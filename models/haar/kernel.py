@@ -324,7 +324,7 @@ def search_scale(picture, squares, steps, scout_stages, stumps):
         stumps: the cascade, Stumps.
     """
     stride, stages = picture.shape[1], len(stumps.stage_threshold)
-    rows, columns = picture.shape[0] - 1 - stumps.height, stride - 1 - stumps.width
+    rows, columns = picture.shape[0] - stumps.height, stride - stumps.width
     if rows <= 0 or columns <= 0:
         return np.empty(0, np.uint32)
     flat, flat_squares = picture.reshape(-1), squares.reshape(-1)
