@@ -17,23 +17,25 @@ import msgspec  # noqa: E402
 import typer  # noqa: E402
 from msgspec import Struct  # noqa: E402
 
-from bench.full_graph import full_graph  # noqa: E402
+from bench.graphs import graphs  # noqa: E402
 from bench.hop import hop  # noqa: E402
 from bench.inference import inference  # noqa: E402
 from bench.live import live  # noqa: E402
-from bench.overhead import overhead  # noqa: E402
 from bench.promises import promises  # noqa: E402
 from bench.reconnects import reconnects  # noqa: E402
 from bench.report import write_report  # noqa: E402
+from bench.startup import startup  # noqa: E402
 from bench.streams import streams  # noqa: E402
 from bench.tracks import tracks  # noqa: E402
+from bench.transport import transport  # noqa: E402
 from bench.watching import watching  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
 PARTS: dict[str, Callable[[Path | None], Struct]] = {
-    "overhead": overhead,
-    "full_graph": full_graph,
+    "graphs": graphs,
+    "startup": lambda clip: startup(),
     "hop": lambda clip: hop(),
+    "transport": lambda clip: transport(),
     "inference": lambda clip: inference(),
     "streams": lambda clip: streams(),
     "tracks": tracks,

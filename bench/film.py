@@ -5,8 +5,11 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
+
+from stages.capture.demo import FRAMES, HEIGHT, RATE, WIDTH, Demo
 
 
 def write_film(
@@ -29,3 +32,15 @@ def frames_of(path: Path) -> Iterator[VideoFrame]:
     """The pictures of a film."""
     with av.open(str(path)) as source:
         yield from source.decode(video=0)
+
+
+def demo_clip(path: Path) -> Path:
+    """The built-in demo as a video file, so that a plain loop can read it, too."""
+    return write_film(path, _demo(), (WIDTH, HEIGHT), RATE, {"crf": "20", "preset": "veryfast"})
+
+
+def _demo() -> Iterator[VideoFrame]:
+    demo, canvas = Demo(), np.empty((HEIGHT, WIDTH, 3), np.uint8)
+    for number in range(FRAMES):
+        demo.draw(number, canvas)
+        yield VideoFrame.from_ndarray(canvas, "bgr24")

@@ -1,7 +1,7 @@
 """The full graph's calls in one process, frame by frame: read, YuNet, eyes, age, gender, emotion, draw, write, list.
 
 It calls the very detectors, classifiers and drawing that the stages call, so that what differs is the engine alone.
-Run as a program of its own: `python -m bench.full_loop CLIP THREADS OUT`.
+Run as a program of its own: `python -m bench.full_loop CLIP THREADS OUT`; with `landmarks` behind it, it stops at eyes.
 """
 
 import json
@@ -27,13 +27,15 @@ from stages.annotate import TUTORIAL_STYLES, draw_box, draw_caption
 from stages.caption import caption
 from stages.eye_detect import eyes_from_landmarks
 
+MODELS = ("framewire-age-gender", "framewire-emotion")
 
-def full_loop(clip: Path, threads: int, out: Path) -> LoopFigures:
+
+def full_loop(clip: Path, threads: int, out: Path, attributes: bool) -> LoopFigures:
     """Run the loop over the clip with this number of threads."""
     cv2.setNumThreads(threads)
     store, execution = ModelStore(), Execution("cpu", threads)
     finder = load_face_finder("yunet", Thresholds(0.7, 0.3), 640, store, execution)
-    entries = [find_entry(name) for name in ("framewire-age-gender", "framewire-emotion")]
+    entries = [find_entry(name) for name in (MODELS if attributes else ())]
     models = [(load_classifier(entry, store, execution), entry.crop) for entry in entries]
     reader = cv2.VideoCapture(str(clip))
     size = (int(reader.get(cv2.CAP_PROP_FRAME_WIDTH)), int(reader.get(cv2.CAP_PROP_FRAME_HEIGHT)))
@@ -80,5 +82,5 @@ def _looked_at(frame: Picture, faces: list[Face], models: list[tuple[Classifier,
 
 
 if __name__ == "__main__":
-    figures = full_loop(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+    figures = full_loop(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), "landmarks" not in sys.argv[4:])
     sys.stdout.buffer.write(msgspec.json.encode(figures))

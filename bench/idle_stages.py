@@ -1,5 +1,6 @@
 """Stages that do nothing, so that all that is measured is the engine."""
 
+import time
 from collections.abc import Iterator
 
 from msgspec import Struct
@@ -15,6 +16,8 @@ class BlankOptions(Struct, frozen=True):
     width: int = 1920
     height: int = 1080
     write: bool = True
+    rate: float = 0.0
+    """Pictures a second; 0: as many as there is room for."""
 
 
 @stage("blank")
@@ -27,7 +30,10 @@ class Blank(Source[BlankOptions]):
         """Make them."""
         options = self.options
         self.describe("blank", options.height, options.width, options.count)
+        began = time.monotonic()
         for number in range(start, options.count):
+            if options.rate:
+                time.sleep(max(0.0, began + number / options.rate - time.monotonic()))
             pixels = self.slot(options.height, options.width)
             if options.write:
                 pixels[...] = number % 256

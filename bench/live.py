@@ -14,9 +14,8 @@ import msgspec
 from msgspec import Struct
 from rich.console import Console
 
-from bench.film import frames_of, write_film
+from bench.film import demo_clip, frames_of, write_film
 from bench.machine import Machine, this_machine
-from bench.side_by_side import demo_clip
 from pipeline.graph import load_pipeline
 from pipeline.supervisor import Supervisor
 from tests.system.test_rtsp import free_port, rtsp

@@ -15,8 +15,8 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
+from bench.film import demo_clip
 from bench.machine import Machine, this_machine
-from bench.side_by_side import demo_clip
 from pipeline.explain import explain
 from pipeline.graph import load_pipeline
 from pipeline.summary import Summary

@@ -3,27 +3,28 @@
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from statistics import median
-from textwrap import fill
 from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
+from bench.graphs import GraphFigures
+from bench.graphs_chart import MANY, SHOWN, by_size, draw_graphs, limit
 from bench.hop import Hop
 from bench.inference import InferenceFigures
 from bench.live import Live
 from bench.machine import Machine
 from bench.promises import Promises
 from bench.reconnects import Reconnects
-from bench.side_by_side import SideBySide
+from bench.startup import Startup
 from bench.streams import Streams
 from bench.tracks import ATTRIBUTES, Tracks, TracksRun
+from bench.transport import Transport, cheaper
 from bench.watching import CASES, Watching
 
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 PLOT = PAGE.with_name("speed.png")
-TITLE_WIDTH = 40
 HEAD = """# What it costs, and how fast it is
 
 Made by `python -m bench`, which measures all of it and writes this page; `python -m bench NAME` measures one part.
@@ -41,38 +42,102 @@ def write_report() -> None:
     PAGE.write_text("\n".join([HEAD, *(part for part in parts if part)]))
 
 
-def _overhead() -> str:
-    found = {name: result for name in ("overhead", "full_graph") if (result := _read(name, SideBySide)) is not None}
-    if not found:
+def _graphs() -> str:
+    result = _read("graphs", GraphFigures)
+    if result is None:
         return ""
-    _plot(found)
-    rows = []
-    for name, result in found.items():
-        rounds = result.rounds
+    draw_graphs(result, PLOT)
+    parts = [
+        f"""## Whole graphs, frames a second
+
+{result.clip}, at three sizes, {_machine(result.machine)}: medians of {len(by_size(result.rounds))} rounds, at 720p with
+the lowest and the highest. The loop is the tutorial's way: the same calls, one after the other, in one process. The
+limit is what all cores could do with no engine at all if the calls cost what they cost the loop: cores / CPU seconds of
+the loop for a frame. Boxes are those found in a frame of 720p, CPU is for one.
+
+![Frames a second at 720p, and the limit of the loop's calls]({PLOT.name})
+"""
+    ]
+    parts += [f"### {WORDS[graph]}\n\n{_graph(result, graph)}" for graph in WORDS]
+    return "\n".join([*parts, *(f"{line}.\n" for line in result.absent)])
+
+
+def _graph(result: GraphFigures, graph: str) -> str:
+    runs = [one for one in result.rounds if one.graph == graph]
+    heights = sorted({one.height for one in runs})
+    rows: list[list[Cell]] = []
+    for way in dict.fromkeys(one.way for one in runs):
+        found = {height: [one for one in runs if (one.way, one.height) == (way, height)] for height in heights}
+        fps = {height: _middle(one.fps for one in ones) for height, ones in found.items()}
+        several = {
+            height: _middle(one.fps for one in runs if (one.way, one.height) == (MANY, height)) for height in fps
+        }
+        middle = found[SHOWN]
         rows.append(
             [
-                WORDS[name],
-                _middle(one.loop_1_thread_fps for one in rounds),
-                _middle(one.loop_all_threads_fps for one in rounds),
-                _middle(one.framewire_fps for one in rounds),
-                _middle(one.limit_fps for one in rounds),
-                f"{result.share_of_limit:.1%}",
-                f"{result.against_loop_all_threads:.2f} x",
+                way,
+                *(fps[height] for height in heights),
+                f"{min(one.fps for one in middle):.1f} to {max(one.fps for one in middle):.1f}",
+                _middle(one.cpu_ms for one in middle),
+                " ".join(f"{fps[height] / several[height]:.2f}" for height in heights),
+                middle[0].boxes,
             ]
         )
-    first = next(iter(found.values()))
-    table = _table(
-        ["graph", "loop, 1 thread", "loop, all threads", "Framewire", "limit", "of the limit", "against the loop"], rows
+    rows.append(
+        ["limit of the loop's calls", *(round(limit(result, graph, height), 1) for height in heights), *[None] * 4]
     )
-    return f"""## Whole graphs, frames a second
+    heads = ["way", *(f"{height}p" for height in heights), f"{SHOWN}p, spread", "CPU, ms", f"x {MANY}", "boxes"]
+    return _table(heads, rows)
 
-{first.clip}, {first.frames} frames, {_machine(first.machine)}. The loop is the tutorial's: the same calls, one
-after the other, in one process. The limit is what all cores could do with no engine at all: cores / CPU seconds of the
-loop for a frame.
 
-{table}
-![Frames a second of the loop, of Framewire, and the limit]({PLOT.name})
-"""
+def _transport() -> str:
+    result = _read("transport", Transport)
+    if result is None:
+        return ""
+    rows: list[list[Cell]] = []
+    for size, way in dict.fromkeys((one.size, one.way) for one in result.rounds):
+        ones = [one for one in result.rounds if (one.size, one.way) == (size, way)]
+        sides = [[getattr(one, side) for one in ones] for side in ("receive_us", "p50_ms", "p99_ms")]
+        rows.append(
+            [
+                size,
+                way,
+                _middle(one.fps for one in ones),
+                _middle(one.send_us for one in ones),
+                *(None if None in side else round(median(side), 2) for side in sides),
+                f"{cheaper(result, size, way):.1f} x",
+            ]
+        )
+    heads = [
+        "picture",
+        "way",
+        "a second",
+        "CPU to send, µs",
+        "to receive, µs",
+        "p50, ms",
+        "p99, ms",
+        "CPU beside the ring",
+    ]
+    absent = "".join(f"\n{name} is not installed.\n" for name in result.absent)
+    return f"""## A picture from one process to another
+
+Flat out, and 60 a second for how old it is on arrival; {_machine(result.machine)}.
+
+{_table(heads, rows)}{absent}"""
+
+
+def _startup() -> str:
+    result = _read("startup", Startup)
+    if result is None:
+        return ""
+    first = ", ".join(f"{name}: {median(found):.1f} s" for name, found in result.first_s.items())
+    rows: list[list[Cell]] = [[one.graph, one.worker, one.own_mb, one.with_shared_mb] for one in result.memory]
+    return f"""## Start, and memory
+
+From the command to the first line written: {first}; {_machine(result.machine)}. Own memory is what goes when the worker
+goes (USS); the other figure adds its share of what it has in common with others, the rings among it (PSS).
+
+{_table(["graph", "worker", "own, MB", "with its share, MB"], rows)}"""
 
 
 def _hop() -> str:
@@ -197,10 +262,21 @@ a frame and stage.
 
 
 WORDS = {
-    "overhead": "tutorial: Haar faces and eyes, drawn, H.264",
-    "full_graph": "YuNet at 640, eyes, age, gender, emotion, drawn, mp4v",
+    "tutorial-haar": "The tutorial: Haar faces and eyes, drawn, MJPG",
+    "landmarks": "YuNet at 640, eyes from its landmarks, drawn, mp4v",
+    "full": "YuNet at 640, eyes, age, gender, emotion, drawn, mp4v",
 }
-SECTIONS: tuple[Callable[[], str], ...] = (_overhead, _hop, _inference, _streams, _live, _tracks, _watching)
+SECTIONS: tuple[Callable[[], str], ...] = (
+    _graphs,
+    _transport,
+    _hop,
+    _inference,
+    _streams,
+    _startup,
+    _live,
+    _tracks,
+    _watching,
+)
 
 
 def _read(name: str, kind: type[T]) -> T | None:
@@ -220,25 +296,3 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
     lines = ["| " + " | ".join(heads) + " |", "| --- |" + " ---: |" * (len(heads) - 1)]
     lines += ["| " + " | ".join("" if cell is None else str(cell) for cell in row) + " |" for row in rows]
     return "\n".join(lines) + "\n"
-
-
-def _plot(found: dict[str, SideBySide]) -> None:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 3), layout="constrained")
-    for place, (name, result) in enumerate(found.items(), 1):
-        axes = figure.add_subplot(1, len(found), place)
-        rounds = result.rounds
-        bars = {
-            "limit": _middle(one.limit_fps for one in rounds),
-            "Framewire": _middle(one.framewire_fps for one in rounds),
-            "loop, all threads": _middle(one.loop_all_threads_fps for one in rounds),
-            "loop, 1 thread": _middle(one.loop_1_thread_fps for one in rounds),
-        }
-        drawn = axes.barh(list(bars), list(bars.values()), color=["#c8ccd2", "#2563eb", "#8a94a0", "#8a94a0"])
-        axes.bar_label(drawn, fmt="%.0f", padding=3)
-        axes.set_xlim(right=1.15 * max(bars.values()))
-        axes.set_title(fill(WORDS[name], TITLE_WIDTH), fontsize=9)
-        axes.set_xlabel("frames a second")
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(str(PLOT), dpi=110)

@@ -13,9 +13,8 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
-from bench.film import frames_of, write_film
+from bench.film import demo_clip, frames_of, write_film
 from bench.machine import Machine, this_machine
-from bench.side_by_side import demo_clip
 from pipeline.graph import load_pipeline
 from pipeline.summary import Summary
 from pipeline.supervisor import Outcome, Supervisor

@@ -20,8 +20,8 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
+from bench.film import demo_clip
 from bench.machine import Machine, this_machine
-from bench.side_by_side import demo_clip
 from bench.streams import cpu_ms
 from models.evaluation.faces import OVERLAP, overlap
 from pipeline.graph import load_pipeline

@@ -1,13 +1,12 @@
 """The search of one scale, compiled by Numba: windows side by side in a vector for the first stage, then survivors.
 
-OpenCV looks at one window after the other, and reads a stump's corners anew for each. Here the loop over the windows is
-the inner one: a stump's corners are read once for many windows, and where windows lie side by side a processor's vector
-instructions take 8 or 16 of them at once. Every sum is made of the same numbers in the same order and the same
-precision as OpenCV makes it, so the windows found are the same, and in the same order.
+OpenCV looks at one window after the other, and reads a stump's corners anew for each. Here the loop over windows is the
+inner one: corners are read once for many windows, and where windows lie side by side a processor's vector instructions
+take 8 or 16 at once. Every sum is made of the same numbers in the same order and precision as OpenCV makes it, so the
+windows found are the same, and in the same order.
 
-Words: a picture here is an integral picture, flat; a window is named by its place, the entry at which it begins. `at`
-holds how far from there a feature's corners are. All functions stand in this one file, since Numba's cache on disk
-looks at the age of a function's own file alone.
+A picture here is an integral picture, flat; a window is named by its place, the entry at which it begins; `at` holds how
+far from there corners are. All functions stand in one file: Numba's cache on disk looks at a function's own file alone.
 """
 # mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="call-overload,untyped-decorator"
 
@@ -27,6 +26,9 @@ FEW_FROM = 5
 """From this stage on survivors are so few that they are gathered from the whole scale before they are gone through."""
 FLAT = 0.1
 """A window whose norm times area is this or more has too little contrast: OpenCV does not look into it."""
+LOOKED_BACK = 8
+"""Windows to the left of those asked for that are looked at with them: what OpenCV passes over depends on them."""
+WANTED, BEFORE = 2, 1
 
 
 def _compiled(function: Callable[..., Any], **options: bool) -> Callable[..., Any]:
@@ -65,19 +67,19 @@ def _quarters(whole, down, across, out):
 
 @_inner
 def _corners(stumps, stride, across, at):
-    """Where all features' corners lie, in rows of `stride`; or, with `across`, in `stride` rows of quarters."""
+    """Where all features' corners lie, in rows of `stride`; or, with `across`, in `stride` rows of quarters.
+
+    Returns where the corners of the window without its outermost pixels lie.
+    """
     for stump in range(len(at)):
         for corner in range(CORNERS):
             x, y = stumps.x[stump, corner], stumps.y[stump, corner]
             at[stump, corner] = _quartered(x, y, stride, across) if across else y * stride + x
-
-
-@_inner
-def _inside(stumps, stride, across, at):
-    """Where the corners of a window without its outermost pixels lie."""
+    inside = np.empty(4, np.int64)
     for corner in range(4):
         x, y = (stumps.width - 1 if corner % 2 else 1), (stumps.height - 1 if corner >= 2 else 1)
-        at[corner] = _quartered(x, y, stride, across) if across else y * stride + x
+        inside[corner] = _quartered(x, y, stride, across) if across else y * stride + x
+    return inside
 
 
 @_inner
@@ -237,22 +239,28 @@ def _first_stage(picture, squares, windows, steps, stride, passing_over, stumps,
 
 
 @_inner
+def _totals(picture, places, norm, total, n, stumps, at, stage):
+    """What the stumps of a stage add up to for n windows here and there."""
+    for j in range(n):
+        total[j] = 0.0
+    for stump in range(stumps.first[stage], stumps.first[stage + 1]):
+        kind, threshold = stumps.kind[stump], stumps.threshold[stump]
+        left, right = stumps.left[stump], stumps.right[stump]
+        _add_apart(picture, kind, at[stump], threshold, left, right, places, norm, total, n)
+
+
+@_inner
 def _survivors(picture, places, norm, count, stumps, at, from_stage, to_stage):
     """Take windows through some stages; those that survive move to the front, in order. Returns how many."""
     total = np.empty(BLOCK, np.float64)
     kept = 0
     for start in range(0, count, BLOCK):
         n = min(BLOCK, count - start)
-        here, norms = places[start : start + n], norm[start : start + n]
+        here, norms = places[start:], norm[start:]
         for stage in range(from_stage, to_stage):
             if n == 0:
                 break
-            for j in range(n):
-                total[j] = 0.0
-            for stump in range(stumps.first[stage], stumps.first[stage + 1]):
-                kind, threshold = stumps.kind[stump], stumps.threshold[stump]
-                left, right = stumps.left[stump], stumps.right[stump]
-                _add_apart(picture, kind, at[stump], threshold, left, right, here, norms, total, n)
+            _totals(picture, here, norms, total, n, stumps, at, stage)
             alive = 0
             for j in range(n):
                 here[alive], norms[alive] = here[j], norms[j]
@@ -265,51 +273,80 @@ def _survivors(picture, places, norm, count, stumps, at, from_stage, to_stage):
 
 
 @_inner
-def _look(picture, squares, place, stumps, at, inside):
-    """One window in the first stage: 1 survives, 0 fails, -1 has too little contrast; and its norm."""
-    area = np.float64((stumps.width - 2) * (stumps.height - 2))
-    norm = _norm(_box(picture, place, inside), _box(squares, place, inside), area)
-    if norm == 0.0:
-        return -1, norm
-    one, norms, total = np.empty(1, np.uint32), np.empty(1, np.float32), np.zeros(1, np.float64)
-    one[0], norms[0] = place, norm
-    for stump in range(stumps.first[1]):
-        kind, threshold = stumps.kind[stump], stumps.threshold[stump]
-        _add_apart(picture, kind, at[stump], threshold, stumps.left[stump], stumps.right[stump], one, norms, total, 1)
-    return 0 if total[0] < stumps.stage_threshold[0] else 1, norm
+def _mark(windows, leads, reach):
+    """The windows of a scale: WANTED no further than `reach` from a lead, BEFORE some to the left of those, else 0."""
+    rows, columns, stride = windows
+    marked, busy = np.zeros((rows, columns), np.uint8), np.zeros(rows, np.bool_)
+    for lead in leads:
+        y, x = np.int64(lead) // stride, np.int64(lead) % stride
+        for v in range(max(0, y - reach), min(rows, y + reach + 1)):
+            busy[v] = True
+            for u in range(max(0, x - reach - LOOKED_BACK), min(columns, x + reach + 1)):
+                marked[v, u] = max(marked[v, u], WANTED if u >= x - reach else BEFORE)
+    return marked, busy
 
 
 @_inner
-def _near(picture, squares, windows, scouts, stumps, at, inside, places, norm):
-    """The windows that are, or touch, a scout, survive the first stage, and are not passed over; returns how many."""
+def _near(picture, squares, windows, leads, reach, stumps, at, inside):
+    """The windows no further than `reach` from a lead that survive the first stage, and are not passed over.
+
+    Returns their places and norms, and how many.
+    """
     rows, columns, stride = windows
-    marked, busy = np.zeros((rows, columns), np.bool_), np.zeros(rows, np.bool_)
-    for scout in scouts:
-        y, x = np.int64(scout) // stride, np.int64(scout) % stride
-        for v in range(max(0, y - 1), min(rows, y + 2)):
-            busy[v] = True
-            for u in range(max(0, x - 1), min(columns, x + 2)):
-                marked[v, u] = True
-    found = 0
+    marked, busy = _mark(windows, leads, reach)
+    most = min(rows * columns, len(leads) * (2 * reach + 1) * (2 * reach + 1 + LOOKED_BACK))
+    places, norm, wanted = np.empty(most, np.uint32), np.empty(most, np.float32), np.empty(most, np.bool_)
+    area = np.float64((stumps.width - 2) * (stumps.height - 2))
+    count = 0
     for y in range(rows):
-        if not busy[y]:
-            continue
-        for x in range(columns):
-            if not marked[y, x]:
-                continue
-            place = y * stride + x
-            answer, value = _look(picture, squares, place, stumps, at, inside)
+        if busy[y]:
+            for x in range(columns):
+                if marked[y, x]:
+                    place = y * stride + x
+                    places[count], wanted[count] = place, marked[y, x] == WANTED
+                    norm[count] = _norm(_box(picture, place, inside), _box(squares, place, inside), area)
+                    count += 1
+    total = np.empty(count, np.float64)
+    for start in range(0, count, BLOCK):
+        n = min(BLOCK, count - start)
+        _totals(picture, places[start:], norm[start:], total[start:], n, stumps, at, 0)
+    least, kept = stumps.stage_threshold[0], 0
+    for j in range(count):
+        if wanted[j] and norm[j] > 0.0 and total[j] >= least:
             # Of windows that fail one after the other every second is passed over; so is what follows an odd number.
-            failed = 0
-            while answer == 1 and x - failed > 0:
-                before, _ = _look(picture, squares, place - failed - 1, stumps, at, inside)
-                if before != 0:
+            x, failed = np.int64(places[j]) % stride, 0
+            while j > failed and places[j - failed - 1] + 1 == places[j - failed]:
+                before = j - failed - 1
+                if norm[before] == 0.0 or total[before] >= least:
                     break
                 failed += 1
-            if answer == 1 and failed % 2 == 0:
-                places[found], norm[found] = place, value
-                found += 1
-    return found
+            if x > failed and (j == failed or places[j - failed - 1] + 1 != places[j - failed]):
+                failed += _fail_before(picture, squares, np.int64(places[j]) - failed, x - failed, stumps, at, inside)
+            if failed % 2 == 0:
+                places[kept], norm[kept] = places[j], norm[j]
+                kept += 1
+    return places, norm, kept
+
+
+@_inner
+def _fail_before(picture, squares, place, most, stumps, at, inside):
+    """How many windows in a row to the left of a place fail in the first stage; at most so many are there."""
+    area = np.float64((stumps.width - 2) * (stumps.height - 2))
+    one, norms, total = np.empty(1, np.uint32), np.empty(1, np.float32), np.empty(1, np.float64)
+    for failed in range(most):
+        before = place - failed - 1
+        one[0], norms[0], total[0] = (
+            before,
+            _norm(_box(picture, before, inside), _box(squares, before, inside), area),
+            0.0,
+        )
+        for stump in range(stumps.first[1]):
+            kind, threshold = stumps.kind[stump], stumps.threshold[stump]
+            left, right = stumps.left[stump], stumps.right[stump]
+            _add_apart(picture, kind, at[stump], threshold, left, right, one, norms, total, 1)
+        if norms[0] == 0.0 or total[0] >= stumps.stage_threshold[0]:
+            return failed
+    return most
 
 
 @_compiled
@@ -319,41 +356,47 @@ def search_scale(picture, squares, steps, scout_stages, stumps):
     Args:
         picture, squares: (h + 1, w + 1) int32, integral of the grey picture and of its square, contiguous.
         steps: pixels from one window to the next, 1 or 2.
-        scout_stages: 0 looks at every window. Else, where windows are one pixel apart, every second of every second
-            row goes first, and only where such a scout survives this many stages its neighbours are looked at.
+        scout_stages: 0 looks at every window that OpenCV looks at. Else at windows `steps` apart, none of them passed
+            over, and those that survive so many stages are found.
         stumps: the cascade, Stumps.
     """
     stride, stages = picture.shape[1], len(stumps.stage_threshold)
     rows, columns = picture.shape[0] - stumps.height, stride - stumps.width
     if rows <= 0 or columns <= 0:
         return np.empty(0, np.uint32)
-    flat, flat_squares = picture.reshape(-1), squares.reshape(-1)
-    at, inside = np.empty((len(stumps.kind), CORNERS), np.uint32), np.empty(4, np.int64)
-    _corners(stumps, stride, 0, at)
-    _inside(stumps, stride, 0, inside)
-    scouting = scout_stages > 0 and steps == 1
-    apart = 2 if scouting else steps
-    windows = ((rows + apart - 1) // apart, (columns + apart - 1) // apart, stride)
-    beside, beside_squares, first_at, first_inside = flat, flat_squares, at[: stumps.first[1]], inside
-    if apart == 2:
+    flat, beside, beside_squares = picture.reshape(-1), picture.reshape(-1), squares.reshape(-1)
+    at = np.empty((len(stumps.kind), CORNERS), np.uint32)
+    inside = _corners(stumps, stride, 0, at)
+    windows, first_at = ((rows + steps - 1) // steps, (columns + steps - 1) // steps, stride), at[: stumps.first[1]]
+    if steps == 2:
         down, across = (picture.shape[0] + 1) // 2, (stride + 1) // 2
         beside, beside_squares = np.empty(4 * down * across, np.int32), np.empty(4 * down * across, np.int32)
         _quarters(picture, down, across, beside)
         _quarters(squares, down, across, beside_squares)
-        first_at, first_inside = np.empty((stumps.first[1], CORNERS), np.uint32), np.empty(4, np.int64)
-        _corners(stumps, down, across, first_at)
-        _inside(stumps, down, across, first_inside)
+        first_at = np.empty((stumps.first[1], CORNERS), np.uint32)
+        inside = _corners(stumps, down, across, first_at)
         windows = (windows[0], windows[1], across)
     places, norm = np.empty(windows[0] * windows[1], np.uint32), np.empty(windows[0] * windows[1], np.float32)
     count = _first_stage(
-        beside, beside_squares, windows, apart, stride, not scouting, stumps, first_at, first_inside, places, norm
+        beside, beside_squares, windows, steps, stride, scout_stages == 0, stumps, first_at, inside, places, norm
     )
-    legs = np.array([1, FEW_FROM, stages])
-    if scouting:
-        count = _survivors(flat, places, norm, count, stumps, at, legs[0], min(scout_stages, stages))
-        scouts = places[:count].copy()
-        places, norm = np.empty(9 * count, np.uint32), np.empty(9 * count, np.float32)
-        count = _near(flat, flat_squares, (rows, columns, stride), scouts, stumps, at, inside, places, norm)
+    last = min(scout_stages, stages) if scout_stages else stages
+    legs = np.array([1, min(FEW_FROM, last), last])
     for leg in range(2):
-        count = _survivors(flat, places, norm, count, stumps, at, min(legs[leg], stages), legs[leg + 1])
+        count = _survivors(flat, places, norm, count, stumps, at, min(legs[leg], last), legs[leg + 1])
+    return places[:count].copy()
+
+
+@_compiled
+def search_near(picture, squares, leads, reach, stumps):
+    """Of the windows no further than `reach` pixels from a lead those that `search_scale` would find with `steps` 1."""
+    stride, stages = picture.shape[1], len(stumps.stage_threshold)
+    rows, columns = picture.shape[0] - stumps.height, stride - stumps.width
+    if rows <= 0 or columns <= 0:
+        return np.empty(0, np.uint32)
+    flat, flat_squares = picture.reshape(-1), squares.reshape(-1)
+    at = np.empty((len(stumps.kind), CORNERS), np.uint32)
+    inside = _corners(stumps, stride, 0, at)
+    places, norm, count = _near(flat, flat_squares, (rows, columns, stride), leads, reach, stumps, at, inside)
+    count = _survivors(flat, places, norm, count, stumps, at, np.int64(1), stages)
     return places[:count].copy()

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.film import frames_of, write_film
-from bench.side_by_side import demo_clip
+from bench.film import demo_clip, frames_of, write_film
 from tests.mjpeg_server import serving
 from tests.system.running import PIPELINES, ROOT, Running, lines_in, wait_until
 

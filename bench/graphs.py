@@ -1,0 +1,199 @@
+"""Whole graphs beside the same work done otherwise: as a plain loop, by GStreamer's facedetect, and against the limit.
+
+For each graph and size of picture the ways take turns, A B C A B C. The limit of any arrangement of the same calls is
+cores / CPU seconds a frame of the plain loop with one thread: all cores busy with nothing but that work. A way that is
+above it does less work for the same answers. Boxes are counted, so that nobody is quick by finding less unseen.
+
+Loops are clocked from the first frame to the closed file, Framewire from its first frame to its last (what comes before
+is measured in `startup`), GStreamer from its start, less what two frames take it. GStreamer has a lighter task: faces
+alone, no eyes, no list. Framewire plays the clip several times over, as its ways are quick and a clip is short.
+"""
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
+from shutil import which
+
+import cv2.data
+import msgspec
+from msgspec import Struct
+from rich.console import Console
+
+from bench.film import demo_clip, frames_of, write_film
+from bench.loop_figures import LoopFigures
+from bench.machine import Machine, this_machine
+from pipeline.summary import Summary
+
+ROUNDS = 3
+HEIGHTS = {480: 120, 720: 100, 1080: 60}
+"""Heights of the pictures, and how many of them: a slow loop makes five a second of the largest."""
+LOOPS = 3
+"""How often Framewire plays a clip, so that filling and emptying weigh little; its quickest graphs do thrice that."""
+HERE = Path(__file__).parent
+RUN = HERE.parent / "run_pipeline.py"
+
+
+class GraphRun(Struct, frozen=True):
+    """One way, once; milliseconds of CPU and boxes are for a frame. A peer that does not say them has None."""
+
+    graph: str
+    height: int
+    way: str
+    fps: float
+    cpu_ms: float
+    boxes: float | None
+
+
+class GraphFigures(Struct, frozen=True):
+    """All rounds."""
+
+    machine: Machine
+    clip: str
+    rounds: list[GraphRun]
+    absent: list[str]
+
+
+class Film(Struct, frozen=True):
+    """What a way works on, and where it may write."""
+
+    path: Path
+    frames: int
+    height: int
+    out: Path
+    cores: int
+
+
+Way = Callable[[Film], tuple[float, float, float | None]]
+"""Frames a second, milliseconds of CPU a frame, boxes a frame."""
+
+
+def graphs(clip: Path | None) -> GraphFigures:
+    """Measure all."""
+    machine, absent = this_machine(), [] if _gstreamer_is_here() else ["GStreamer's facedetect is not installed"]
+    with tempfile.TemporaryDirectory() as name:
+        out = Path(name)
+        source = clip or demo_clip(out / "demo.mp4")
+        films = [
+            Film(_resized(source, out / f"{height}.mp4", height, count), count, height, out, machine.cores)
+            for height, count in HEIGHTS.items()
+        ]
+        rounds = [
+            _run(graph, way, film)
+            for _ in range(ROUNDS)
+            for film in films
+            for graph, ways in GRAPHS.items()
+            for way in ways
+            if way != "GStreamer" or not absent
+        ]
+    return GraphFigures(machine, source.name, rounds, absent)
+
+
+def _run(graph: str, way: str, film: Film) -> GraphRun:
+    fps, cpu_ms, boxes = GRAPHS[graph][way](film)
+    run = GraphRun(
+        graph, film.height, way, round(fps, 2), round(cpu_ms, 2), boxes if boxes is None else round(boxes, 2)
+    )
+    Console().print(f"{graph}, {film.height}p, {way}: {run.fps} fps, {run.cpu_ms} ms CPU, {run.boxes} boxes")
+    return run
+
+
+def _resized(source: Path, path: Path, height: int, count: int) -> Path:
+    """The first pictures of the clip, in 16:9."""
+    return write_film(path, islice(frames_of(source), count), (height * 16 // 18 * 2, height), 30, {"crf": "20"})
+
+
+def _loop(module: str, threads: int | None, *more: str) -> Way:
+    """A loop with so many threads, or one for each core; nobody else's thread counts stand in its way."""
+
+    def measure(film: Film) -> tuple[float, float, float | None]:
+        command = [sys.executable, "-m", module, str(film.path), str(threads or film.cores), str(film.out), *more]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+        found = msgspec.json.decode(done.stdout, type=LoopFigures)
+        lines = (film.out / "loop.jsonl").read_bytes().splitlines()
+        boxes = sum(len(msgspec.json.decode(line)["detections"]) for line in lines)
+        return found.frames / found.seconds, 1000 * found.cpu_seconds / found.frames, boxes / found.frames
+
+    return measure
+
+
+def _framewire(config: Path, replicated: Sequence[str], *settings: str, loops: int = 3 * LOOPS) -> Way:
+    """A pipeline whose stages named have a replica for each core."""
+
+    def measure(film: Film) -> tuple[float, float, float | None]:
+        said = film.out / "summary.json"
+        replicas = [f"{stage}.replicas={film.cores}" for stage in replicated]
+        command = [sys.executable, str(RUN), "run", str(config), "--source", str(film.path), "--out", str(film.out)]
+        command += ["--summary", str(said)]
+        for setting in (*settings, *replicas, f"capture.loops={loops}"):
+            command += ["--set", setting]
+        subprocess.run(command, capture_output=True, check=True)
+        summary = msgspec.json.decode(said.read_bytes(), type=Summary)
+        frames = summary.frames.written
+        assert frames == loops * film.frames and summary.fps
+        cpu_ms = 1000 * sum(stage.cpu_s for stage in summary.stages.values()) / frames
+        return summary.fps, cpu_ms, sum(summary.detections.values()) / frames
+
+    return measure
+
+
+def _gstreamer(film: Film) -> tuple[float, float, float | None]:
+    whole, few = _launched(film, film.frames), _launched(film, 2)
+    frames = film.frames - 2
+    return frames / (whole[0] - few[0]), 1000 * (whole[1] - few[1]) / frames, None
+
+
+def _launched(film: Film, frames: int) -> tuple[float, float]:
+    """Seconds, and CPU seconds, of a gst-launch with the tutorial's values for so many frames."""
+    faces = (
+        f"facedetect profile={cv2.data.haarcascades}haarcascade_frontalface_default.xml eyes-profile= nose-profile= "
+        "mouth-profile= scale-factor=1.2 min-neighbors=3 min-size-width=32 min-size-height=32 flags=0"
+    )
+    pipeline = (
+        f"filesrc location={film.path} ! decodebin ! identity eos-after={frames + 1} ! queue ! videoconvert ! {faces} "
+        f"! queue ! videoconvert ! jpegenc ! avimux ! filesink location={film.out / 'gstreamer.avi'}"
+    )
+    started, before = time.monotonic(), _children_cpu()
+    subprocess.run(["gst-launch-1.0", "-q", *pipeline.split()], check=True, capture_output=True)
+    return time.monotonic() - started, _children_cpu() - before
+
+
+def _children_cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _gstreamer_is_here() -> bool:
+    tool = which("gst-inspect-1.0")
+    return tool is not None and subprocess.run([tool, "facedetect"], capture_output=True).returncode == 0
+
+
+_TUTORIAL = HERE.parent / "configs" / "tutorial-haar.yaml"
+_HAAR, _DNN = ("faces", "eyes", "drawn"), ("faces", "eyes", "people", "drawn")
+GRAPHS: dict[str, dict[str, Way]] = {
+    "tutorial-haar": {
+        "loop, 1 thread": _loop("bench.plain_loop", 1),
+        "Framewire, OpenCV's search": _framewire(
+            _TUTORIAL, _HAAR, "faces.search=opencv", "eyes.search=opencv", loops=LOOPS
+        ),
+        "loop, all threads": _loop("bench.plain_loop", None),
+        "GStreamer": _gstreamer,
+        "Framewire": _framewire(_TUTORIAL, _HAAR),
+        "Framewire, scouts": _framewire(_TUTORIAL, _HAAR, "faces.search=scouts"),
+    },
+    "landmarks": {
+        "loop, 1 thread": _loop("bench.full_loop", 1, "landmarks"),
+        "loop, all threads": _loop("bench.full_loop", None, "landmarks"),
+        "Framewire": _framewire(HERE / "landmarks.yaml", ("faces", "eyes", "drawn")),
+    },
+    "full": {
+        "loop, 1 thread": _loop("bench.full_loop", 1),
+        "loop, all threads": _loop("bench.full_loop", None),
+        "Framewire": _framewire(HERE / "full_graph.yaml", _DNN),
+        "Framewire, following": _framewire(HERE / "following.yaml", ()),
+    },
+}

@@ -1,0 +1,98 @@
+"""From the command to the first frame written, and the memory that each worker takes for itself.
+
+The demo is started as a user starts it; the clock stops when its list has a first line. Memory is looked at when a
+hundred frames are written: what belongs to a worker alone (USS, without what it shares with the others: code, and the
+rings, which are counted once, as that of their source) and what it would weigh with its share of that (PSS).
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import psutil
+from msgspec import Struct
+from rich.console import Console
+
+from bench.machine import Machine, this_machine
+
+ROUNDS = 3
+HERE = Path(__file__).parents[1]
+GRAPHS = {"demo": HERE / "configs" / "demo.yaml", "YuNet, age, gender, emotion": HERE / "bench" / "full_graph.yaml"}
+LOOK_AT = 100
+WAIT_S = 60
+MEGABYTE = 1e6
+FIRST_LOOK_S = 0.005
+
+
+class WorkerMemory(Struct, frozen=True):
+    """Megabytes, median of the rounds."""
+
+    graph: str
+    worker: str
+    own_mb: float
+    with_shared_mb: float
+
+
+class Startup(Struct, frozen=True):
+    """Seconds to the first line of each round, by graph; and memory."""
+
+    machine: Machine
+    first_s: dict[str, list[float]]
+    memory: list[WorkerMemory]
+
+
+def startup() -> Startup:
+    """Measure."""
+    first: dict[str, list[float]] = {name: [] for name in GRAPHS}
+    memory: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for _ in range(ROUNDS):
+        for name, config in GRAPHS.items():
+            seconds, workers = _run(config)
+            first[name].append(round(seconds, 2))
+            for worker, found in workers.items():
+                memory.setdefault((name, worker), []).append(found)
+    result = Startup(
+        this_machine(),
+        first,
+        [
+            WorkerMemory(*key, *(round(median(one[side] for one in found), 1) for side in (0, 1)))
+            for key, found in memory.items()
+        ],
+    )
+    Console().print(result)
+    return result
+
+
+def _run(config: Path) -> tuple[float, dict[str, tuple[float, float]]]:
+    with tempfile.TemporaryDirectory() as name:
+        out = Path(name)
+        command = [sys.executable, str(HERE / "run_pipeline.py"), "run", str(config), "--out", str(out)]
+        started = time.monotonic()
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            _until(out, 1)
+            seconds = time.monotonic() - started
+            _until(out, LOOK_AT)
+            workers = _memory(process.pid)
+        finally:
+            process.terminate()
+            process.wait()
+    return seconds, workers
+
+
+def _until(out: Path, lines: int) -> None:
+    end = time.monotonic() + WAIT_S
+    while sum(path.read_bytes().count(b"\n") for path in out.glob("*.jsonl")) < lines:
+        assert time.monotonic() < end, "no frame was written"
+        time.sleep(FIRST_LOOK_S)
+
+
+def _memory(pid: int) -> dict[str, tuple[float, float]]:
+    found = {}
+    for child in psutil.Process(pid).children(recursive=True):
+        used = child.memory_full_info()
+        found[child.cmdline()[0].split()[-1]] = (used.uss / MEGABYTE, used.pss / MEGABYTE)
+    return found
