@@ -30,10 +30,10 @@ from bench.machine import Machine, this_machine
 from pipeline.summary import Summary
 
 ROUNDS = 3
-HEIGHTS = {480: 120, 720: 100, 1080: 60}
+HEIGHTS = {480: 80, 720: 60, 1080: 36}
 """Heights of the pictures, and how many of them: a slow loop makes five a second of the largest."""
-LOOPS = 3
-"""How often Framewire plays a clip, so that filling and emptying weigh little; its quickest graphs do thrice that."""
+LOOPS = 4
+"""How often Framewire plays a clip, so that filling and emptying weigh little; its quicker searches do twice that."""
 HERE = Path(__file__).parent
 RUN = HERE.parent / "run_pipeline.py"
 
@@ -121,7 +121,7 @@ def _loop(module: str, threads: int | None, *more: str) -> Way:
     return measure
 
 
-def _framewire(config: Path, replicated: Sequence[str], *settings: str, loops: int = 3 * LOOPS) -> Way:
+def _framewire(config: Path, replicated: Sequence[str], *settings: str, loops: int = 2 * LOOPS) -> Way:
     """A pipeline whose stages named have a replica for each core."""
 
     def measure(film: Film) -> tuple[float, float, float | None]:

@@ -57,7 +57,7 @@ class FaceDetectOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
         Search,
         Meta(
             description="haar: full: OpenCV's answers, in a third of its time where Numba is installed; opencv: by "
-            "OpenCV itself; scouts: one window in four goes ahead, the same faces in two thirds of full's time"
+            "OpenCV itself; scouts: one window in four goes ahead, the same faces in three quarters of full's time"
         ),
     ] = "full"
     min_size: Annotated[int, Meta(ge=0, description="Smallest face to look for: its side in pixels of the frame")] = 32

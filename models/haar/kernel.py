@@ -3,10 +3,9 @@
 OpenCV looks at one window after the other, and reads a stump's corners anew for each. Here the loop over windows is the
 inner one: corners are read once for many windows, and where windows lie side by side a processor's vector instructions
 take 8 or 16 at once. Every sum is made of the same numbers in the same order and precision as OpenCV makes it, so the
-windows found are the same, and in the same order.
-
-A picture here is an integral picture, flat; a window is named by its place, the entry at which it begins; `at` holds how
-far from there corners are. All functions stand in one file: Numba's cache on disk looks at a function's own file alone.
+windows found are the same, and in the same order. A picture here is an integral picture, flat; a window is named by its
+place, the entry at which it begins; `at` holds how far from there corners are. All functions stand in one file, since
+Numba's cache on disk looks at a function's own file alone.
 """
 # mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="call-overload,untyped-decorator"
 
@@ -100,6 +99,11 @@ def _boxes(picture, at, out):
     )
     for j in range(n):
         out[j] = a[j] - b[j] - c[j] + d[j]
+
+
+@_inner
+def _area(stumps):
+    return np.float64((stumps.width - 2) * (stumps.height - 2))
 
 
 @_inner
@@ -197,7 +201,7 @@ def _first_stage(picture, squares, windows, steps, stride, passing_over, stumps,
     rows, columns, row = windows
     totals, squared, here = np.empty(TILE, np.int32), np.empty(TILE, np.int32), np.empty(TILE, np.float32)
     total = np.empty(TILE, np.float64)
-    area = np.float64((stumps.width - 2) * (stumps.height - 2))
+    area = _area(stumps)
     least, found, end = stumps.stage_threshold[0], 0, (rows - 1) * row + columns
     y, x, pass_over = 0, 0, False
     for start in range(0, end, TILE):
@@ -296,8 +300,7 @@ def _near(picture, squares, windows, leads, reach, stumps, at, inside):
     marked, busy = _mark(windows, leads, reach)
     most = min(rows * columns, len(leads) * (2 * reach + 1) * (2 * reach + 1 + LOOKED_BACK))
     places, norm, wanted = np.empty(most, np.uint32), np.empty(most, np.float32), np.empty(most, np.bool_)
-    area = np.float64((stumps.width - 2) * (stumps.height - 2))
-    count = 0
+    area, count = _area(stumps), 0
     for y in range(rows):
         if busy[y]:
             for x in range(columns):
@@ -308,8 +311,7 @@ def _near(picture, squares, windows, leads, reach, stumps, at, inside):
                     count += 1
     total = np.empty(count, np.float64)
     for start in range(0, count, BLOCK):
-        n = min(BLOCK, count - start)
-        _totals(picture, places[start:], norm[start:], total[start:], n, stumps, at, 0)
+        _totals(picture, places[start:], norm[start:], total[start:], min(BLOCK, count - start), stumps, at, 0)
     least, kept = stumps.stage_threshold[0], 0
     for j in range(count):
         if wanted[j] and norm[j] > 0.0 and total[j] >= least:
@@ -331,19 +333,11 @@ def _near(picture, squares, windows, leads, reach, stumps, at, inside):
 @_inner
 def _fail_before(picture, squares, place, most, stumps, at, inside):
     """How many windows in a row to the left of a place fail in the first stage; at most so many are there."""
-    area = np.float64((stumps.width - 2) * (stumps.height - 2))
     one, norms, total = np.empty(1, np.uint32), np.empty(1, np.float32), np.empty(1, np.float64)
     for failed in range(most):
         before = place - failed - 1
-        one[0], norms[0], total[0] = (
-            before,
-            _norm(_box(picture, before, inside), _box(squares, before, inside), area),
-            0.0,
-        )
-        for stump in range(stumps.first[1]):
-            kind, threshold = stumps.kind[stump], stumps.threshold[stump]
-            left, right = stumps.left[stump], stumps.right[stump]
-            _add_apart(picture, kind, at[stump], threshold, left, right, one, norms, total, 1)
+        one[0], norms[0] = before, _norm(_box(picture, before, inside), _box(squares, before, inside), _area(stumps))
+        _totals(picture, one, norms, total, 1, stumps, at, 0)
         if norms[0] == 0.0 or total[0] >= stumps.stage_threshold[0]:
             return failed
     return most
@@ -356,8 +350,7 @@ def search_scale(picture, squares, steps, scout_stages, stumps):
     Args:
         picture, squares: (h + 1, w + 1) int32, integral of the grey picture and of its square, contiguous.
         steps: pixels from one window to the next, 1 or 2.
-        scout_stages: 0 looks at every window that OpenCV looks at. Else at windows `steps` apart, none of them passed
-            over, and those that survive so many stages are found.
+        scout_stages: 0 looks at all that OpenCV looks at. Else none is passed over, and who survives so many is found.
         stumps: the cascade, Stumps.
     """
     stride, stages = picture.shape[1], len(stumps.stage_threshold)
