@@ -19,7 +19,7 @@ from pipeline.graph import load_pipeline
 from pipeline.summary import Summary
 from pipeline.supervisor import Outcome, Supervisor
 
-ROUNDS = 3
+ROUNDS = 2
 FRAMES = 6000
 SIZES = ((64, 48), (1920, 1080))
 MIDDLE = ("one", "two", "three")

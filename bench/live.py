@@ -20,7 +20,7 @@ from pipeline.graph import load_pipeline
 from pipeline.supervisor import Supervisor
 from tests.system.test_rtsp import free_port, rtsp
 
-SECONDS, RATE = 40, 30
+SECONDS, RATE = 30, 30
 WINDOW = 16
 
 

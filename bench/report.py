@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from bench.graphs import GraphFigures
-from bench.graphs_chart import MANY, SHOWN, by_size, draw_graphs, limit
+from bench.graphs_chart import MANY, SHOWN, draw_graphs, limit, shown_rounds
 from bench.hop import Hop
 from bench.inference import InferenceFigures
 from bench.live import Live
@@ -50,23 +50,29 @@ def _graphs() -> str:
     parts = [
         f"""## Whole graphs, frames a second
 
-{result.clip}, at three sizes, {_machine(result.machine)}: medians of {len(by_size(result.rounds))} rounds, at 720p with
-the lowest and the highest. The loop is the tutorial's way: the same calls, one after the other, in one process. The
-limit is what all cores could do with no engine at all if the calls cost what they cost the loop: cores / CPU seconds of
-the loop for a frame. Boxes are those found in a frame of 720p, CPU is for one.
+{result.clip}, at three sizes, {_machine(result.machine)}: at 720p medians of {len(shown_rounds(result))} rounds with
+the lowest and the highest, others once. The loop is the tutorial's way: the same calls, one after the other, in one
+process. The limit is what all cores could do with no engine at all if the calls cost what they cost the loop: cores /
+CPU seconds of the loop for a frame. Boxes are those found in a frame of 720p, CPU is for one.
 
 ![Frames a second at 720p, and the limit of the loop's calls]({PLOT.name})
 """
     ]
-    parts += [f"### {WORDS[graph]}\n\n{_graph(result, graph)}" for graph in WORDS]
+    parts += [
+        f"### {WORDS[graph]}\n\n{_graph(result, graph)}"
+        for graph in WORDS
+        if graph in {one.graph for one in result.rounds}
+    ]
     return "\n".join([*parts, *(f"{line}.\n" for line in result.absent)])
 
 
 def _graph(result: GraphFigures, graph: str) -> str:
     runs = [one for one in result.rounds if one.graph == graph]
     heights = sorted({one.height for one in runs})
+    ways = list(dict.fromkeys(one.way for one in runs))
+    base = MANY if MANY in ways else ways[0]
     rows: list[list[Cell]] = []
-    for way in dict.fromkeys(one.way for one in runs):
+    for way in ways:
         found = {height: [one for one in runs if (one.way, one.height) == (way, height)] for height in heights}
         fps = {height: _middle(one.fps for one in ones) for height, ones in found.items()}
         several = {
@@ -86,7 +92,7 @@ def _graph(result: GraphFigures, graph: str) -> str:
     rows.append(
         ["limit of the loop's calls", *(round(limit(result, graph, height), 1) for height in heights), *[None] * 4]
     )
-    heads = ["way", *(f"{height}p" for height in heights), f"{SHOWN}p, spread", "CPU, ms", f"x {MANY}", "boxes"]
+    heads = ["way", *(f"{height}p" for height in heights), f"{SHOWN}p, spread", "CPU, ms", f"x {base}", "boxes"]
     return _table(heads, rows)
 
 
@@ -134,8 +140,9 @@ def _startup() -> str:
     rows: list[list[Cell]] = [[one.graph, one.worker, one.own_mb, one.with_shared_mb] for one in result.memory]
     return f"""## Start, and memory
 
-From the command to the first line written: {first}; {_machine(result.machine)}. Own memory is what goes when the worker
-goes (USS); the other figure adds its share of what it has in common with others, the rings among it (PSS).
+From the command to the first line written: {first}; {_machine(result.machine)}.
+Own memory is what goes when the worker goes (USS); the other figure adds its share of what it has in common with
+others, the rings among it (PSS).
 
 {_table(["graph", "worker", "own, MB", "with its share, MB"], rows)}"""
 
@@ -263,6 +270,7 @@ a frame and stage.
 
 WORDS = {
     "tutorial-haar": "The tutorial: Haar faces and eyes, drawn, MJPG",
+    "faces alone": "Faces alone: Haar faces, drawn, MJPG",
     "landmarks": "YuNet at 640, eyes from its landmarks, drawn, mp4v",
     "full": "YuNet at 640, eyes, age, gender, emotion, drawn, mp4v",
 }

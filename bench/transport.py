@@ -25,7 +25,7 @@ from bench.machine import Machine, this_machine
 from pipeline.graph import load_pipeline
 from pipeline.supervisor import Outcome, Supervisor
 
-ROUNDS = 3
+ROUNDS = 2
 SIZES = {"720p": (1280, 720), "1080p": (1920, 1080)}
 FRAMES, RING_FRAMES = 150, 3000
 PACED_HZ, PACED_FRAMES = 60, 90

@@ -31,7 +31,7 @@ from pipeline.packet import Packet
 
 RATE = 100
 WIDTH, HEIGHT = 640, 360
-ROUNDS = 3
+ROUNDS = 2
 SETTLE_S, SPAN_S = 4.0, 10.0
 VIEWERS = 10
 PORT = 9897

@@ -48,7 +48,8 @@ class StageContext:
     `out` is the folder that relative paths of outputs start from, `folder` the one that the YAML file lies in.
     `resumed` is true when a worker before this one died in the same run: a sink then keeps what is on disk. `facts`
     are a stage's to fill in `open`: what users should know of how it runs, such as a model and what it runs on; they
-    stand in the summary.
+    stand in the summary. `threads` is how many threads this worker may use for all that it does, so that all workers
+    of the run together use no more than there are cores.
     """
 
     def __init__(
@@ -59,10 +60,12 @@ class StageContext:
         reader: RingReader | None = None,
         log: logging.Logger | None = None,
         folder: str = ".",
+        threads: int = 1,
     ) -> None:
         self.name = name
         self.out = out
         self.folder = folder
+        self.threads = threads
         self.resumed = resumed
         self.reader = reader or RingReader()
         self.log = log or logging.getLogger(f"framewire.{name}")

@@ -61,7 +61,9 @@ class ClassifyOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         str, Meta(min_length=1, description="Label of the detections to look at; frame: the whole picture")
     ] = "face"
     device: Annotated[Device, Meta(description="Where the networks run; auto: the best that is there")] = "auto"
-    threads: Annotated[int, Meta(ge=1, le=64, description="Threads on a CPU, for each replica")] = 1
+    threads: Annotated[
+        int, Meta(ge=0, le=64, description="Threads on a CPU, for each replica; 0: what the other workers leave")
+    ] = 0
     precision: Annotated[Precision, Meta(description="tensorrt: float16 is quicker and a little less exact")] = (
         "float32"
     )
@@ -195,7 +197,7 @@ class Classify(Stage[ClassifyOptions]):
         return other, heads
 
     def _load(self, chosen: _Chosen) -> _Loaded:
-        execution = Execution(self.options.device, self.options.threads, self.options.precision)
+        execution = Execution(self.options.device, self.options.threads or self.context.threads, self.options.precision)
         network = open_network(chosen.files, execution)
         where = told(network)
         self.context.facts[chosen.name] = where

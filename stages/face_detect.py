@@ -73,7 +73,9 @@ class FaceDetectOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
         float, Meta(gt=0, le=1, description="dnn: of faces that overlap more than this (IoU), the surest stays")
     ] = 0.3
     device: Annotated[Device, Meta(description="dnn: where the network runs; auto: the best that is there")] = "auto"
-    threads: Annotated[int, Meta(ge=1, le=64, description="dnn: threads on a CPU, for each replica")] = 1
+    threads: Annotated[
+        int, Meta(ge=0, le=64, description="dnn: threads on a CPU, for each replica; 0: what the other workers leave")
+    ] = 0
     precision: Annotated[Precision, Meta(description="tensorrt: float16 is quicker and a little less exact")] = (
         "float32"
     )
@@ -139,7 +141,7 @@ class FaceDetect(Stage[FaceDetectOptions]):
     def _load(self) -> FaceFinder:
         options = self.options
         thresholds = Thresholds(options.score, options.nms)
-        execution = Execution(options.device, options.threads, options.precision)
+        execution = Execution(options.device, options.threads or self.context.threads, options.precision)
         width = options.width or DNN_WIDTH
         network = load_face_finder(options.model, thresholds, width, _store(options), execution)
         self._tell(options.model, told(network))

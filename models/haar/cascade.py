@@ -19,8 +19,8 @@ Box = tuple[int, int, int, int]
 Search = Literal["full", "opencv", "scouts"]
 """full: every window, by our own loop where Numba is installed; opencv: the same windows, by OpenCV's; scouts: every
 second window of every second row goes first, and what is near those that do well follows: of 908 boxes in eight clips
-none was missed or added, though seven are a pixel or so elsewhere, for three quarters of the time. Without Numba all three
-are `opencv`."""
+none was missed or added, though seven are a pixel or so elsewhere, for three quarters of the time. Without Numba all
+three are `opencv`."""
 GROUP_EPS = 0.2
 """Windows that differ by less than this share of their size are one object: the value in OpenCV's detectMultiScale."""
 

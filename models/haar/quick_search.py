@@ -5,10 +5,12 @@ models/haar/kernel.py. Numba compiles it, from its cache on disk in a quarter of
 nobody waits, a thread does that, and OpenCV searches until it is done.
 """
 
+import fcntl
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from functools import cache, lru_cache
 from importlib.util import find_spec
 from typing import Any, NamedTuple
@@ -17,6 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.cache_folder import cache_folder
 from models.haar.scales import Scale, scales
 from models.haar.stumps import Stumps
 
@@ -125,16 +128,31 @@ class QuickSearch:
 
 def _compile(future: Future[Kernel]) -> None:
     try:
-        from models.haar.kernel import search_near, search_scale
+        with _alone():
+            from models.haar.kernel import search_near, search_scale
 
-        nothing = np.zeros((9, 9), np.int32)
-        search_scale(nothing, nothing, 1, 0, _NO_STUMPS)
-        search_near(nothing, nothing, np.zeros(0, np.uint32), REACH, _NO_STUMPS)
+            nothing = np.zeros((9, 9), np.int32)
+            search_scale(nothing, nothing, 1, 0, _NO_STUMPS)
+            search_near(nothing, nothing, np.zeros(0, np.uint32), REACH, _NO_STUMPS)
         future.set_result(Kernel(search_scale, search_near))
     except Exception as error:
         # A Numba that does not go with this Python or NumPy, say.
         logging.getLogger(__name__).warning("OpenCV searches for faces, as Numba cannot: %s", error)
         future.set_exception(error)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One process of the user at a time: the first compiles, others find its work on disk instead of doing it again."""
+    try:
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        lock = (cache_folder() / "haar.lock").open("w")
+    except OSError:
+        yield
+        return
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _integrals(grey: Grey, scale: Scale) -> tuple[Any, Any]:

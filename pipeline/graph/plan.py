@@ -54,6 +54,11 @@ class Plan(Struct, frozen=True):
     sources_at: dict[str, tuple[str, ...]]
     """For each stage, the sources whose frames reach it."""
 
+    @property
+    def workers(self) -> int:
+        """How many operating system processes run stages."""
+        return sum(process.replicas for process in self.processes)
+
     def into(self, stage: str) -> list[Edge]:
         """The edges into a stage, in the order of its inputs."""
         return [edge for edge in self.edges if edge.consumer == stage]

@@ -1,10 +1,10 @@
 """What the workers report and the ledger knows, put together into a snapshot of now."""
 
-import os
 import time
 from collections import Counter
 from collections.abc import Iterable
 
+from pipeline.cores import usable_cores
 from pipeline.figures import SourceFigures, StageFigures, WorkerFigures
 from pipeline.graph.plan import Plan
 from pipeline.graph.spec import PipelineSpec, StageSpec
@@ -42,6 +42,7 @@ class Account:
     """Keeps what each worker has told; its counters never go back, whoever dies."""
 
     def __init__(self, spec: PipelineSpec, plan: Plan) -> None:
+        self._cores = usable_cores()
         self._spec = spec
         self._plan = plan
         self._told = {worker: _Told() for process in plan.processes for worker in process.workers}
@@ -76,7 +77,7 @@ class Account:
             time=time.time(),
             seconds=round((self._last or 0.0) - (self._started or 0.0), 3),
             max_failed=self._spec.max_failed,
-            cores=len(os.sched_getaffinity(0)),
+            cores=self._cores,
             stages={stage.name: self._stage(stage, totals) for stage in self._spec.stages},
             streams=_streams(ledger, totals.values()),
             workers={worker.name: self._worker(worker, totals[worker.name]) for worker in workers},

@@ -11,6 +11,7 @@ import zmq
 from msgspec import Struct
 from setproctitle import setproctitle
 
+from pipeline.cores import threads_each, usable_cores
 from pipeline.graph.plan import Plan, Process, make_plan
 from pipeline.graph.spec import PipelineSpec
 from pipeline.inbox import Inbox, Outbox, Outboxes, Waker, new_endpoint
@@ -131,7 +132,8 @@ def _open_stage(
 ) -> StageNode | SourceNode:
     spec = boot.spec.stage(name)
     cls = find_stage(spec.use)
-    context = StageContext(name, Path(boot.out), resumed=boot.incarnation > 0, folder=boot.spec.folder)
+    threads = threads_each(usable_cores(), plan.workers)
+    context = StageContext(name, Path(boot.out), resumed=boot.incarnation > 0, folder=boot.spec.folder, threads=threads)
     stage = cls(check_values(cls.Options, spec.options), context)
     if isinstance(stage, Source):
         stage.wake = wake

@@ -1,6 +1,10 @@
 """Our loop beside OpenCV's own: the same boxes in the same order, or, with scouts, nearly all of them."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import cv2
 import cv2.data
@@ -127,6 +131,20 @@ def test_a_cascade_of_trees_is_left_to_opencv(frames: list[Grey]) -> None:
     assert cascade.detect(frames[0], 1.2, 3, 32, search="scouts") == opencv(
         "frontalface_alt2", frames[0], 1.2, 3, 32, 0
     )
+
+
+def test_it_is_compiled_where_no_lock_can_be_made(tmp_path: Path) -> None:
+    """A user without a cache folder: several processes may then compile the same, none waits."""
+    (tmp_path / "file").touch()
+    code = "from models.haar.quick_search import compiled_soon; print(compiled_soon().result())"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "file")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith("Kernel(search_scale=")
 
 
 def test_an_unknown_cascade_names_those_there_are() -> None:

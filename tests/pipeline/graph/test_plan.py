@@ -36,6 +36,11 @@ def test_replicas_ask_and_joins_with_replicas_go_by_number() -> None:
     assert routing(plan_of("two-sources-one-sink"))["left>faces"] is Routing.ASK
 
 
+def test_workers_are_counted_with_their_replicas() -> None:
+    assert plan_of("fused").workers == 1
+    assert plan_of("diamond").workers == 4 + 2 + 3 + 1
+
+
 def test_two_sources_meet_without_a_join() -> None:
     plan = plan_of("two-sources-one-sink")
     assert plan.sources_at["out"] == ("left", "right")

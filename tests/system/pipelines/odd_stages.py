@@ -177,3 +177,14 @@ class BrokenOpen(Stage[None]):
 
     def open(self) -> None:
         raise StageError("the lamp is not lit; light it")
+
+
+@stage("tell_threads")
+class TellThreads(Stage[None]):
+    """Says in the summary how many threads it may use."""
+
+    def open(self) -> None:
+        self.context.facts["threads"] = str(self.context.threads)
+
+    def process(self, packet: Packet) -> Packet:
+        return packet
