@@ -5,8 +5,8 @@ cores / CPU seconds a frame of the plain loop with one thread: all cores busy wi
 above it does less work for the same answers. Boxes are counted, so that nobody is quick by finding less unseen.
 
 Loops are clocked from the first frame to the closed file, Framewire from its first frame to its last (what comes before
-is measured in `startup`), GStreamer from its start, less what two frames take it. GStreamer looks for no eyes in faces, so
-beside it stands a pipeline without them. Framewire plays the clip several times over, as it is quick and a clip is short.
+is measured in `startup`), GStreamer from its start, less what two frames take it. GStreamer looks for no eyes in faces:
+beside it stands a pipeline without them. Framewire plays the clip several times, as it is quick and a clip is short.
 """
 
 import resource
