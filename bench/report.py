@@ -58,11 +58,8 @@ CPU seconds of the loop for a frame. Boxes are those found in a frame of 720p, C
 ![Frames a second at 720p, and the limit of the loop's calls]({PLOT.name})
 """
     ]
-    parts += [
-        f"### {WORDS[graph]}\n\n{_graph(result, graph)}"
-        for graph in WORDS
-        if graph in {one.graph for one in result.rounds}
-    ]
+    measured = dict.fromkeys(one.graph for one in result.rounds)
+    parts += [f"### {WORDS[graph]}\n\n{_graph(result, graph)}" for graph in measured]
     return "\n".join([*parts, *(f"{line}.\n" for line in result.absent)])
 
 
@@ -75,9 +72,8 @@ def _graph(result: GraphFigures, graph: str) -> str:
     for way in ways:
         found = {height: [one for one in runs if (one.way, one.height) == (way, height)] for height in heights}
         fps = {height: _middle(one.fps for one in ones) for height, ones in found.items()}
-        several = {
-            height: _middle(one.fps for one in runs if (one.way, one.height) == (MANY, height)) for height in fps
-        }
+        usual = [one for one in runs if one.way == base]
+        against = [fps[height] / _middle(one.fps for one in usual if one.height == height) for height in heights]
         middle = found[SHOWN]
         rows.append(
             [
@@ -85,13 +81,13 @@ def _graph(result: GraphFigures, graph: str) -> str:
                 *(fps[height] for height in heights),
                 f"{min(one.fps for one in middle):.1f} to {max(one.fps for one in middle):.1f}",
                 _middle(one.cpu_ms for one in middle),
-                " ".join(f"{fps[height] / several[height]:.2f}" for height in heights),
+                " ".join(f"{ratio:.2f}" for ratio in against),
                 middle[0].boxes,
             ]
         )
-    rows.append(
-        ["limit of the loop's calls", *(round(limit(result, graph, height), 1) for height in heights), *[None] * 4]
-    )
+    limits = [round(one, 1) for height in heights if (one := limit(result, graph, height)) is not None]
+    if limits:
+        rows.append(["limit of the loop's calls", *limits, None, None, None, None])
     heads = ["way", *(f"{height}p" for height in heights), f"{SHOWN}p, spread", "CPU, ms", f"x {base}", "boxes"]
     return _table(heads, rows)
 
