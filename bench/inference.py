@@ -32,7 +32,7 @@ BATCHES = (1, 4, 16, 64)
 THREADS = (1, 2)
 CROP_PX = 120
 """Side of a crop: a face of a hundred pixels, as in a 720p picture of some people."""
-SECONDS = 0.9
+SECONDS = 0.7
 TURNS = 4
 """For each of the three, in so many turns."""
 

@@ -18,7 +18,7 @@ from bench.machine import Machine, this_machine
 from tests.mjpeg_server import MjpegServer, serving
 from tests.system.running import PIPELINES, Running, wait_until
 
-CONNECTIONS = 100
+CONNECTIONS = 60
 EACH = 10
 
 

@@ -32,7 +32,7 @@ from pipeline.packet import Packet
 RATE = 100
 WIDTH, HEIGHT = 640, 360
 ROUNDS = 2
-SETTLE_S, SPAN_S = 4.0, 10.0
+SETTLE_S, SPAN_S = 3.0, 8.0
 VIEWERS = 10
 PORT = 9897
 CASES = ("off", "nobody looks", "Prometheus each second", f"{VIEWERS} viewers")
