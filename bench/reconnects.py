@@ -56,6 +56,8 @@ def reconnects() -> Reconnects:
 def _run(server: MjpegServer, folder: Path) -> list[Reading]:
     config = folder / "live.yaml"
     config.write_text((PIPELINES / "live.yaml").read_text().replace("${LIVE_URL}", server.url))
+    # Before anybody connects: a first connection that never ends would be the last.
+    server.behave = "2"
     running = Running(config, folder)
     readings = []
     try:
