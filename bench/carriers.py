@@ -7,17 +7,20 @@ it was sent, in nanoseconds of the monotonic clock.
 import multiprocessing
 from collections.abc import Callable
 from importlib.util import find_spec
-from multiprocessing.context import SpawnContext
 from typing import Any, Protocol
 
 import numpy as np
 import zmq
 from numpy.typing import NDArray
 
+from tests.system.running import free_port
+
 Picture = NDArray[np.uint8]
 QUEUED = 4
 """Pictures that may wait between the two processes."""
 STAMP = np.dtype(np.int64)
+SPAWN = multiprocessing.get_context("spawn")
+"""How sender and receiver are started: each anew, with nothing of the other's."""
 
 
 class Sending(Protocol):
@@ -70,8 +73,8 @@ class ZmqCarrier:
 class QueueCarrier:
     """multiprocessing.Queue."""
 
-    def __init__(self, context: SpawnContext) -> None:
-        self._queue: Any = context.Queue(QUEUED)
+    def __init__(self) -> None:
+        self._queue: Any = SPAWN.Queue(QUEUED)
 
     def sender(self) -> Sending:
         """See Carrier."""
@@ -146,18 +149,15 @@ class NetGearCarrier:
         return receive
 
 
-def carriers(context: SpawnContext, free_port: Callable[[], int], folder: str) -> dict[str, Carrier]:
+def carriers(folder: str) -> dict[str, Carrier]:
     """All that are installed."""
     found: dict[str, Carrier] = {
         "pyzmq, ipc": ZmqCarrier(f"ipc://{folder}/pixels"),
         "pyzmq, tcp": ZmqCarrier(f"tcp://127.0.0.1:{free_port()}"),
-        "multiprocessing.Queue": QueueCarrier(context),
+        "multiprocessing.Queue": QueueCarrier(),
     }
     if find_spec("imagezmq"):
         found["imagezmq"] = ImageZmqCarrier(free_port())
     if find_spec("vidgear"):
         found["vidgear NetGear"] = NetGearCarrier(free_port())
     return found
-
-
-SPAWN = multiprocessing.get_context("spawn")

@@ -28,6 +28,7 @@ from bench.film import demo_clip, frames_of, write_film
 from bench.loop_figures import LoopFigures
 from bench.machine import Machine, this_machine
 from pipeline.summary import Summary
+from tests.system.running import command
 
 HEIGHTS = {480: 80, 720: 60, 1080: 36}
 """Heights of the pictures, and how many of them: a slow loop makes eight a second of the largest."""
@@ -36,7 +37,6 @@ ROUNDS = {480: 1, 720: 3, 1080: 1}
 LOOPS = 4
 """How often Framewire plays a clip, so that filling and emptying weigh little; its quicker searches do twice that."""
 HERE = Path(__file__).parent
-RUN = HERE.parent / "run_pipeline.py"
 
 
 class GraphRun(Struct, frozen=True):
@@ -113,8 +113,8 @@ def _loop(module: str, threads: int | None, *more: str) -> Way:
     """A loop with so many threads, or one for each core; nobody else's thread counts stand in its way."""
 
     def measure(film: Film) -> tuple[float, float, float | None]:
-        command = [sys.executable, "-m", module, str(film.path), str(threads or film.cores), str(film.out), *more]
-        done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+        loop = [sys.executable, "-m", module, str(film.path), str(threads or film.cores), str(film.out), *more]
+        done = subprocess.run(loop, stdout=subprocess.PIPE, check=True)
         found = msgspec.json.decode(done.stdout, type=LoopFigures)
         lines = (film.out / "loop.jsonl").read_bytes().splitlines()
         boxes = sum(len(msgspec.json.decode(line)["detections"]) for line in lines)
@@ -129,11 +129,10 @@ def _framewire(config: Path, replicated: Sequence[str], *settings: str, loops: i
     def measure(film: Film) -> tuple[float, float, float | None]:
         said = film.out / "summary.json"
         replicas = [f"{stage}.replicas={film.cores}" for stage in replicated]
-        command = [sys.executable, str(RUN), "run", str(config), "--source", str(film.path), "--out", str(film.out)]
-        command += ["--summary", str(said)]
+        asked = ["--source", str(film.path), "--out", str(film.out), "--summary", str(said)]
         for setting in (*settings, *replicas, f"capture.loops={loops}"):
-            command += ["--set", setting]
-        subprocess.run(command, capture_output=True, check=True)
+            asked += ["--set", setting]
+        subprocess.run(command("run", str(config), *asked), capture_output=True, check=True)
         summary = msgspec.json.decode(said.read_bytes(), type=Summary)
         frames = summary.frames.written
         assert frames == loops * film.frames and summary.fps

@@ -18,7 +18,8 @@ from bench.film import demo_clip, frames_of, write_film
 from bench.machine import Machine, this_machine
 from pipeline.graph import load_pipeline
 from pipeline.supervisor import Supervisor
-from tests.system.test_rtsp import free_port, rtsp
+from tests.system.running import free_port
+from tests.system.test_rtsp import rtsp
 
 SECONDS, RATE = 30, 30
 WINDOW = 16

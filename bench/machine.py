@@ -1,10 +1,11 @@
 """What a measurement was made on."""
 
-import os
 import platform
 from pathlib import Path
 
 from msgspec import Struct
+
+from pipeline.cores import usable_cores
 
 
 class Machine(Struct, frozen=True):
@@ -19,4 +20,4 @@ def this_machine() -> Machine:
     """Describe this machine; no name, no address."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-    return Machine(model, len(os.sched_getaffinity(0)), platform.python_version())
+    return Machine(model, usable_cores(), platform.python_version())

@@ -68,11 +68,11 @@ def _graph(result: GraphFigures, graph: str) -> str:
     heights = sorted({one.height for one in runs})
     ways = list(dict.fromkeys(one.way for one in runs))
     base = MANY if MANY in ways else ways[0]
+    usual = [one for one in runs if one.way == base]
     rows: list[list[Cell]] = []
     for way in ways:
         found = {height: [one for one in runs if (one.way, one.height) == (way, height)] for height in heights}
         fps = {height: _middle(one.fps for one in ones) for height, ones in found.items()}
-        usual = [one for one in runs if one.way == base]
         against = [fps[height] / _middle(one.fps for one in usual if one.height == height) for height in heights]
         middle = found[SHOWN]
         rows.append(

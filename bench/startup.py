@@ -6,7 +6,6 @@ rings, which are counted once, as that of their source) and what it would weigh 
 """
 
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,14 +16,13 @@ from msgspec import Struct
 from rich.console import Console
 
 from bench.machine import Machine, this_machine
+from tests.system.running import command, lines_in, wait_until
 
 ROUNDS = 3
 HERE = Path(__file__).parents[1]
 GRAPHS = {"demo": HERE / "configs" / "demo.yaml", "YuNet, age, gender, emotion": HERE / "bench" / "full_graph.yaml"}
 LOOK_AT = 100
-WAIT_S = 60
 MEGABYTE = 1e6
-FIRST_LOOK_S = 0.005
 
 
 class WorkerMemory(Struct, frozen=True):
@@ -69,13 +67,13 @@ def startup() -> Startup:
 def _run(config: Path) -> tuple[float, dict[str, tuple[float, float]]]:
     with tempfile.TemporaryDirectory() as name:
         out = Path(name)
-        command = [sys.executable, str(HERE / "run_pipeline.py"), "run", str(config), "--out", str(out)]
         started = time.monotonic()
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        asked = command("run", str(config), "--out", str(out))
+        process = subprocess.Popen(asked, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            _until(out, 1)
+            wait_until(lambda: _lines(out) >= 1, "the first line")
             seconds = time.monotonic() - started
-            _until(out, LOOK_AT)
+            wait_until(lambda: _lines(out) >= LOOK_AT, f"line {LOOK_AT}")
             workers = _memory(process.pid)
         finally:
             process.terminate()
@@ -83,11 +81,8 @@ def _run(config: Path) -> tuple[float, dict[str, tuple[float, float]]]:
     return seconds, workers
 
 
-def _until(out: Path, lines: int) -> None:
-    end = time.monotonic() + WAIT_S
-    while sum(path.read_bytes().count(b"\n") for path in out.glob("*.jsonl")) < lines:
-        assert time.monotonic() < end, "no frame was written"
-        time.sleep(FIRST_LOOK_S)
+def _lines(out: Path) -> int:
+    return sum(lines_in(path) for path in out.glob("*.jsonl"))
 
 
 def _memory(pid: int) -> dict[str, tuple[float, float]]:

@@ -7,11 +7,11 @@ of the run. memcpy in one process is the floor of all ways that copy. Not measur
 does in its slot of the ring and others in a buffer of their own.
 """
 
-import socket
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -56,17 +56,21 @@ class Transport(Struct, frozen=True):
 def transport() -> Transport:
     """Measure; the ways take turns."""
     with tempfile.TemporaryDirectory() as folder:
-        names = list(carriers(SPAWN, _free_port, folder))
-        rounds = []
-        for _ in range(ROUNDS):
-            for size in SIZES:
-                rounds += [_ring(size), _copied(size)]
-                ways = carriers(SPAWN, _free_port, tempfile.mkdtemp(dir=folder))
-                rounds += [_carry(name, size, way) for name, way in ways.items()]
-                for one in rounds[-len(ways) - 2 :]:
-                    Console().print(one)
-    absent = [name for name in ("imagezmq", "vidgear NetGear") if name not in names]
-    return Transport(this_machine(), rounds, absent)
+        rounds = [one for _ in range(ROUNDS) for size in SIZES for one in _turn(size, tempfile.mkdtemp(dir=folder))]
+    ways = {one.way for one in rounds}
+    return Transport(this_machine(), rounds, [name for name in ("imagezmq", "vidgear NetGear") if name not in ways])
+
+
+def _turn(size: str, folder: str) -> Iterator[Carried]:
+    yield _told(_ring(size))
+    yield _told(_copied(size))
+    for name, way in carriers(folder).items():
+        yield _told(_carry(name, size, way))
+
+
+def _told(one: Carried) -> Carried:
+    Console().print(one)
+    return one
 
 
 def _ring(size: str) -> Carried:
@@ -101,8 +105,9 @@ def _copied(size: str) -> Carried:
 
 def _carry(name: str, size: str, way: Carrier) -> Carried:
     ours, theirs = SPAWN.Pipe()
-    receiver = SPAWN.Process(target=_receive, args=(way, theirs))
-    sender = SPAWN.Process(target=_send, args=(way, size, theirs))
+    done = SPAWN.Event()
+    receiver = SPAWN.Process(target=_receive, args=(way, theirs, done))
+    sender = SPAWN.Process(target=_send, args=(way, size, theirs, done))
     receiver.start()
     sender.start()
     said = [ours.recv() if ours.poll(WAIT_S) else None for _ in range(2)]
@@ -125,7 +130,7 @@ def _carry(name: str, size: str, way: Carrier) -> Carried:
     )
 
 
-def _send(way: Carrier, size: str, tell: Connection) -> None:
+def _send(way: Carrier, size: str, tell: Connection, done: Event) -> None:
     width, height = SIZES[size]
     picture: Picture = np.ones((height, width, 3), np.uint8)
     send = way.sender()
@@ -140,10 +145,10 @@ def _send(way: Carrier, size: str, tell: Connection) -> None:
         send(picture, time.monotonic_ns())
     tell.send(("send", used))
     # Whoever closes a socket with pictures in it may lose them.
-    time.sleep(1)
+    done.wait(WAIT_S)
 
 
-def _receive(way: Carrier, tell: Connection) -> None:
+def _receive(way: Carrier, tell: Connection, done: Event) -> None:
     receive = way.receiver()
     _see(receive)
     cpu, started = time.process_time(), time.monotonic()
@@ -151,6 +156,7 @@ def _receive(way: Carrier, tell: Connection) -> None:
         _see(receive)
     used, seconds = time.process_time() - cpu, time.monotonic() - started
     ages = [_see(receive) for _ in range(PACED_FRAMES)]
+    done.set()
     tell.send(("receive", (used, seconds, ages)))
 
 
@@ -160,12 +166,6 @@ def _see(receive: Callable[[], tuple[Picture, int]]) -> float:
     age = (time.monotonic_ns() - stamp) / 1e6
     assert picture.reshape(-1)[-1] == 1
     return age
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def cheaper(result: Transport, size: str, way: str) -> float:

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from models.cannot_load import CannotLoadError
 from models.catalogue import find_entry
 from models.face_finder import Face, FaceFinder, Thresholds
-from models.haar import Box, HaarCascade, Search
+from models.haar import Box, HaarCascade, Search, can_compile
 from models.load_face_finder import load_face_finder
 from models.model_store import ModelStore
 from models.network import told
@@ -29,7 +29,9 @@ DNN_WIDTH = 640
 DNN_BATCH = 8
 """Frames in one call of a network unless `batch` says otherwise."""
 QUICKER = 'three times as quick with Numba: pip install "framewire[fast]"'
-"""Said where Numba is not installed, or cannot do this cascade."""
+"""Said where Numba is not installed."""
+OPENCV_ALONE = "nothing else knows a cascade of trees, or of tilted features"
+"""Said where it is."""
 
 Model = Literal["yunet", "yunet-n", "ultraface-rfb-320", "ssd-res10"]
 
@@ -110,7 +112,9 @@ class FaceDetect(Stage[FaceDetectOptions]):
             else:
                 self._cascade = HaarCascade(self.options.cascade)
                 if self.options.search != "opencv" and not self._cascade.quick:
-                    self._tell(self.options.cascade, "searched by OpenCV; " + QUICKER)
+                    self._tell(
+                        self.options.cascade, f"searched by OpenCV; {OPENCV_ALONE if can_compile() else QUICKER}"
+                    )
                 if self.options.method == "auto":
                     self._tell("haar", f"because {model} cannot run here; `models pull {model}` gets it")
         except CannotLoadError as error:

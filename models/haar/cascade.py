@@ -1,6 +1,7 @@
 """A Haar cascade, as the files that come with OpenCV's own package hold it, and how a picture is searched for it."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.cannot_load import CannotLoadError
-from models.haar.quick_search import Kernel, QuickSearch, compiled_soon
+from models.haar.quick_search import Kernel, QuickSearch, can_compile, compiled_soon
 from models.haar.stumps import read_stumps
 
 Box = tuple[int, int, int, int]
@@ -56,13 +57,18 @@ class HaarCascade:
             raise CascadeError(f"{path} is not a cascade that OpenCV can read") from error
         if self._classifier.empty():
             raise CascadeError(f"{path} is not a cascade that OpenCV can read")
-        stumps = read_stumps(path) if compiled_soon() is not None else None
-        self._quick = None if stumps is None else QuickSearch(stumps)
+        self._path = path
 
     @property
     def quick(self) -> bool:
         """Whether Numba is here, and the cascade is of a kind that our own loop can search for."""
         return self._quick is not None
+
+    @cached_property
+    def _quick(self) -> QuickSearch | None:
+        """Read when first asked for: who wants OpenCV's own search needs neither this nor a kernel."""
+        stumps = read_stumps(self._path) if can_compile() else None
+        return None if stumps is None else QuickSearch(stumps)
 
     def detect(
         self,
@@ -94,10 +100,11 @@ class HaarCascade:
 
     def _compiled(self, search: Search) -> Kernel | None:
         """The kernel if it is ready. What is found without it is the same, so only who wants scouts waits for it."""
-        soon = compiled_soon() if self._quick and search != "opencv" else None
-        if soon is None or not (search == "scouts" or soon.done()) or soon.exception():
+        if search == "opencv" or not self._quick:
             return None
-        return soon.result()
+        soon = compiled_soon()
+        ready = search == "scouts" or soon.done()
+        return soon.result() if ready and not soon.exception() else None
 
 
 def _grouped(windows: Sequence[Box], min_neighbors: int) -> list[Box]:

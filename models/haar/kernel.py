@@ -385,7 +385,7 @@ def search_near(picture, squares, leads, reach, stumps):
     """Of the windows no further than `reach` pixels from a lead those that `search_scale` would find with `steps` 1."""
     stride, stages = picture.shape[1], len(stumps.stage_threshold)
     rows, columns = picture.shape[0] - stumps.height, stride - stumps.width
-    if rows <= 0 or columns <= 0:
+    if rows <= 0 or columns <= 0 or len(leads) == 0:
         return np.empty(0, np.uint32)
     flat, flat_squares = picture.reshape(-1), squares.reshape(-1)
     at = np.empty((len(stumps.kind), CORNERS), np.uint32)

@@ -53,11 +53,14 @@ class Kernel(NamedTuple):
     search_near: Callable[..., Places]
 
 
+def can_compile() -> bool:
+    """Whether Numba is installed."""
+    return find_spec("numba") is not None
+
+
 @cache
-def compiled_soon() -> Future[Kernel] | None:
-    """The compiled kernel of this process, which a thread is making; None without Numba."""
-    if find_spec("numba") is None:
-        return None
+def compiled_soon() -> Future[Kernel]:
+    """The compiled kernel of this process; the first call starts the thread that makes it."""
     future: Future[Kernel] = Future()
     threading.Thread(target=_compile, args=(future,), name="compile", daemon=True).start()
     return future

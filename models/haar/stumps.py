@@ -14,9 +14,6 @@ CORNERS = 9
 STAGE_SLACK = np.float32(1e-5)
 """What OpenCV takes off each stage's threshold as it loads a cascade."""
 
-Rect = tuple[int, int, int, int, int]
-"""x, y, width, height in pixels of the window, and a whole weight."""
-
 EDGE, LINE, CHECKER_LIGHT, CHECKER_DARK = range(4)
 _KINDS = {
     (-2, -1, -1, 1, 1, 2): EDGE,
@@ -31,8 +28,8 @@ class Stumps(NamedTuple):
     """A cascade of n stumps in some stages; a window is found if each stage's stumps add up to its threshold.
 
     A stump adds `left` if its feature, times the window's norm, is below `threshold`, else `right`. A feature is the
-    weighted sum of the integral picture at its corners; which weights, `kind` says. A named tuple, as
-    that is the record which Numba takes.
+    weighted sum of the integral picture at its corners; which weights, `kind` says. A named tuple, as that is
+    the record which Numba takes.
     """
 
     width: int

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from models.evaluation.faces import overlap
+from models.haar import can_compile
 from pipeline.packet import Detection
 from pipeline.stage import StageError
 from pipeline.testing import StageRunner
 from stages.eye_detect import EyeDetect
-from stages.face_detect import DNN_BATCH, FaceDetect, FaceDetectOptions
+from stages.face_detect import DNN_BATCH, OPENCV_ALONE, QUICKER, FaceDetect, FaceDetectOptions
 from tests.stages.faces import demo_frame
 from tests.system.running import SHARED
 
@@ -55,6 +56,13 @@ def test_a_smaller_copy_finds_the_same_faces_in_frame_pixels() -> None:
         assert best > 0.7
 
 
+def test_what_opencv_alone_can_search_for_is_told() -> None:
+    """With the cure that helps: Numba, where it is not installed, and none for a cascade of trees."""
+    with StageRunner(FaceDetect, {"cascade": "frontalface_alt2"}) as runner:
+        told = runner.stage.context.facts["frontalface_alt2"]
+    assert told == f"searched by OpenCV; {OPENCV_ALONE if can_compile() else QUICKER}"
+
+
 def test_auto_is_haar_where_the_network_is_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without asking any server, and it says so."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -63,8 +71,8 @@ def test_auto_is_haar_where_the_network_is_not_here(tmp_path: Path, monkeypatch:
     with StageRunner(FaceDetect) as haar, StageRunner(FaceDetect, auto) as runner, StageRunner(EyeDetect) as eyes:
         found = runner.process(runner.packet(picture))
         assert found.detections == haar.process(haar.packet(picture)).detections
-        told = runner.stage.context.facts["haar"]
-        assert told == "because yunet cannot run here; `models pull yunet` gets it"
+        because = {"haar": "because yunet cannot run here; `models pull yunet` gets it"}
+        assert runner.stage.context.facts == haar.stage.context.facts | because
         with StageRunner(EyeDetect, {"method": "auto"}) as auto_eyes:
             assert auto_eyes.process(found).detections == eyes.process(found).detections
 

@@ -1,6 +1,7 @@
 """Starting the command line as a user does, and looking at its processes."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -120,6 +121,13 @@ def wait_until(condition: Callable[[], bool], what: str, deadline_s: float = DEA
     while not condition():
         assert time.monotonic() < end, f"{what} has not come within {deadline_s:g} s"
         time.sleep(0.01)
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def lines_in(path: Path) -> int:

@@ -1,7 +1,6 @@
 """A real Prometheus scrapes a real run: what it says agrees with the run's own summary."""
 
 import json
-import socket
 import subprocess
 import time
 import urllib.parse
@@ -16,7 +15,7 @@ import pytest
 
 from pipeline.server.bucket import SECONDS
 from tests.deploy.test_deploy import expressions
-from tests.system.running import PIPELINES, wait_until
+from tests.system.running import PIPELINES, free_port, wait_until
 from tests.system.served import Served, served
 from tests.videos import write_video
 
@@ -56,9 +55,7 @@ class Prometheus:
 @contextmanager
 def prometheus(target: str, folder: Path) -> Iterator[Prometheus]:
     """Prometheus, scraping the target each second."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     config = folder / "prometheus.yml"
     config.write_text(
         "global: {scrape_interval: 1s}\n"

@@ -1,7 +1,6 @@
 """A real RTSP server that is killed and comes back with another size, beside a stream that notices nothing of it."""
 
 import json
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ import pytest
 
 from bench.film import demo_clip, frames_of, write_film
 from tests.mjpeg_server import serving
-from tests.system.running import PIPELINES, ROOT, Running, lines_in, wait_until
+from tests.system.running import PIPELINES, ROOT, Running, free_port, lines_in, wait_until
 
 PYTHON = "/usr/bin/python3"
 PROBE = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
@@ -38,12 +37,6 @@ def rtsp(port: int, clip: Path) -> Iterator[subprocess.Popen[str]]:
     finally:
         server.kill()
         server.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def small_clip(path: Path, large: Path) -> Path:

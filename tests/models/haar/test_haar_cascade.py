@@ -35,7 +35,7 @@ def one_thread() -> Iterator[None]:
 def compiled() -> None:
     pytest.importorskip("numba", reason="our own loop needs the extra `fast`")
     soon = compiled_soon()
-    assert soon is not None and isinstance(soon.result(timeout=120), Kernel)
+    assert isinstance(soon.result(timeout=120), Kernel)
 
 
 @pytest.fixture(scope="module")
