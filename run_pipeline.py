@@ -1,6 +1,17 @@
 """Run a Framewire pipeline: `python run_pipeline.py configs/faces.yaml`; `--help` tells the rest."""
 
-from pipeline.cli import main
+import sys
+from pathlib import Path
+
+# Python puts this file's folder first on sys.path, where its `models` would stand in the way of a user's own.
+sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).resolve().parent]
+
+try:
+    from framewire.pipeline.terminal.cli import main
+except ModuleNotFoundError as error:
+    if error.name != "framewire":
+        raise
+    sys.exit("error: Framewire is not installed for this Python; from this folder: pip install -e '.[cpu,demo]'")
 
 if __name__ == "__main__":
     main()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-from pipeline.cli import ONE_THREAD
+from framewire.pipeline.terminal.cli import ONE_THREAD
 
 for variable in ONE_THREAD:
     os.environ.setdefault(variable, "1")

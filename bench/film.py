@@ -9,7 +9,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from stages.capture.demo import FRAMES, HEIGHT, RATE, WIDTH, Demo
+from framewire.stages.capture.demo import FRAMES, HEIGHT, RATE, WIDTH, Demo
 
 
 def write_film(

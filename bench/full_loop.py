@@ -13,19 +13,21 @@ import cv2
 import msgspec
 
 from bench.loop_figures import LoopFigures
-from models.answer import Answer
-from models.catalogue import find_entry
-from models.classifier import Classifier
-from models.face_crop import FaceCrop
-from models.face_finder import Face, Picture, Thresholds
-from models.load_classifier import load_classifier
-from models.load_face_finder import load_face_finder
-from models.model_store import ModelStore
-from models.provider import Execution
-from pipeline.packet import Attribute, Detection
-from stages.annotate import TUTORIAL_STYLES, draw_box, draw_caption
-from stages.caption import caption
-from stages.eye_detect import eyes_from_landmarks
+from framewire.models.catalogue.entries import find_entry
+from framewire.models.classifiers.answer import Answer
+from framewire.models.classifiers.classifier import Classifier
+from framewire.models.classifiers.load_classifier import load_classifier
+from framewire.models.crops.face_crop import FaceCrop
+from framewire.models.face import Face
+from framewire.models.finders.face_finder import Thresholds
+from framewire.models.finders.load_face_finder import load_face_finder
+from framewire.models.picture import Picture
+from framewire.models.runtime.provider import Execution
+from framewire.models.store.model_store import ModelStore
+from framewire.pipeline.frame.packet import Attribute, Detection
+from framewire.stages.annotate import TUTORIAL_STYLES, draw_box, draw_caption
+from framewire.stages.caption import caption
+from framewire.stages.eye_detect import eyes_from_landmarks
 
 MODELS = ("framewire-age-gender", "framewire-emotion")
 

@@ -27,7 +27,7 @@ from rich.console import Console
 from bench.film import demo_clip, frames_of, write_film
 from bench.loop_figures import LoopFigures
 from bench.machine import Machine, this_machine
-from pipeline.summary import Summary
+from framewire.pipeline.seen.summary import Summary
 from tests.system.running import command
 
 HEIGHTS = {480: 80, 720: 60, 1080: 36}

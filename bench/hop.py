@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.machine import Machine, this_machine
-from pipeline.graph import load_pipeline
-from pipeline.summary import Summary
-from pipeline.supervisor import Outcome, Supervisor
+from framewire.pipeline.graph import load_pipeline
+from framewire.pipeline.seen.summary import Summary
+from framewire.pipeline.supervisor import Outcome, Supervisor
 
 ROUNDS = 2
 FRAMES = 6000

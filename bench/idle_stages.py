@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from pipeline.packet import Packet
-from pipeline.stage import Shot, Sink, Source, Stage, stage
+from framewire.pipeline.frame.packet import Packet
+from framewire.pipeline.stage import Shot, Sink, Source, Stage, stage
 
 
 class BlankOptions(Struct, frozen=True):

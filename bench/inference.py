@@ -19,13 +19,13 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.machine import Machine, this_machine
-from models.catalogue import find_entry
-from models.classifier import Classifier
-from models.face_finder import Picture
-from models.load_classifier import open_network
-from models.model_entry import ModelEntry
-from models.model_store import ModelStore
-from models.provider import Execution
+from framewire.models.catalogue.entries import find_entry
+from framewire.models.catalogue.model_entry import ModelEntry
+from framewire.models.classifiers.classifier import Classifier
+from framewire.models.classifiers.load_classifier import open_network
+from framewire.models.picture import Picture
+from framewire.models.runtime.provider import Execution
+from framewire.models.store.model_store import ModelStore
 
 MODELS = ("framewire-age-gender", "framewire-emotion")
 BATCHES = (1, 4, 16, 64)

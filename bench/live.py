@@ -16,8 +16,8 @@ from rich.console import Console
 
 from bench.film import demo_clip, frames_of, write_film
 from bench.machine import Machine, this_machine
-from pipeline.graph import load_pipeline
-from pipeline.supervisor import Supervisor
+from framewire.pipeline.graph import load_pipeline
+from framewire.pipeline.supervisor import Supervisor
 from tests.system.running import free_port
 from tests.system.test_rtsp import rtsp
 

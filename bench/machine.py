@@ -5,7 +5,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from pipeline.cores import usable_cores
+from framewire.pipeline.cores import usable_cores
 
 
 class Machine(Struct, frozen=True):

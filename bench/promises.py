@@ -17,10 +17,10 @@ from rich.table import Table
 
 from bench.film import demo_clip
 from bench.machine import Machine, this_machine
-from pipeline.explain import explain
-from pipeline.graph import load_pipeline
-from pipeline.summary import Summary
-from pipeline.supervisor import Outcome, Supervisor
+from framewire.pipeline.graph import load_pipeline
+from framewire.pipeline.seen.explain import explain
+from framewire.pipeline.seen.summary import Summary
+from framewire.pipeline.supervisor import Outcome, Supervisor
 
 Stages = dict[str, dict[str, Any]]
 WIDTH = 960

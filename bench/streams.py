@@ -15,9 +15,9 @@ from rich.table import Table
 
 from bench.film import demo_clip, frames_of, write_film
 from bench.machine import Machine, this_machine
-from pipeline.graph import load_pipeline
-from pipeline.summary import Summary
-from pipeline.supervisor import Outcome, Supervisor
+from framewire.pipeline.graph import load_pipeline
+from framewire.pipeline.seen.summary import Summary
+from framewire.pipeline.supervisor import Outcome, Supervisor
 
 COUNTS = (1, 2, 4, 8, 16)
 WIDTH, HEIGHT, RATE = 480, 270, 12

@@ -23,9 +23,9 @@ from rich.table import Table
 from bench.film import demo_clip
 from bench.machine import Machine, this_machine
 from bench.streams import cpu_ms
-from models.evaluation.faces import OVERLAP, overlap
-from pipeline.graph import load_pipeline
-from pipeline.supervisor import Outcome, Supervisor
+from framewire.models.evaluation.faces import OVERLAP, overlap
+from framewire.pipeline.graph import load_pipeline
+from framewire.pipeline.supervisor import Outcome, Supervisor
 
 DETECT_EVERY, LOOK_EVERY = 5, 10
 ATTRIBUTES = ("age", "gender", "emotion")

@@ -22,8 +22,8 @@ from rich.console import Console
 
 from bench.carriers import SPAWN, Carrier, Picture, carriers
 from bench.machine import Machine, this_machine
-from pipeline.graph import load_pipeline
-from pipeline.supervisor import Outcome, Supervisor
+from framewire.pipeline.graph import load_pipeline
+from framewire.pipeline.supervisor import Outcome, Supervisor
 
 ROUNDS = 2
 SIZES = {"720p": (1280, 720), "1080p": (1920, 1080)}

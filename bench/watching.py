@@ -26,8 +26,8 @@ from rich.table import Table
 
 from bench.film import write_film
 from bench.machine import Machine, this_machine
-from pipeline.figures import StageFigures
-from pipeline.packet import Packet
+from framewire.pipeline.frame.packet import Packet
+from framewire.pipeline.seen.figures import StageFigures
 
 RATE = 100
 WIDTH, HEIGHT = 640, 360

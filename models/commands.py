@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
-from models.cannot_load import CannotLoadError
-from models.catalogue import CATALOGUE, UnknownModelError, find_entry
-from models.model_entry import Head, ModelEntry
-from models.model_store import ModelStore, verify_all
+from framewire.models.cannot_load import CannotLoadError
+from framewire.models.catalogue.entries import CATALOGUE, UnknownModelError, find_entry
+from framewire.models.catalogue.model_entry import Head, ModelEntry
+from framewire.models.store.model_store import ModelStore, verify_all
 
 FAILED = 1
 WRONG = 2

@@ -7,11 +7,18 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import msgspec
 from msgspec import Meta, Struct
 
-from pipeline.nearest import nearest
+from framewire.pipeline.nearest import nearest
 
 OUTPUT = "framewire-output"
 OutputPath = Annotated[str, Meta(min_length=1, extra={OUTPUT: True})]
 """The type of an option that names a file to write: relative to the output folder, one sink per path."""
+INPUT = "framewire-input"
+InputFile = Annotated[str, Meta(extra={INPUT: "file"})]
+"""The type of an option that may name a file to read: looked for beside the YAML file first, then where you are."""
+InputFolder = Annotated[str, Meta(extra={INPUT: "folder"})]
+"""Likewise for a folder."""
+InputPath = Annotated[str, Meta(extra={INPUT: "any"})]
+"""Likewise for a file, a folder, or a glob of files."""
 
 
 class Option(Struct, frozen=True):
@@ -44,45 +51,47 @@ def options_of(struct: type[Struct], prefix: str = "") -> list[Option]:
     found = []
     for field in msgspec.structs.fields(struct):
         hint = hints[field.name]
-        metas = _metas(hint)
+        metas = metas_of(hint)
         found.append(
             Option(
                 name=prefix + field.name,
                 type=type_words(hint),
-                default="" if field.required else yaml_words(_default(field)),
+                default="" if field.required else yaml_words(default_of(field)),
                 help=next((meta.description for meta in metas if meta.description), ""),
                 required=field.required,
                 is_output=any((meta.extra or {}).get(OUTPUT) for meta in metas),
             )
         )
-        part, between = _part(hint)
+        part, between = part_of(hint)
         if part is not None:
             found += options_of(part, f"{prefix}{field.name}{between}.")
     return found
 
 
-def _part(hint: Any) -> tuple[type[Struct] | None, str]:
+def part_of(hint: Any) -> tuple[type[Struct] | None, str]:
     """The struct that an option is made of, and how YAML gets to it: `[]` in a list, `.NAME` in a mapping of names."""
     bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
     if isinstance(bare, type) and issubclass(bare, Struct):
         return bare, ""
     if get_origin(bare) is list:
-        return _part(get_args(bare)[0])[0], "[]"
+        return part_of(get_args(bare)[0])[0], "[]"
     if get_origin(bare) is dict:
-        return _part(get_args(bare)[1])[0], ".NAME"
+        return part_of(get_args(bare)[1])[0], ".NAME"
     return None, ""
 
 
-def _default(field: msgspec.structs.FieldInfo) -> Any:
+def default_of(field: msgspec.structs.FieldInfo) -> Any:
+    """What an option is where it is not given; None for one that must be."""
     if field.default is not msgspec.NODEFAULT:
         return field.default
     return field.default_factory() if callable(field.default_factory) else None
 
 
-def _metas(hint: Any) -> list[Meta]:
+def metas_of(hint: Any) -> list[Meta]:
+    """What `Annotated` says of a type, the outermost first."""
     if get_origin(hint) is Annotated:
         inner, *metas = get_args(hint)
-        return [meta for meta in metas if isinstance(meta, Meta)] + _metas(inner)
+        return [meta for meta in metas if isinstance(meta, Meta)] + metas_of(inner)
     return []
 
 
@@ -90,7 +99,7 @@ def type_words(hint: Any) -> str:
     """A type as a user reads it: `whole number, 1 or more`, `text`, `one of haar, dnn`."""
     if get_origin(hint) is Annotated:
         inner = get_args(hint)[0]
-        limits = "".join(_limit_words(meta) for meta in _metas(hint))
+        limits = "".join(_limit_words(meta) for meta in metas_of(hint))
         return type_words(inner) + limits
     if get_origin(hint) is Literal:
         return "one of " + ", ".join(str(choice) for choice in get_args(hint))
@@ -181,7 +190,7 @@ def _check(hint: Any, value: Any, path: Path, name: str) -> None:
 
 def _say(name: str, hint: Any, value: Any) -> str:
     shown = repr(value) if len(repr(value)) <= 40 else repr(value)[:37] + "..."
-    described = next((meta.description for meta in _metas(hint) if meta.pattern and meta.description), None)
+    described = next((meta.description for meta in metas_of(hint) if meta.pattern and meta.description), None)
     if described and isinstance(value, str):
         return f"{name}: {shown} does not fit; write {described}"
     kind = type_words(hint)

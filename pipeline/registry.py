@@ -5,8 +5,8 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
-from pipeline.nearest import nearest
-from pipeline.stage import Stage
+from framewire.pipeline.nearest import nearest
+from framewire.pipeline.stage import Stage
 
 GROUP = "framewire.stages"
 """The entry-point group in which a package announces its stages."""
@@ -47,7 +47,7 @@ def find_stage(name: str) -> type[Stage[Any]]:
         where = getattr(module, "__file__", None) or "built in"
         raise UnknownStageError(f"module {module_name} ({where}) has no {class_name}{nearest(class_name, dir(module))}")
     if not (isinstance(found, type) and issubclass(found, Stage)):
-        raise UnknownStageError(f"{name} is not a stage: it must derive from pipeline.stage.Stage")
+        raise UnknownStageError(f"{name} is not a stage: it must derive from framewire.Stage")
     if not hasattr(found, "name"):
         raise UnknownStageError(f"{name} lacks its decorator: put @stage({class_name.lower()!r}) above the class")
     return found

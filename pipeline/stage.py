@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 import msgspec
 from msgspec import Struct
 
-from pipeline.figures import MODEL_AND_PROVIDER
-from pipeline.histogram import Histogram
-from pipeline.packet import FRAME, Packet, PictureRef
-from pipeline.ring import Pixels, RingReader, StreamRings
+from framewire.pipeline.frame.packet import FRAME, Packet, PictureRef
+from framewire.pipeline.frame.ring import Pixels, RingReader, StreamRings
+from framewire.pipeline.seen.figures import MODEL_AND_PROVIDER
+from framewire.pipeline.seen.histogram import Histogram
 
 
 class StageError(Exception):

@@ -1,6 +1,5 @@
 """One stage alone, in this process, without sockets: for tests of stages, and for replaying a frame that failed."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -9,12 +8,13 @@ from typing import Any, Self
 import msgspec
 import numpy as np
 
-from pipeline.failed_frame import FailedFrame
-from pipeline.option import check_values
-from pipeline.packet import FRAME, Packet, PictureRef, number_detections
-from pipeline.registry import find_stage
-from pipeline.ring import Pixels
-from pipeline.stage import Shot, Sink, Source, Stage, StageContext
+from framewire.pipeline.frame.failed_frame import FailedFrame
+from framewire.pipeline.frame.packet import FRAME, Packet, PictureRef, number_detections
+from framewire.pipeline.frame.ring import Pixels
+from framewire.pipeline.option import check_values
+from framewire.pipeline.registry import find_stage
+from framewire.pipeline.stage import Shot, Sink, Source, Stage, StageContext
+from framewire.pipeline.user_modules import look_beside
 
 WINDOW = 8
 """Of the stream that a runner makes up."""
@@ -125,8 +125,7 @@ class StageRunner:
 
 def replay(frame: FailedFrame) -> Packet:
     """Put a kept frame through its stage; returns the answer. Sinks write into the folder `replay`."""
-    if frame.folder not in sys.path:
-        sys.path.append(frame.folder)
+    look_beside(frame.folder)
     cls = find_stage(frame.use)
     with StageRunner(cls, frame.options, Path("replay"), frame.stage) as runner:
         packet = runner.place(frame.packet, {name: picture.array() for name, picture in frame.pictures.items()})

@@ -5,10 +5,10 @@ from typing import Annotated
 import cv2
 from msgspec import Meta, Struct
 
-from pipeline.packet import Detection, Packet
-from pipeline.ring import Pixels
-from pipeline.stage import Stage, StageError, stage
-from stages.caption import CaptionTemplate, caption
+from framewire.pipeline.frame.packet import Detection, Packet
+from framewire.pipeline.frame.ring import Pixels
+from framewire.pipeline.stage import Stage, StageError, stage
+from framewire.stages.caption import CaptionTemplate, caption
 
 Bgr = tuple[int, int, int]
 Box = tuple[float, float, float, float]

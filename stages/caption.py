@@ -4,7 +4,7 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.packet import Attribute, Detection
+from framewire.pipeline.frame.packet import Attribute, Detection
 
 UNKNOWN = "?"
 """Stands for what a template asks for and nobody has said."""

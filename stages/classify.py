@@ -8,19 +8,20 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
-from models.alignment import AlignedCrop
-from models.answer import Answer
-from models.cannot_load import CannotLoadError
-from models.classifier import Classifier
-from models.face_crop import BoxCrop, FaceCrop, edges_inside
-from models.face_finder import Picture
-from models.load_classifier import find_classifier, open_network
-from models.model_entry import Head, ModelEntry, ModelInput
-from models.model_store import ModelStore
-from models.network import told
-from models.provider import Device, Execution, Precision
-from pipeline.packet import Attribute, Detection, Packet
-from pipeline.stage import Stage, StageError, stage
+from framewire.models.cannot_load import CannotLoadError
+from framewire.models.catalogue.model_entry import Head, ModelEntry, ModelInput
+from framewire.models.classifiers.answer import Answer
+from framewire.models.classifiers.classifier import Classifier
+from framewire.models.classifiers.load_classifier import find_classifier, open_network
+from framewire.models.crops.alignment import AlignedCrop
+from framewire.models.crops.face_crop import BoxCrop, FaceCrop, edges_inside
+from framewire.models.picture import Picture
+from framewire.models.runtime.network import told
+from framewire.models.runtime.provider import Device, Execution, Precision
+from framewire.models.store.model_store import ModelStore
+from framewire.pipeline.frame.packet import Attribute, Detection, Packet
+from framewire.pipeline.option import InputFile, InputFolder
+from framewire.pipeline.stage import Stage, StageError, stage
 
 WHOLE_FRAME = "frame"
 """The label of the detection that stands for the whole frame."""
@@ -29,12 +30,16 @@ WHOLE_FRAME = "frame"
 class ClassifierOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One model: a name of the catalogue, which knows the rest, or an .onnx file with what is to be known of it."""
 
-    model: Annotated[str, Meta(min_length=1, description="A model of the catalogue, or the path of an .onnx file")]
+    model: Annotated[
+        InputFile, Meta(min_length=1, description="A model of the catalogue, or the path of an .onnx file")
+    ]
     instead: Annotated[
         str, Meta(description="A model that stands in where the first is not on this machine: it says the same things")
     ] = ""
     name: Annotated[str, Meta(description="Name of the attribute; default: the model's task, or the file's name")] = ""
-    labels: Annotated[str, Meta(description="A file with one label a line, in the order of the model's answers")] = ""
+    labels: Annotated[
+        InputFile, Meta(description="A file with one label a line, in the order of the model's answers")
+    ] = ""
     height: Annotated[int, Meta(ge=0, description="Of the input, where the model leaves it open")] = 0
     width: Annotated[int, Meta(ge=0, description="Of the input, where the model leaves it open")] = 0
     order: Annotated[Literal["BGR", "RGB", "grey"], Meta(description="Of the input's colours")] = "RGB"
@@ -67,7 +72,9 @@ class ClassifyOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     precision: Annotated[Precision, Meta(description="tensorrt: float16 is quicker and a little less exact")] = (
         "float32"
     )
-    model_dir: Annotated[str, Meta(description="Folder with model files; else FRAMEWIRE_MODELS, the cache")] = ""
+    model_dir: Annotated[InputFolder, Meta(description="Folder with model files; else FRAMEWIRE_MODELS, the cache")] = (
+        ""
+    )
 
 
 class _Chosen(Struct, frozen=True):

@@ -8,12 +8,13 @@ import cv2
 import numpy as np
 from msgspec import Meta, Struct
 
-from models.cannot_load import CannotLoadError
-from models.face_finder import LANDMARKS
-from models.haar import HaarCascade, Search
-from pipeline.packet import Detection, Packet
-from pipeline.ring import Pixels
-from pipeline.stage import Stage, StageError, stage
+from framewire.models.cannot_load import CannotLoadError
+from framewire.models.face import LANDMARKS
+from framewire.models.finders.haar import HaarCascade, Search
+from framewire.pipeline.frame.packet import Detection, Packet
+from framewire.pipeline.frame.ring import Pixels
+from framewire.pipeline.option import InputFile
+from framewire.pipeline.stage import Stage, StageError, stage
 
 EYE_SHARE = 0.5
 """Side of an eye's box, as a share of the distance between the eyes: brow to lower lid, corner to corner."""
@@ -33,7 +34,7 @@ class EyeDetectOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = "haar"
     inside: Annotated[str, Meta(min_length=1, description="Label of the detections to look into")] = "face"
     cascade: Annotated[
-        str, Meta(min_length=1, description="haar: a cascade that comes with OpenCV, or the path of an .xml file")
+        InputFile, Meta(min_length=1, description="haar: a cascade that comes with OpenCV, or the path of an .xml file")
     ] = "eye"
     scale_factor: Annotated[
         float, Meta(gt=1, le=10, description="haar: ratio of one size searched to the next; nearer to 1 finds more")

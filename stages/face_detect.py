@@ -10,17 +10,19 @@ import cv2
 import numpy as np
 from msgspec import Meta, Struct
 
-from models.cannot_load import CannotLoadError
-from models.catalogue import find_entry
-from models.face_finder import Face, FaceFinder, Thresholds
-from models.haar import Box, HaarCascade, Search, can_compile
-from models.load_face_finder import load_face_finder
-from models.model_store import ModelStore
-from models.network import told
-from models.provider import Device, Execution, Precision
-from pipeline.packet import Detection, Packet
-from pipeline.ring import Pixels
-from pipeline.stage import Stage, StageError, stage
+from framewire.models.cannot_load import CannotLoadError
+from framewire.models.catalogue.entries import find_entry
+from framewire.models.face import Face
+from framewire.models.finders.face_finder import FaceFinder, Thresholds
+from framewire.models.finders.haar import Box, HaarCascade, Search, can_compile
+from framewire.models.finders.load_face_finder import load_face_finder
+from framewire.models.runtime.network import told
+from framewire.models.runtime.provider import Device, Execution, Precision
+from framewire.models.store.model_store import ModelStore
+from framewire.pipeline.frame.packet import Detection, Packet
+from framewire.pipeline.frame.ring import Pixels
+from framewire.pipeline.option import InputFile, InputFolder
+from framewire.pipeline.stage import Stage, StageError, stage
 
 FACE = "face"
 """The label of a face."""
@@ -47,7 +49,7 @@ class FaceDetectOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
         ),
     ] = "haar"
     cascade: Annotated[
-        str, Meta(min_length=1, description="haar: a cascade that comes with OpenCV, or the path of an .xml file")
+        InputFile, Meta(min_length=1, description="haar: a cascade that comes with OpenCV, or the path of an .xml file")
     ] = "frontalface_default"
     scale_factor: Annotated[
         float, Meta(gt=1, le=10, description="haar: ratio of one size searched to the next; nearer to 1 finds more")
@@ -81,7 +83,9 @@ class FaceDetectOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     precision: Annotated[Precision, Meta(description="tensorrt: float16 is quicker and a little less exact")] = (
         "float32"
     )
-    model_dir: Annotated[str, Meta(description="dnn: folder with model files; else FRAMEWIRE_MODELS, the cache")] = ""
+    model_dir: Annotated[
+        InputFolder, Meta(description="dnn: folder with model files; else FRAMEWIRE_MODELS, the cache")
+    ] = ""
 
 
 @stage("face_detect")

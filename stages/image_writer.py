@@ -8,11 +8,11 @@ from typing import Annotated
 import cv2
 from msgspec import Meta, Struct
 
-from models.face_crop import BoxCrop
-from pipeline.option import OutputPath
-from pipeline.packet import Detection, Packet
-from pipeline.ring import Pixels
-from pipeline.stage import Sink, StageError, stage
+from framewire.models.crops.face_crop import BoxCrop
+from framewire.pipeline.frame.packet import Detection, Packet
+from framewire.pipeline.frame.ring import Pixels
+from framewire.pipeline.option import OutputPath
+from framewire.pipeline.stage import Sink, StageError, stage
 
 WHOLE_FRAME = "frame"
 """What `of` says for whole pictures."""

@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from pipeline.option import OutputPath
-from pipeline.packet import Detection, Packet
-from pipeline.stage import Sink, StageError, stage
-from stages.parts.part_index import Part, PartIndex
-from stages.parts.part_name import PartNames, TemplateError
-from stages.parts.rotation import RotationOptions, surplus
+from framewire.pipeline.frame.packet import Detection, Packet
+from framewire.pipeline.option import OutputPath
+from framewire.pipeline.stage import Sink, StageError, stage
+from framewire.stages.parts.part_index import Part, PartIndex
+from framewire.stages.parts.part_name import PartNames, TemplateError
+from framewire.stages.parts.rotation import RotationOptions, surplus
 
 Box = tuple[float, float, float, float]
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.packet import FRAME, Detection, Packet
+from framewire.pipeline.frame.packet import FRAME, Detection, Packet
 
 WIDTH_MAX = 640
 """A phone is 400 points wide; on a desk several streams stand side by side."""

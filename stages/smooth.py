@@ -5,8 +5,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from pipeline.packet import Attribute, Detection, Packet
-from pipeline.stage import Stage, stage
+from framewire.pipeline.frame.packet import Attribute, Detection, Packet
+from framewire.pipeline.stage import Stage, stage
 
 LEAST_SCORE = 0.05
 """An answer without any confidence still counts a little: models say what they must."""

@@ -51,7 +51,8 @@ def test_stages_know_no_sockets_or_processes() -> None:
 
 
 def test_the_engine_alone_loads_no_stage() -> None:
-    script = "import sys, pipeline.commands; print([m for m in sys.modules if m.split('.')[0] in ('stages', 'cv2')])"
+    loaded = "[m for m in sys.modules if m.startswith('framewire.stages') or m == 'cv2']"
+    script = f"import sys, framewire.pipeline.terminal.commands; print({loaded})"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
 

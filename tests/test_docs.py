@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.graph import load_pipeline
-from pipeline.registry import find_stage, known_stages
+from framewire.pipeline.graph import load_pipeline
+from framewire.pipeline.registry import find_stage, known_stages
 from tests.system.running import ROOT, run
 
 STAGES = (ROOT / "docs" / "stages.md").read_text()

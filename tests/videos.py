@@ -8,7 +8,7 @@ import av
 import numpy as np
 from av.video.stream import VideoStream
 
-from pipeline.ring import Pixels
+from framewire.pipeline.frame.ring import Pixels
 
 
 def picture(number: int, width: int, height: int) -> Pixels:

@@ -6,15 +6,16 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from models.answer import AgeRanges
-from models.classifier import Classifier
-from models.evaluation.found_face import found_face
-from models.evaluation.rounds import in_rounds
-from models.face_finder import FaceFinder, Picture
-from models.model_entry import ModelEntry
-from models.network import ModelError
-from models.trained_on import TrainedOn
-from models.utkface import Person
+from framewire.models.catalogue.model_entry import ModelEntry
+from framewire.models.classifiers.answer import AgeRanges
+from framewire.models.classifiers.classifier import Classifier
+from framewire.models.datasets.trained_on import TrainedOn
+from framewire.models.datasets.utkface import Person
+from framewire.models.evaluation.found_face import found_face
+from framewire.models.evaluation.rounds import in_rounds
+from framewire.models.finders.face_finder import FaceFinder
+from framewire.models.picture import Picture
+from framewire.models.runtime.network import ModelError
 
 GROWN_FROM = 13
 """Years from which gender is measured apart: small children's faces hardly tell it."""

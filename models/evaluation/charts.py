@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from models.cannot_load import CannotLoadError
-from models.evaluation.age_gender import AgeGenderFigures
-from models.evaluation.classes import ClassFigures
-from models.evaluation.faces import FaceFigures
+from framewire.models.cannot_load import CannotLoadError
+from framewire.models.evaluation.age_gender import AgeGenderFigures
+from framewire.models.evaluation.classes import ClassFigures
+from framewire.models.evaluation.faces import FaceFigures
 
 DPI = 120
 DARK_FROM = 0.5

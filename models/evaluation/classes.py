@@ -5,14 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec import Struct
 
-from models.classifier import Classifier
-from models.evaluation.class_words import places
-from models.evaluation.found_face import found_face
-from models.evaluation.labelled_pictures import LabelledPictures, iterate
-from models.evaluation.rounds import in_rounds
-from models.face_crop import FaceCrop
-from models.face_finder import FaceFinder, Picture
-from models.model_entry import Head
+from framewire.models.catalogue.model_entry import Head
+from framewire.models.classifiers.classifier import Classifier
+from framewire.models.crops.face_crop import FaceCrop
+from framewire.models.datasets.class_words import places
+from framewire.models.datasets.labelled_pictures import LabelledPictures, iterate
+from framewire.models.evaluation.found_face import found_face
+from framewire.models.evaluation.rounds import in_rounds
+from framewire.models.finders.face_finder import FaceFinder
+from framewire.models.picture import Picture
 
 
 class ClassFigures(Struct, frozen=True):

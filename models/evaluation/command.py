@@ -11,23 +11,23 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
-from models.cannot_load import CannotLoadError
-from models.catalogue import UnknownModelError, find_entry
-from models.evaluation.age_gender import AgeGenderFigures, evaluate_age_gender, people_of
-from models.evaluation.charts import draw
-from models.evaluation.classes import ClassFigures, evaluate_classes
-from models.evaluation.faces import BOXES, FaceFigures, boxed_pictures, evaluate_faces
-from models.evaluation.labelled_pictures import LabelledPictures, read_classes, read_listed, read_npz
-from models.face_finder import FaceFinder, Thresholds
-from models.haar.finder import HaarFinder
-from models.load_classifier import load_classifier
-from models.load_face_finder import load_face_finder
-from models.model_entry import Head, ModelEntry
-from models.model_store import PACKAGED, ModelStore
-from models.picture_files import picture_files
-from models.provider import Execution
-from models.trained_on import TrainedOn
-from models.utkface import people_in, person_of
+from framewire.models.cannot_load import CannotLoadError
+from framewire.models.catalogue.entries import UnknownModelError, find_entry
+from framewire.models.catalogue.model_entry import Head, ModelEntry
+from framewire.models.classifiers.load_classifier import load_classifier
+from framewire.models.datasets.labelled_pictures import LabelledPictures, read_classes, read_listed, read_npz
+from framewire.models.datasets.picture_files import picture_files
+from framewire.models.datasets.trained_on import TrainedOn
+from framewire.models.datasets.utkface import people_in, person_of
+from framewire.models.evaluation.age_gender import AgeGenderFigures, evaluate_age_gender, people_of
+from framewire.models.evaluation.charts import draw
+from framewire.models.evaluation.classes import ClassFigures, evaluate_classes
+from framewire.models.evaluation.faces import BOXES, FaceFigures, boxed_pictures, evaluate_faces
+from framewire.models.finders.face_finder import FaceFinder, Thresholds
+from framewire.models.finders.haar_finder import HaarFinder
+from framewire.models.finders.load_face_finder import load_face_finder
+from framewire.models.runtime.provider import Execution
+from framewire.models.store.model_store import PACKAGED, ModelStore
 
 FAILED = 1
 WRONG = 2

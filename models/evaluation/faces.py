@@ -7,9 +7,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from msgspec import Struct
 
-from models.face_crop import Box
-from models.face_finder import Face, FaceFinder, Picture
-from models.picture_files import picture_files
+from framewire.models.crops.face_crop import Box
+from framewire.models.datasets.picture_files import picture_files
+from framewire.models.face import Face
+from framewire.models.finders.face_finder import FaceFinder
+from framewire.models.picture import Picture
 
 BOXES = "boxes.csv"
 """Beside the pictures: a line of headings, then a face a line: picture, x, y, width, height."""

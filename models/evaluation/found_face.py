@@ -3,8 +3,9 @@
 import cv2
 import numpy as np
 
-from models.face_crop import BoxCrop, FaceCrop
-from models.face_finder import FaceFinder, Picture
+from framewire.models.crops.face_crop import BoxCrop, FaceCrop
+from framewire.models.finders.face_finder import FaceFinder
+from framewire.models.picture import Picture
 
 AROUND = 0.5
 """Border, as a share of a crop, that is added so that a detector has something around the face."""

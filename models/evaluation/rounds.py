@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from models.answer import Answer
-from models.classifier import Classifier
-from models.face_finder import Picture
+from framewire.models.classifiers.answer import Answer
+from framewire.models.classifiers.classifier import Classifier
+from framewire.models.picture import Picture
 
 ROUND = 64
 """Pictures that are classified at once."""

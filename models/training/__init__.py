@@ -1,7 +1,7 @@
 """Training our own small networks: one command each, on data that is not in this repository.
 
-    python -m models.training emotion --data fer2013.npz
-    python -m models.training age-gender --data utkface_train.zip
+    python -m framewire.models.training emotion --data fer2013.npz
+    python -m framewire.models.training age-gender --data utkface_train.zip
 
 Both can be stopped and started again, and need the extra `train`.
 """

@@ -1,4 +1,4 @@
-"""`python -m models.training emotion|age-gender --data FILE`: trains, and goes on where it was stopped."""
+"""`python -m framewire.models.training emotion|age-gender --data FILE`: trains, and goes on where it was stopped."""
 
 import math
 from pathlib import Path
@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from models.training import age_gender, emotion
-from models.training.export import AgeGenderModel, EmotionModel, export
-from models.training.trainer import Trainer, best_of
+from framewire.models.training import age_gender, emotion
+from framewire.models.training.export import AgeGenderModel, EmotionModel, export
+from framewire.models.training.trainer import Trainer, best_of
 
 SHOWN = 512
 """Training crops that the ranges of eight bits are taken from."""

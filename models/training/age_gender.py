@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.trained_on import TrainedOn
-from models.training.augment import Augmentation, augment, centre, normal
-from models.training.emotion import new_net as new_emotion_net
-from models.training.face_net import FaceNet
-from models.training.trainer import Recipe
-from models.utkface import Person, people_in
+from framewire.models.datasets.trained_on import TrainedOn
+from framewire.models.datasets.utkface import Person, people_in
+from framewire.models.training.augment import Augmentation, augment, centre, normal
+from framewire.models.training.emotion import new_net as new_emotion_net
+from framewire.models.training.face_net import FaceNet
+from framewire.models.training.trainer import Recipe
 
 SIZE = 64
 STORED = 80

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.training.augment import Augmentation, augment, centre, normal
-from models.training.face_net import FaceNet
-from models.training.trainer import Recipe
+from framewire.models.training.augment import Augmentation, augment, centre, normal
+from framewire.models.training.face_net import FaceNet
+from framewire.models.training.trainer import Recipe
 
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """In the order of the file's labels."""

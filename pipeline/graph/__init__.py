@@ -1,9 +1,9 @@
 """What the YAML says, checked: stages, edges, options; every error with file, line, column and a cure."""
 
-from pipeline.graph.check import load_pipeline
-from pipeline.graph.config_error import ConfigError
-from pipeline.graph.plan import Edge, Plan, Process, Routing, make_plan
-from pipeline.graph.spec import PipelineSpec, RestartSpec, StageSpec
+from framewire.pipeline.graph.check import load_pipeline
+from framewire.pipeline.graph.config_error import ConfigError
+from framewire.pipeline.graph.plan import Edge, Plan, Process, Routing, make_plan
+from framewire.pipeline.graph.spec import PipelineSpec, RestartSpec, StageSpec
 
 __all__ = [
     "ConfigError",

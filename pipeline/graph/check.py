@@ -1,6 +1,5 @@
 """Reading a pipeline file and checking all of it before any process starts."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -8,16 +7,18 @@ from typing import Annotated, Any, cast
 import msgspec
 from msgspec import Meta, Struct
 
-from pipeline.graph.config_error import ConfigError, Place
-from pipeline.graph.plan import make_plan, topological
-from pipeline.graph.spec import BatchSpec, LatencySpec, PipelineSpec, RestartSpec, StageSpec
-from pipeline.graph.streams import expand_streams, stream_path
-from pipeline.graph.yaml_text import Document, parse, parse_scalar
-from pipeline.nearest import nearest
-from pipeline.option import OptionError, check_values, options_of
-from pipeline.registry import UnknownStageError, find_stage
-from pipeline.stage import RESERVED_KEYS, Stage
-from pipeline.window import RING_BYTES_DEFAULT, WINDOW_DEFAULT, WINDOW_MIN
+from framewire.pipeline.flow.window import RING_BYTES_DEFAULT, WINDOW_DEFAULT, WINDOW_MIN
+from framewire.pipeline.graph.config_error import ConfigError, Place
+from framewire.pipeline.graph.plan import make_plan, topological
+from framewire.pipeline.graph.spec import BatchSpec, LatencySpec, PipelineSpec, RestartSpec, StageSpec
+from framewire.pipeline.graph.streams import expand_streams, stream_path
+from framewire.pipeline.graph.yaml_text import Document, parse, parse_scalar
+from framewire.pipeline.input_path import beside
+from framewire.pipeline.nearest import nearest
+from framewire.pipeline.option import OptionError, check_values, options_of
+from framewire.pipeline.registry import UnknownStageError, find_stage
+from framewire.pipeline.stage import RESERVED_KEYS, Stage
+from framewire.pipeline.user_modules import look_beside
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 
@@ -85,10 +86,9 @@ def load_pipeline(
     if source is not None:
         _override_source(document, source)
     expand_streams(document)
-    folder = str(path.resolve().parent)
-    if folder not in sys.path:
-        sys.path.append(folder)
-    return _Checker(document, out).pipeline(path, folder)
+    folder = path.resolve().parent
+    look_beside(str(folder))
+    return _Checker(document, folder, out).pipeline(path)
 
 
 def _read(path: Path) -> str:
@@ -150,12 +150,13 @@ def _override_source(document: Document, source: str) -> None:
 class _Checker:
     """Checks one document; every method raises ConfigError at the first thing that is wrong."""
 
-    def __init__(self, document: Document, out: Path) -> None:
+    def __init__(self, document: Document, folder: Path, out: Path) -> None:
         self.document = document
+        self.folder = folder
         self.out = out
         self.classes: dict[str, type[Stage[Any]]] = {}
 
-    def pipeline(self, path: Path, folder: str) -> PipelineSpec:
+    def pipeline(self, path: Path) -> PipelineSpec:
         top = {key: value for key, value in self.document.value.items() if key != "stages"}
         self.known_keys((), top, [*_names(PipelineKeys), "stages"])
         keys = cast(PipelineKeys, self.values((), PipelineKeys, top))
@@ -168,7 +169,7 @@ class _Checker:
             restarts=keys.restarts,
             max_failed=keys.max_failed,
             latency=keys.latency,
-            folder=folder,
+            folder=str(self.folder),
         )
         make_plan(spec)
         return spec
@@ -201,6 +202,9 @@ class _Checker:
         self.classes[name] = cls
         self.known_keys(path, options, [*_names(cls.Options), *sorted(RESERVED_KEYS)])
         checked = self.values(path, cls.Options, options)
+        filled = msgspec.to_builtins(checked)
+        # What the command line says is meant from where the user is.
+        from_file = {key: filled[key] for key in filled if not self.document.is_overridden(*path, key)}
         if engine.batch is not None and not cls.batches():
             raise ConfigError(
                 self.document.key_place(*path, "batch"),
@@ -212,7 +216,7 @@ class _Checker:
             inputs=(engine.input,) if isinstance(engine.input, str) else tuple(engine.input),
             replicas=engine.replicas,
             process=engine.process,
-            options=msgspec.to_builtins(checked),
+            options={**filled, **beside(cls.Options, from_file, self.folder)},
             kind=cls.kind(),
             ordered=cls.ordered,
             batch=(engine.batch or BatchSpec(size=cls.batch_size(checked))) if cls.batches() else None,

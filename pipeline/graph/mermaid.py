@@ -1,7 +1,7 @@
 """The graph as text for Mermaid, which GitHub and many editors draw."""
 
-from pipeline.graph.plan import Plan, Process
-from pipeline.graph.spec import PipelineSpec, StageSpec
+from framewire.pipeline.graph.plan import Plan, Process
+from framewire.pipeline.graph.spec import PipelineSpec, StageSpec
 
 _SHAPES = {"source": ("([", "])"), "stage": ("[", "]"), "sink": ("[/", "/]")}
 

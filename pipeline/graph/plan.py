@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from pipeline.graph.spec import PipelineSpec, StageSpec
+from framewire.pipeline.graph.spec import PipelineSpec, StageSpec
 
 
 class Routing(StrEnum):

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from pipeline.graph.check import PipelineKeys, StageKeys
-from pipeline.registry import find_stage, known_stages
+from framewire.pipeline.graph.check import PipelineKeys, StageKeys
+from framewire.pipeline.registry import find_stage, known_stages
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _VARIABLE = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}"}

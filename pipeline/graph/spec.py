@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from pipeline.window import RING_BYTES_DEFAULT, WINDOW_DEFAULT
+from framewire.pipeline.flow.window import RING_BYTES_DEFAULT, WINDOW_DEFAULT
 
 
 class BatchSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

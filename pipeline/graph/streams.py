@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from pipeline.graph.config_error import ConfigError
-from pipeline.graph.yaml_text import Document
+from framewire.pipeline.graph.config_error import ConfigError
+from framewire.pipeline.graph.yaml_text import Document
 
 SOURCES = "sources"
 SOURCE = "source"

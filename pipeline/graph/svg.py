@@ -4,9 +4,9 @@ from html import escape
 
 from msgspec import Struct
 
-from pipeline.graph.mermaid import caption
-from pipeline.graph.plan import Plan, topological
-from pipeline.graph.spec import PipelineSpec
+from framewire.pipeline.graph.mermaid import caption
+from framewire.pipeline.graph.plan import Plan, topological
+from framewire.pipeline.graph.spec import PipelineSpec
 
 CHARACTER_W = 7.4
 """Width of a character of the font below, in pixels, on the wide side."""

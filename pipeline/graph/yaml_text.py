@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.graph.config_error import ConfigError, Place
+from framewire.pipeline.graph.config_error import ConfigError, Place
 
 VALUES_MAX = 20_000
 """Values in one file, aliases unfolded: a pipeline of a thousand stages has fewer."""
@@ -44,6 +44,10 @@ class Document:
     def key_place(self, *path: str | int) -> Place:
         """Where the key at the end of this path stands."""
         return self._keys.get(path) or self.place(*path)
+
+    def is_overridden(self, *path: str | int) -> bool:
+        """Whether the command line has set the value at this path, or a part of it."""
+        return any(known[: len(path)] == path and place.file != self.file for known, place in self._places.items())
 
     def alias(self, path: KeyPath, old: KeyPath) -> None:
         """What will stand at `path` comes from `old`: errors in it name that place."""

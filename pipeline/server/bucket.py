@@ -1,7 +1,7 @@
 """Histograms as Prometheus wants them: cumulative counts at a few edges, where the times of video lie."""
 
-from pipeline.figures import BatchTally
-from pipeline.histogram import Histogram, upper_edge
+from framewire.pipeline.seen.figures import BatchTally
+from framewire.pipeline.seen.histogram import Histogram, upper_edge
 
 SECONDS = (
     *(0.0001, 0.00025, 0.0005),

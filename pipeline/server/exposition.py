@@ -15,13 +15,13 @@ from prometheus_client.core import (
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from pipeline.figures import KIND_AND_PLACE, MODEL_AND_PROVIDER
-from pipeline.histogram import Histogram
-from pipeline.rates import Rates
-from pipeline.server.bucket import of_seconds, of_sizes
-from pipeline.server.gpu import gpus
-from pipeline.snapshot import Frames, Snapshot
-from pipeline.stage import StreamPhase
+from framewire.pipeline.seen.figures import KIND_AND_PLACE, MODEL_AND_PROVIDER
+from framewire.pipeline.seen.histogram import Histogram
+from framewire.pipeline.seen.rates import Rates
+from framewire.pipeline.seen.snapshot import Frames, Snapshot
+from framewire.pipeline.server.bucket import of_seconds, of_sizes
+from framewire.pipeline.server.gpu import gpus
+from framewire.pipeline.stage import StreamPhase
 
 
 class RunCollector(Collector):

@@ -5,10 +5,10 @@ from collections import deque
 
 from msgspec import Struct
 
-from pipeline.rates import RateMeter
-from pipeline.server.exposition import RunCollector
-from pipeline.snapshot import Snapshot
-from pipeline.view import View, is_well, view_of
+from framewire.pipeline.seen.rates import RateMeter
+from framewire.pipeline.seen.snapshot import Snapshot
+from framewire.pipeline.seen.view import View, is_well, view_of
+from framewire.pipeline.server.exposition import RunCollector
 
 HISTORY = 300
 """Points of the plot, one a second: five minutes."""

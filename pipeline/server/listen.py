@@ -6,7 +6,7 @@ import socket
 
 from msgspec import Struct
 
-from pipeline.graph.config_error import ConfigError, Place
+from framewire.pipeline.graph.config_error import ConfigError, Place
 
 DEFAULT = "127.0.0.1:9797"
 OFF = "off"

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
-from pipeline.message import Seen
-from pipeline.packet import FRAME, Packet
+from framewire.pipeline.frame.packet import FRAME, Packet
+from framewire.pipeline.wire.message import Seen
 
 PAINTERS = "framewire.painters"
 """The entry-point group in which a package announces `paint`: see Paint. The engine itself knows no pictures."""

@@ -10,13 +10,13 @@ import zmq
 import zmq.asyncio
 from setproctitle import setproctitle
 
-from pipeline.inbox import Inbox, Outbox, new_endpoint
-from pipeline.message import Look, RefusedError, Seen, ServerReady, Told, decode_for_server, encode
-from pipeline.server.boot import ServerBoot
-from pipeline.server.exposition import RunCollector, registry_of
-from pipeline.server.known import Known
-from pipeline.server.pictures import Pictures, find_painter
-from pipeline.server.web import web_app
+from framewire.pipeline.server.boot import ServerBoot
+from framewire.pipeline.server.exposition import RunCollector, registry_of
+from framewire.pipeline.server.known import Known
+from framewire.pipeline.server.pictures import Pictures, find_painter
+from framewire.pipeline.server.web import web_app
+from framewire.pipeline.wire.inbox import Inbox, Outbox, new_endpoint
+from framewire.pipeline.wire.message import Look, RefusedError, Seen, ServerReady, Told, decode_for_server, encode
 
 KEEP_ALIVE_S = 15
 

@@ -13,10 +13,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from pipeline.server.guard import Guard
-from pipeline.server.known import Known
-from pipeline.server.pictures import Pictures
-from pipeline.summary import summary_of
+from framewire.pipeline.seen.summary import summary_of
+from framewire.pipeline.server.guard import Guard
+from framewire.pipeline.server.known import Known
+from framewire.pipeline.server.pictures import Pictures
 
 PAGE = Path(__file__).parent / "page"
 BOUNDARY = "framewire"

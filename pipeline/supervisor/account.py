@@ -4,15 +4,15 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 
-from pipeline.cores import usable_cores
-from pipeline.figures import SourceFigures, StageFigures, WorkerFigures
-from pipeline.graph.plan import Plan
-from pipeline.graph.spec import PipelineSpec, StageSpec
-from pipeline.message import Report
-from pipeline.snapshot import Frames, Snapshot, StageNow, StreamNow, WorkerNow
-from pipeline.stage import StreamPhase
-from pipeline.supervisor.ledger import Ledger, StreamAccount
-from pipeline.supervisor.worker_record import Life, WorkerRecord
+from framewire.pipeline.cores import usable_cores
+from framewire.pipeline.graph.plan import Plan
+from framewire.pipeline.graph.spec import PipelineSpec, StageSpec
+from framewire.pipeline.seen.figures import SourceFigures, StageFigures, WorkerFigures
+from framewire.pipeline.seen.snapshot import Frames, Snapshot, StageNow, StreamNow, WorkerNow
+from framewire.pipeline.stage import StreamPhase
+from framewire.pipeline.supervisor.ledger import Ledger, StreamAccount
+from framewire.pipeline.supervisor.worker_record import Life, WorkerRecord
+from framewire.pipeline.wire.message import Report
 
 
 class _Told:

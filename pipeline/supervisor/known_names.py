@@ -2,9 +2,9 @@
 
 from collections.abc import Container
 
-from pipeline.graph.plan import Plan
-from pipeline.message import Checkpoint, CutShort, Look, ServerReady, Settle, StreamOpened, ToSupervisor
-from pipeline.supervisor.ledger import Ledger
+from framewire.pipeline.graph.plan import Plan
+from framewire.pipeline.supervisor.ledger import Ledger
+from framewire.pipeline.wire.message import Checkpoint, CutShort, Look, ServerReady, Settle, StreamOpened, ToSupervisor
 
 
 def is_known(message: ToSupervisor, plan: Plan, ledger: Ledger, workers: Container[str], serving: bool) -> bool:

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from pipeline.figures import EventTally
-from pipeline.message import Checkpoint, Exceptional, Settle, StreamOpened, StreamState
-from pipeline.packet import Outcome
+from framewire.pipeline.frame.packet import Outcome
+from framewire.pipeline.seen.figures import EventTally
+from framewire.pipeline.wire.message import Checkpoint, Exceptional, Settle, StreamOpened, StreamState
 
 
 class _SinkAccount(Struct):

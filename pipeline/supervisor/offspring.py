@@ -4,15 +4,15 @@ import os
 
 import msgspec
 
-from pipeline.server.boot import ServerBoot
-from pipeline.worker.process import Boot, run_worker
+from framewire.pipeline.server.boot import ServerBoot
+from framewire.pipeline.worker.process import Boot, run_worker
 
 
 def live(listening_fd: int | None, raw: bytes) -> int:
     """Live the life that `raw` names; returns the exit status. Only the server keeps the socket that listens."""
     boot = msgspec.msgpack.decode(raw, type=Boot | ServerBoot)
     if isinstance(boot, ServerBoot):
-        from pipeline.server.process import run_server
+        from framewire.pipeline.server.process import run_server
 
         return run_server(boot)
     if listening_fd is not None:

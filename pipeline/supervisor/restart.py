@@ -2,9 +2,9 @@
 
 from collections import Counter, deque
 
-from pipeline.graph.spec import RestartSpec
-from pipeline.message import Condemned
-from pipeline.worker.notes import FrameInHand
+from framewire.pipeline.graph.spec import RestartSpec
+from framewire.pipeline.nodes.notes import FrameInHand
+from framewire.pipeline.wire.message import Condemned
 
 FIRST_DELAY_S = 0.1
 """The first restart is all but immediate: most crashes are single."""

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import msgspec
 import zmq
 
-from pipeline.inbox import Outbox
-from pipeline.message import Told, encode
-from pipeline.server.listen import Listening
-from pipeline.snapshot import Snapshot
-from pipeline.supervisor.nursery import Nursery
+from framewire.pipeline.seen.snapshot import Snapshot
+from framewire.pipeline.server.listen import Listening
+from framewire.pipeline.supervisor.nursery import Nursery
+from framewire.pipeline.wire.inbox import Outbox
+from framewire.pipeline.wire.message import Told, encode
 
 TOKEN = "=server"
 """Its name at the nursery: no worker can have it."""
@@ -55,7 +55,7 @@ class ServerKeeper:
         if self._start_at is None or self._clock() < self._start_at:
             return
         # Its libraries are loaded in its own process alone.
-        from pipeline.server.boot import ServerBoot
+        from framewire.pipeline.server.boot import ServerBoot
 
         self._start_at = None
         boot = ServerBoot(self._pipeline, supervisor, self._listening.socket.fileno(), self._listening.token)

@@ -14,10 +14,25 @@ from types import FrameType
 import msgspec
 import zmq
 
-from pipeline.graph.plan import make_plan
-from pipeline.graph.spec import PipelineSpec
-from pipeline.inbox import Inbox, Outbox, new_endpoint
-from pipeline.message import (
+from framewire.pipeline.graph.plan import make_plan
+from framewire.pipeline.graph.spec import PipelineSpec
+from framewire.pipeline.nodes.notes import NotesReader
+from framewire.pipeline.seen.snapshot import Snapshot
+from framewire.pipeline.seen.summary import Summary, summary_of
+from framewire.pipeline.server.listen import Listening
+from framewire.pipeline.supervisor.account import Account
+from framewire.pipeline.supervisor.known_names import is_known
+from framewire.pipeline.supervisor.ledger import Ledger, StreamAccount
+from framewire.pipeline.supervisor.nursery import Born, Nursery
+from framewire.pipeline.supervisor.offspring import live
+from framewire.pipeline.supervisor.restart import Blame, RestartPolicy
+from framewire.pipeline.supervisor.server_keeper import TOKEN as SERVER
+from framewire.pipeline.supervisor.server_keeper import ServerKeeper
+from framewire.pipeline.supervisor.signals import how_it_ended, signal_name, waking
+from framewire.pipeline.supervisor.trace_file import TraceFile
+from framewire.pipeline.supervisor.worker_record import Life, WorkerRecord
+from framewire.pipeline.wire.inbox import Inbox, Outbox, new_endpoint
+from framewire.pipeline.wire.message import (
     Checkpoint,
     Closed,
     Connect,
@@ -41,22 +56,7 @@ from pipeline.message import (
     decode_for_supervisor,
     encode,
 )
-from pipeline.server.listen import Listening
-from pipeline.snapshot import Snapshot
-from pipeline.summary import Summary, summary_of
-from pipeline.supervisor.account import Account
-from pipeline.supervisor.known_names import is_known
-from pipeline.supervisor.ledger import Ledger, StreamAccount
-from pipeline.supervisor.nursery import Born, Nursery
-from pipeline.supervisor.offspring import live
-from pipeline.supervisor.restart import Blame, RestartPolicy
-from pipeline.supervisor.server_keeper import TOKEN as SERVER
-from pipeline.supervisor.server_keeper import ServerKeeper
-from pipeline.supervisor.signals import how_it_ended, signal_name, waking
-from pipeline.supervisor.trace_file import TraceFile
-from pipeline.supervisor.worker_record import Life, WorkerRecord
-from pipeline.worker.notes import NotesReader
-from pipeline.worker.process import Boot
+from framewire.pipeline.worker.process import Boot
 
 CLOSING_S = 30.0
 """How long workers may take to close their files before they are killed."""

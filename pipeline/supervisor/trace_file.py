@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.message import Spans
+from framewire.pipeline.wire.message import Spans
 
 STREAMS = "frames, from capture until settled"
 MICRO = 1e6

@@ -2,10 +2,10 @@
 
 from enum import Enum
 
-from pipeline.graph.plan import Process
-from pipeline.inbox import Outbox
-from pipeline.supervisor.restart import RestartPolicy
-from pipeline.worker.notes import NotesReader
+from framewire.pipeline.graph.plan import Process
+from framewire.pipeline.nodes.notes import NotesReader
+from framewire.pipeline.supervisor.restart import RestartPolicy
+from framewire.pipeline.wire.inbox import Outbox
 
 
 class Life(Enum):

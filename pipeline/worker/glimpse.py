@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable
 
-from pipeline.message import Message, Seen, Watch
-from pipeline.packet import FRAME, Packet
-from pipeline.ring import RingReader
+from framewire.pipeline.frame.packet import FRAME, Packet
+from framewire.pipeline.frame.ring import RingReader
+from framewire.pipeline.wire.message import Message, Seen, Watch
 
 
 class Glimpses:

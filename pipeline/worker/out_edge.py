@@ -3,8 +3,8 @@
 from collections import deque
 from collections.abc import Callable
 
-from pipeline.graph.plan import Edge, Routing
-from pipeline.packet import Packet
+from framewire.pipeline.frame.packet import Packet
+from framewire.pipeline.graph.plan import Edge, Routing
 
 PREFETCH = 2
 """Packets that a replica asks each producer for at first: one to work on, one to hide the producer's answer time.

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -11,22 +10,23 @@ import zmq
 from msgspec import Struct
 from setproctitle import setproctitle
 
-from pipeline.cores import threads_each, usable_cores
-from pipeline.graph.plan import Plan, Process, make_plan
-from pipeline.graph.spec import PipelineSpec
-from pipeline.inbox import Inbox, Outbox, Outboxes, Waker, new_endpoint
-from pipeline.message import Closed, Message, Ready, Remark, Trouble, Wake, encode
-from pipeline.option import check_values
-from pipeline.registry import find_stage
-from pipeline.stage import Sink, Source, StageContext, StageError
-from pipeline.worker.allocator import keep_freed_memory
-from pipeline.worker.batch_node import BatchNode
-from pipeline.worker.node import StageNode
-from pipeline.worker.notes import Notes
-from pipeline.worker.sink_node import SinkNode
-from pipeline.worker.source_node import SourceNode
-from pipeline.worker.stage_note import note_stage, noted_stage
-from pipeline.worker.worker import Worker
+from framewire.pipeline.cores import threads_each, usable_cores
+from framewire.pipeline.graph.plan import Plan, Process, make_plan
+from framewire.pipeline.graph.spec import PipelineSpec
+from framewire.pipeline.nodes.batch_node import BatchNode
+from framewire.pipeline.nodes.node import StageNode
+from framewire.pipeline.nodes.notes import Notes
+from framewire.pipeline.nodes.sink_node import SinkNode
+from framewire.pipeline.nodes.source_node import SourceNode
+from framewire.pipeline.nodes.stage_note import note_stage, noted_stage
+from framewire.pipeline.option import check_values
+from framewire.pipeline.registry import find_stage
+from framewire.pipeline.stage import Sink, Source, StageContext, StageError
+from framewire.pipeline.user_modules import look_beside
+from framewire.pipeline.wire.inbox import Inbox, Outbox, Outboxes, Waker, new_endpoint
+from framewire.pipeline.wire.message import Closed, Message, Ready, Remark, Trouble, Wake, encode
+from framewire.pipeline.worker.allocator import keep_freed_memory
+from framewire.pipeline.worker.worker import Worker
 
 LAST_WORDS_MS = 2000
 """How long a worker that exits waits for its last messages to leave."""
@@ -64,8 +64,7 @@ def run_worker(boot: Boot) -> int:
     process = next(process for process in plan.processes if process.name == boot.process)
     name = process.workers[boot.replica]
     setproctitle(f"framewire {boot.spec.name} {name}")
-    if boot.spec.folder not in sys.path:
-        sys.path.append(boot.spec.folder)
+    look_beside(boot.spec.folder)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     supervisor = Outbox(context, boot.supervisor, LAST_WORDS_MS)
     log = logging.getLogger("framewire")

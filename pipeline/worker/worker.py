@@ -6,10 +6,16 @@ from contextlib import ExitStack
 
 import msgspec
 
-from pipeline.figures import WorkerFigures
-from pipeline.graph.plan import Plan, Process, Routing
-from pipeline.inbox import Inbox, Outboxes
-from pipeline.message import (
+from framewire.pipeline.frame.packet import Packet
+from framewire.pipeline.graph.plan import Plan, Process, Routing
+from framewire.pipeline.nodes.batch_node import BatchNode
+from framewire.pipeline.nodes.node import StageNode
+from framewire.pipeline.nodes.sink_node import SinkNode
+from framewire.pipeline.nodes.source_node import SourceNode
+from framewire.pipeline.nodes.tracer import Tracer
+from framewire.pipeline.seen.figures import WorkerFigures
+from framewire.pipeline.wire.inbox import Inbox, Outboxes
+from framewire.pipeline.wire.message import (
     Ask,
     Connect,
     Deliver,
@@ -26,15 +32,9 @@ from pipeline.message import (
     decode_for_worker,
     encode,
 )
-from pipeline.packet import Packet
-from pipeline.worker.allocator import resident_bytes
-from pipeline.worker.batch_node import BatchNode
-from pipeline.worker.glimpse import Glimpses
-from pipeline.worker.node import StageNode
-from pipeline.worker.out_edge import PREFETCH, OutEdge
-from pipeline.worker.sink_node import SinkNode
-from pipeline.worker.source_node import SourceNode
-from pipeline.worker.tracer import Tracer
+from framewire.pipeline.worker.allocator import resident_bytes
+from framewire.pipeline.worker.glimpse import Glimpses
+from framewire.pipeline.worker.out_edge import PREFETCH, OutEdge
 
 REPORT_S = 0.5
 """A worker tells its figures this often while they change: twice a second is what a person can follow."""

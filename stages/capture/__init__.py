@@ -1,5 +1,5 @@
 """capture: where frames come from. One file for each kind of source."""
 
-from stages.capture.capture import Capture
+from framewire.stages.capture.capture import Capture
 
 __all__ = ["Capture"]

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit, urlunsplit
 from av.video.format import VideoFormat
 from msgspec import Struct
 
-from pipeline.stage import StageError
+from framewire.pipeline.stage import StageError
 
 NETWORK = ("rtsp", "rtsps", "http", "https", "rtmp", "udp", "srt", "tcp", "rtp")
 """Schemes that are opened as network streams."""

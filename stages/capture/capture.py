@@ -13,18 +13,19 @@ import msgspec
 import numpy as np
 from msgspec import Meta, Struct
 
-from pipeline.ring import Pixels
-from pipeline.stage import Shot, Source, StageError, StreamPhase, stage
-from stages.capture.address import STDIN, Address, address_of, is_live, stdin_address
-from stages.capture.cut import CutFinder
-from stages.capture.demo import Demo
-from stages.capture.excerpt import Excerpt
-from stages.capture.image_files import ImageFiles, is_image
-from stages.capture.live_stream import LiveRules, LiveStream, shots
-from stages.capture.pace import Pace
-from stages.capture.picture_source import PictureSource, Slot
-from stages.capture.video_file import VideoFile
-from stages.capture.watched_folder import WatchedFolder
+from framewire.pipeline.frame.ring import Pixels
+from framewire.pipeline.option import InputPath
+from framewire.pipeline.stage import Shot, Source, StageError, StreamPhase, stage
+from framewire.stages.capture.address import STDIN, Address, address_of, is_live, stdin_address
+from framewire.stages.capture.cut import CutFinder
+from framewire.stages.capture.demo import Demo
+from framewire.stages.capture.excerpt import Excerpt
+from framewire.stages.capture.image_files import ImageFiles, is_image
+from framewire.stages.capture.live_stream import LiveRules, LiveStream, shots
+from framewire.stages.capture.pace import Pace
+from framewire.stages.capture.picture_source import PictureSource, Slot
+from framewire.stages.capture.video_file import VideoFile
+from framewire.stages.capture.watched_folder import WatchedFolder
 
 DEMO = "demo"
 """The name of the built-in source."""
@@ -34,7 +35,7 @@ class CaptureOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Where the frames come from."""
 
     source: Annotated[
-        str,
+        InputPath,
         Meta(
             min_length=1,
             description="A video file, a picture, a folder or a glob of pictures, demo (built in); "

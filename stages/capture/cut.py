@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.ring import Pixels
+from framewire.pipeline.frame.ring import Pixels
 
 POINTS = (18, 32)
 """Rows and columns of the points that are compared: enough to see a scene, few enough to cost 30 us."""

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from msgspec import Struct
 
-from pipeline.ring import Pixels
-from pipeline.stage import Shot, StageError
-from stages.capture.picture_source import Slot, StreamFacts
+from framewire.pipeline.frame.ring import Pixels
+from framewire.pipeline.stage import Shot, StageError
+from framewire.stages.capture.picture_source import Slot, StreamFacts
 
 WIDTH, HEIGHT = 1280, 720
 FRAMES = 300

@@ -8,9 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipeline.ring import Pixels
-from pipeline.stage import Shot, StageError
-from stages.capture.picture_source import Slot, StreamFacts
+from framewire.pipeline.frame.ring import Pixels
+from framewire.pipeline.stage import Shot, StageError
+from framewire.stages.capture.picture_source import Slot, StreamFacts
 
 SUFFIXES = frozenset(
     [

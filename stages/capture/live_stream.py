@@ -13,13 +13,13 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from msgspec import Struct
 
-from pipeline.stage import Shot, StreamPhase
-from stages.capture.address import Address
-from stages.capture.backoff import waits
-from stages.capture.hardware import HardwareError, open_input
-from stages.capture.newest import Newest
-from stages.capture.picture_source import Slot
-from stages.capture.video_file import picture_of
+from framewire.pipeline.stage import Shot, StreamPhase
+from framewire.stages.capture.address import Address
+from framewire.stages.capture.backoff import waits
+from framewire.stages.capture.hardware import HardwareError, open_input
+from framewire.stages.capture.newest import Newest
+from framewire.stages.capture.picture_source import Slot
+from framewire.stages.capture.video_file import picture_of
 
 MICROSECONDS = (1, 1_000_000)
 """Time stamps are those of arrival: a stream's own may jump, run backwards, and begin anew after each connection."""

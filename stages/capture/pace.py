@@ -2,7 +2,7 @@
 
 import time
 
-from pipeline.stage import Shot
+from framewire.pipeline.stage import Shot
 
 RATE_OTHERWISE = 25
 """Frames per second where the file does not say: PAL's."""

@@ -5,8 +5,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from pipeline.ring import Pixels
-from pipeline.stage import Shot
+from framewire.pipeline.frame.ring import Pixels
+from framewire.pipeline.stage import Shot
 
 Slot = Callable[[int, int], Pixels]
 """Asks for the place of the next picture: (height, width) -> uint8 (height, width, 3) BGR, to be written over."""

@@ -14,11 +14,11 @@ from av.packet import Packet as CodedPacket
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from pipeline.ring import Pixels
-from pipeline.stage import Shot, StageError
-from stages.capture.excerpt import Excerpt
-from stages.capture.hardware import HardwareError, open_input
-from stages.capture.picture_source import Slot, StreamFacts
+from framewire.pipeline.frame.ring import Pixels
+from framewire.pipeline.stage import Shot, StageError
+from framewire.stages.capture.excerpt import Excerpt
+from framewire.stages.capture.hardware import HardwareError, open_input
+from framewire.stages.capture.picture_source import Slot, StreamFacts
 
 RATE_OTHERWISE = Fraction(25)
 """Frames per second of a bare stream that does not say: PAL's."""

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.stage import Shot, StageError
-from stages.capture.image_files import UNREADABLE, is_image, natural_order, read_picture
-from stages.capture.picture_source import Slot, StreamFacts
+from framewire.pipeline.stage import Shot, StageError
+from framewire.stages.capture.image_files import UNREADABLE, is_image, natural_order, read_picture
+from framewire.stages.capture.picture_source import Slot, StreamFacts
 
 WHOLE_AFTER_S = 0.3
 """A file that has not changed for so long is whole: who writes pictures does it in one go, or moves them here."""

@@ -1,5 +1,5 @@
 """Counting who is in view, who came, who crossed a line, who is in a zone, and for how long."""
 
-from stages.count.count import Count
+from framewire.stages.count.count import Count
 
 __all__ = ["Count"]

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from pipeline.packet import Detection, Event, Packet
-from pipeline.stage import Stage, StageError, stage
-from stages.count.geometry import Point, crossed, inside
+from framewire.pipeline.frame.packet import Detection, Event, Packet
+from framewire.pipeline.stage import Stage, StageError, stage
+from framewire.stages.count.geometry import Point, crossed, inside
 
 MINUTE_S = 60.0
 Fraction = Annotated[float, Meta(ge=0, le=1)]

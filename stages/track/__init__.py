@@ -1,5 +1,5 @@
 """Following faces from frame to frame."""
 
-from stages.track.track import Track
+from framewire.stages.track.track import Track
 
 __all__ = ["Track"]

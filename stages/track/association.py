@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from stages.track.motion import Box
+from framewire.stages.track.motion import Box
 
 
 def overlaps(ones: Sequence[Box], others: Sequence[Box]) -> NDArray[np.float64]:

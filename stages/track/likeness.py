@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from msgspec import Struct
 
-from pipeline.ring import Pixels
-from stages.track.motion import Box
+from framewire.pipeline.frame.ring import Pixels
+from framewire.stages.track.motion import Box
 
 SIDE = 32
 """Pixels that a face is looked for with: eyes, nose and mouth can be told apart, and noise is gone."""

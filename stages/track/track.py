@@ -6,12 +6,12 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from models.face_finder import LANDMARKS
-from pipeline.packet import FRAME, Detection, Packet
-from pipeline.stage import Stage, stage
-from stages.track.likeness import find, likeness_of
-from stages.track.motion import Box
-from stages.track.tracker import Followed, Tracker, TrackerState, TrackRules
+from framewire.models.face import LANDMARKS
+from framewire.pipeline.frame.packet import FRAME, Detection, Packet
+from framewire.pipeline.stage import Stage, stage
+from framewire.stages.track.likeness import find, likeness_of
+from framewire.stages.track.motion import Box
+from framewire.stages.track.tracker import Followed, Tracker, TrackerState, TrackRules
 
 BETTER = 1.2
 """A view counts as better, and is looked at again, when it is a fifth larger or more frontal than the best so far."""

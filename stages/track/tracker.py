@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 import msgspec
 from msgspec import Struct
 
-from pipeline.packet import Detection
-from stages.track.association import overlaps, pairs
-from stages.track.likeness import Likeness
-from stages.track.motion import Box, Motion
+from framewire.pipeline.frame.packet import Detection
+from framewire.stages.track.association import overlaps, pairs
+from framewire.stages.track.likeness import Likeness
+from framewire.stages.track.motion import Box, Motion
 
 SURE_OVERLAP, DOUBTFUL_OVERLAP, NEW_OVERLAP = 0.2, 0.5, 0.3
 """Least IoU of a track with a sure box, with a doubtful one, and of a track that was seen but once: ByteTrack's own."""

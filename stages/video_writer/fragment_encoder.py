@@ -4,7 +4,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from pipeline.ring import Pixels
+from framewire.pipeline.frame.ring import Pixels
 
 
 class Layout(Struct, frozen=True):

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from av.video.stream import VideoStream
 
-from pipeline.ring import Pixels
-from stages.video_writer.fragment_encoder import Layout
+from framewire.pipeline.frame.ring import Pixels
+from framewire.stages.video_writer.fragment_encoder import Layout
 
 _FRAGMENTED = "frag_custom+empty_moov+default_base_moof+frag_discont+skip_trailer"
 # AVColorRange and AVColorSpace of FFmpeg's pixfmt.h: limited range, BT.601, which is what OpenCV's conversion makes.

@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from stages.video_writer import mp4_box
-from stages.video_writer.fragment_encoder import Layout
+from framewire.stages.video_writer import mp4_box
+from framewire.stages.video_writer.fragment_encoder import Layout
 
 _MAGIC = b"FWSG"
 

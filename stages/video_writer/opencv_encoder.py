@@ -8,9 +8,9 @@ import av
 import av.error
 import cv2
 
-from pipeline.ring import Pixels
-from pipeline.stage import StageError
-from stages.video_writer.fragment_encoder import Layout
+from framewire.pipeline.frame.ring import Pixels
+from framewire.pipeline.stage import StageError
+from framewire.stages.video_writer.fragment_encoder import Layout
 
 _FRAGMENTED = "frag_custom+empty_moov+default_base_moof+frag_discont+skip_trailer"
 

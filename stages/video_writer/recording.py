@@ -7,10 +7,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from stages.parts.part_index import Part, PartIndex
-from stages.parts.part_name import PartNames
-from stages.parts.rotation import RotationOptions, surplus
-from stages.video_writer.video_file_writer import EncoderFactory, TimedPicture, VideoFileWriter
+from framewire.stages.parts.part_index import Part, PartIndex
+from framewire.stages.parts.part_name import PartNames
+from framewire.stages.parts.rotation import RotationOptions, surplus
+from framewire.stages.video_writer.video_file_writer import EncoderFactory, TimedPicture, VideoFileWriter
 
 
 class RecordingRules(Struct, frozen=True):

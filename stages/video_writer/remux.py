@@ -10,7 +10,7 @@ from av.bitstream import BitStreamFilterContext
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from pipeline.stage import StageError
+from framewire.pipeline.stage import StageError
 
 CONSTANT_RATE = frozenset({".avi"})
 """Containers without time stamps: frame n is shown at n / rate."""

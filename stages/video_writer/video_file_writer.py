@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 from msgspec import Struct
 
-from pipeline.ring import Pixels
-from stages.video_writer.fragment_encoder import FragmentEncoder, Layout
-from stages.video_writer.journal import Journal, Marker
-from stages.video_writer.remux import remux
+from framewire.pipeline.frame.ring import Pixels
+from framewire.stages.video_writer.fragment_encoder import FragmentEncoder, Layout
+from framewire.stages.video_writer.journal import Journal, Marker
+from framewire.stages.video_writer.remux import remux
 
 TIMESCALE_MIN = 10_000
 """FFmpeg's MP4 writer doubles a smaller timescale until it is at least this; we do it first, so both agree."""

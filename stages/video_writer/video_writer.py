@@ -9,18 +9,18 @@ from typing import Annotated, Literal
 import numpy as np
 from msgspec import Meta
 
-from pipeline.option import OutputPath
-from pipeline.packet import FRAME, Packet
-from pipeline.stage import Sink, StageError, stage
-from stages.parts.part_index import PartIndex
-from stages.parts.part_name import PartNames, TemplateError
-from stages.parts.rotation import RotationOptions
-from stages.video_writer.fragment_encoder import FragmentEncoder, Layout
-from stages.video_writer.h264_encoder import H264Fragment
-from stages.video_writer.journal import JournalError
-from stages.video_writer.opencv_encoder import OpenCVFragment
-from stages.video_writer.recording import Recording, RecordingRules
-from stages.video_writer.video_file_writer import TimedPicture, VideoFileWriter
+from framewire.pipeline.frame.packet import FRAME, Packet
+from framewire.pipeline.option import OutputPath
+from framewire.pipeline.stage import Sink, StageError, stage
+from framewire.stages.parts.part_index import PartIndex
+from framewire.stages.parts.part_name import PartNames, TemplateError
+from framewire.stages.parts.rotation import RotationOptions
+from framewire.stages.video_writer.fragment_encoder import FragmentEncoder, Layout
+from framewire.stages.video_writer.h264_encoder import H264Fragment
+from framewire.stages.video_writer.journal import JournalError
+from framewire.stages.video_writer.opencv_encoder import OpenCVFragment
+from framewire.stages.video_writer.recording import Recording, RecordingRules
+from framewire.stages.video_writer.video_file_writer import TimedPicture, VideoFileWriter
 
 RATE_OTHERWISE = 25.0
 """Frames per second of a stream that does not know its own, where the options do not say either: PAL's."""

@@ -1,6 +1,6 @@
 """Packets for tests."""
 
-from pipeline.packet import Detection, Packet
+from framewire.pipeline.frame.packet import Detection, Packet
 
 
 def packet(seq: int, window: int = 8, stream: str = "s", mark: int = 0, **fields: object) -> Packet:

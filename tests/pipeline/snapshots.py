@@ -1,8 +1,8 @@
 """Snapshots for tests: a source, a stage with two replicas and a sink; one stream."""
 
-from pipeline.figures import BatchTally, EventTally, StageFigures
-from pipeline.histogram import Histogram
-from pipeline.snapshot import Frames, Snapshot, StageNow, StreamNow, WorkerNow
+from framewire.pipeline.seen.figures import BatchTally, EventTally, StageFigures
+from framewire.pipeline.seen.histogram import Histogram
+from framewire.pipeline.seen.snapshot import Frames, Snapshot, StageNow, StreamNow, WorkerNow
 
 
 def timed(*seconds: float) -> Histogram:

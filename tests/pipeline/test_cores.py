@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.cores import threads_each, usable_cores
+from framewire.pipeline.cores import threads_each, usable_cores
 
 ALL = len(os.sched_getaffinity(0))
 

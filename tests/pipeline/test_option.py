@@ -3,7 +3,7 @@ from typing import Annotated, Literal
 import pytest
 from msgspec import Meta, Struct, field
 
-from pipeline.option import OptionError, check_values, options_of, yaml_words
+from framewire.pipeline.option import OptionError, check_values, options_of, yaml_words
 
 
 class Colour(Struct, frozen=True):

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from pipeline.stage import Stage, stage
+from framewire.pipeline.stage import Stage, stage
 
 
 class Remembers(Stage[None]):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from pipeline.ring import Pixels
-from stages.capture.demo import HEIGHT, WIDTH, Demo
+from framewire.pipeline.frame.ring import Pixels
+from framewire.stages.capture.demo import HEIGHT, WIDTH, Demo
 
 
 def demo_frame(number: int) -> Pixels:

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.packet import FRAME, Attribute, Detection
-from pipeline.stage import StageError
-from pipeline.testing import StageRunner
-from stages.annotate import Annotate, caption_place, luminance, readable_on
-from stages.caption import CaptionTemplate, caption
+from framewire.pipeline.frame.packet import FRAME, Attribute, Detection
+from framewire.pipeline.stage import StageError
+from framewire.pipeline.testing import StageRunner
+from framewire.stages.annotate import Annotate, caption_place, luminance, readable_on
+from framewire.stages.caption import CaptionTemplate, caption
 
 FACE = Detection(label="face", box=(20, 30, 40, 50), id="faces.0")
 EYE = Detection(label="eye", box=(25, 40, 10, 8), id="eyes.0", parent="faces.0")

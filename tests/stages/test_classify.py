@@ -8,14 +8,14 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from models.alignment import TEMPLATE
-from models.catalogue import LEVI_HASSNER_AGES, find_entry
-from models.face_finder import Picture
-from models.model_store import ModelStore
-from pipeline.packet import Detection
-from pipeline.stage import StageError
-from pipeline.testing import StageRunner
-from stages.classify import Classify
+from framewire.models.catalogue.entries import LEVI_HASSNER_AGES, find_entry
+from framewire.models.crops.alignment import TEMPLATE
+from framewire.models.picture import Picture
+from framewire.models.store.model_store import ModelStore
+from framewire.pipeline.frame.packet import Detection
+from framewire.pipeline.stage import StageError
+from framewire.pipeline.testing import StageRunner
+from framewire.stages.classify import Classify
 from tests.models.caffe import write_caffe
 from tests.stages.faces import demo_frame
 

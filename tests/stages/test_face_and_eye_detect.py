@@ -7,13 +7,13 @@ import cv2.data
 import numpy as np
 import pytest
 
-from models.evaluation.faces import overlap
-from models.haar import can_compile
-from pipeline.packet import Detection
-from pipeline.stage import StageError
-from pipeline.testing import StageRunner
-from stages.eye_detect import EyeDetect
-from stages.face_detect import DNN_BATCH, OPENCV_ALONE, QUICKER, FaceDetect, FaceDetectOptions
+from framewire.models.evaluation.faces import overlap
+from framewire.models.finders.haar import can_compile
+from framewire.pipeline.frame.packet import Detection
+from framewire.pipeline.stage import StageError
+from framewire.pipeline.testing import StageRunner
+from framewire.stages.eye_detect import EyeDetect
+from framewire.stages.face_detect import DNN_BATCH, OPENCV_ALONE, QUICKER, FaceDetect, FaceDetectOptions
 from tests.stages.faces import demo_frame
 from tests.system.running import SHARED
 

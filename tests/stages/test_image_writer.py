@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.packet import Attribute, Detection
-from pipeline.stage import StageError
-from pipeline.testing import StageRunner
-from stages.image_writer import ImageWriter
+from framewire.pipeline.frame.packet import Attribute, Detection
+from framewire.pipeline.stage import StageError
+from framewire.pipeline.testing import StageRunner
+from framewire.stages.image_writer import ImageWriter
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (100, 120, 3), np.uint8)
 

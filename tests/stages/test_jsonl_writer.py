@@ -4,10 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.packet import Attribute, Detection
-from pipeline.stage import StageError
-from pipeline.testing import StageRunner
-from stages.jsonl_writer import JsonlWriter
+from framewire.pipeline.frame.packet import Attribute, Detection
+from framewire.pipeline.stage import StageError
+from framewire.pipeline.testing import StageRunner
+from framewire.stages.jsonl_writer import JsonlWriter
 
 PICTURE = np.zeros((48, 64, 3), np.uint8)
 

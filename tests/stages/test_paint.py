@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.packet import Attribute, Detection, Packet, PictureRef
-from stages.paint import WIDTH_MAX, paint, words
+from framewire.pipeline.frame.packet import Attribute, Detection, Packet, PictureRef
+from framewire.stages.paint import WIDTH_MAX, paint, words
 
 
 def packet(generation: int, *found: Detection) -> Packet:

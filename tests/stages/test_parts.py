@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.parts.part_index import Part, PartIndex
-from stages.parts.part_name import PartNames, TemplateError
-from stages.parts.rotation import RotationOptions, surplus
+from framewire.stages.parts.part_index import Part, PartIndex
+from framewire.stages.parts.part_name import PartNames, TemplateError
+from framewire.stages.parts.rotation import RotationOptions, surplus
 
 NOON = datetime(2026, 11, 21, 12, 0, 5)
 
@@ -54,7 +54,7 @@ def test_only_files_that_the_template_could_have_made_are_ours(tmp_path: Path) -
 def test_a_name_is_known_again(template: str, part: int) -> None:
     import re
 
-    from stages.parts.part_name import _pattern
+    from framewire.stages.parts.part_name import _pattern
 
     names = PartNames(template, rotates=True)
     name = names.path("do.or", NOON, part)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipeline.packet import Attribute, Detection, Packet
-from pipeline.testing import StageRunner
-from stages.smooth import Smooth
+from framewire.pipeline.frame.packet import Attribute, Detection, Packet
+from framewire.pipeline.testing import StageRunner
+from framewire.stages.smooth import Smooth
 
 
 def bare(seq: int, track: int | None = 1, stream: str = "s", **attributes: Attribute) -> Packet:

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from pipeline.summary import Summary
+from framewire.pipeline.seen.summary import Summary
 
 ROOT = Path(__file__).resolve().parents[2]
 PIPELINES = Path(__file__).parent / "pipelines"

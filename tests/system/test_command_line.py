@@ -156,8 +156,8 @@ def test_somebody_watching_sees_a_bar_and_a_line_for_each_stage(tmp_path: Path) 
 
 def test_a_stage_of_ones_own_lies_beside_the_file(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
-        "from pipeline.packet import Detection, Packet\n"
-        "from pipeline.stage import Stage, stage\n\n\n"
+        "from framewire.pipeline.frame.packet import Detection, Packet\n"
+        "from framewire.pipeline.stage import Stage, stage\n\n\n"
         '@stage("mark")\n'
         "class Mark(Stage[None]):\n"
         "    def process(self, packet: Packet) -> Packet:\n"

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from models.haar.finder import HaarFinder
+from framewire.models.finders.haar_finder import HaarFinder
 from tests.stages.faces import demo_frame
 from tests.system.running import framewire
 

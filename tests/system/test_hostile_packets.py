@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 import zmq
 
-from pipeline.message import Deliver, Settle, encode
-from pipeline.packet import Packet
+from framewire.pipeline.frame.packet import Packet
+from framewire.pipeline.wire.message import Deliver, Settle, encode
 from tests.system.running import PIPELINES, Running, lines_in, wait_until
 
 SENT_TO_EACH = 60

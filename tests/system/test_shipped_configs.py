@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.graph import load_pipeline
+from framewire.pipeline.graph import load_pipeline
 from tests.system.running import ROOT, run
 
 FRAMES = 12

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.cores import threads_each, usable_cores
+from framewire.pipeline.cores import threads_each, usable_cores
 from tests.system.running import PIPELINES, run
 
 

@@ -7,13 +7,13 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
-from models.onnx_session import OnnxSession  # noqa: E402
-from models.provider import Execution  # noqa: E402
-from models.training import age_gender, emotion  # noqa: E402
-from models.training.augment import Augmentation, augment, centre  # noqa: E402
-from models.training.export import AgeGenderModel, EmotionModel, export  # noqa: E402
-from models.training.face_net import FaceNet  # noqa: E402
-from models.training.trainer import Recipe, Trainer, learning_rate  # noqa: E402
+from framewire.models.runtime.onnx_session import OnnxSession  # noqa: E402
+from framewire.models.runtime.provider import Execution  # noqa: E402
+from framewire.models.training import age_gender, emotion  # noqa: E402
+from framewire.models.training.augment import Augmentation, augment, centre  # noqa: E402
+from framewire.models.training.export import AgeGenderModel, EmotionModel, export  # noqa: E402
+from framewire.models.training.face_net import FaceNet  # noqa: E402
+from framewire.models.training.trainer import Recipe, Trainer, learning_rate  # noqa: E402
 
 QUICK = Recipe(epochs=4, batch=32, rate=0.05, threads=1)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.graph import ConfigError, load_pipeline
+from framewire.pipeline.graph import ConfigError, load_pipeline
 
 CASES = Path(__file__).resolve().parents[2] / "configs"
 VALID = sorted((CASES / "valid").glob("*.yaml"))

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.graph import ConfigError, load_pipeline
-from pipeline.graph.spec import BatchSpec
+from framewire.pipeline.graph import ConfigError, load_pipeline
+from framewire.pipeline.graph.spec import BatchSpec
 
 CONFIG = Path(__file__).resolve().parents[3] / "configs" / "demo.yaml"
 TWO_SOURCES = Path(__file__).resolve().parents[2] / "configs" / "valid" / "two-sources-one-sink.yaml"

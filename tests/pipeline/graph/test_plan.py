@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.graph import Plan, Routing, load_pipeline, make_plan
+from framewire.pipeline.graph import Plan, Routing, load_pipeline, make_plan
 
 VALID = Path(__file__).resolve().parents[2] / "configs" / "valid"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.graph import ConfigError, load_pipeline
+from framewire.pipeline.graph import ConfigError, load_pipeline
 from tests.system.running import ROOT
 
 STREAMS = ROOT / "tests" / "configs" / "valid" / "streams.yaml"

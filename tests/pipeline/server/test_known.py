@@ -1,5 +1,5 @@
-from pipeline.server.exposition import RunCollector
-from pipeline.server.known import HISTORY, Known
+from framewire.pipeline.server.exposition import RunCollector
+from framewire.pipeline.server.known import HISTORY, Known
 from tests.pipeline.snapshots import snapshot
 
 

@@ -1,7 +1,7 @@
 import pytest
 
-from pipeline.graph.config_error import ConfigError
-from pipeline.server.listen import is_loopback, listen, parse_address
+from framewire.pipeline.graph.config_error import ConfigError
+from framewire.pipeline.server.listen import is_loopback, listen, parse_address
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.message import Seen
-from pipeline.packet import FRAME, Packet, PictureRef
-from pipeline.server import pictures as module
-from pipeline.server.pictures import Pictures
+from framewire.pipeline.frame.packet import FRAME, Packet, PictureRef
+from framewire.pipeline.server import pictures as module
+from framewire.pipeline.server.pictures import Pictures
+from framewire.pipeline.wire.message import Seen
 
 
 def seen(seq: int, sink: str = "video", generation: int = 0, stream: str = "s") -> Seen:

@@ -5,11 +5,11 @@ import base64
 import pytest
 from starlette.testclient import TestClient
 
-from pipeline.message import Look
-from pipeline.server.exposition import RunCollector, registry_of
-from pipeline.server.known import Known
-from pipeline.server.pictures import Pictures
-from pipeline.server.web import web_app
+from framewire.pipeline.server.exposition import RunCollector, registry_of
+from framewire.pipeline.server.known import Known
+from framewire.pipeline.server.pictures import Pictures
+from framewire.pipeline.server.web import web_app
+from framewire.pipeline.wire.message import Look
 from tests.pipeline.snapshots import snapshot
 
 SECRET = "s3cret"

@@ -3,9 +3,9 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.message import Checkpoint, Exceptional, Settle, StreamOpened
-from pipeline.packet import Outcome
-from pipeline.supervisor.ledger import Ledger, StreamAccount
+from framewire.pipeline.frame.packet import Outcome
+from framewire.pipeline.supervisor.ledger import Ledger, StreamAccount
+from framewire.pipeline.wire.message import Checkpoint, Exceptional, Settle, StreamOpened
 
 SINKS = ("video", "list")
 

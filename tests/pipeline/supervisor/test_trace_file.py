@@ -2,8 +2,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipeline.message import Span, Spans
-from pipeline.supervisor.trace_file import TraceFile
+from framewire.pipeline.supervisor.trace_file import TraceFile
+from framewire.pipeline.wire.message import Span, Spans
 
 NAMES = {"name", "ph", "pid", "tid", "ts", "dur", "cat", "args", "id"}
 

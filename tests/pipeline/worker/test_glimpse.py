@@ -1,10 +1,10 @@
 import numpy as np
 
-from pipeline.message import Message, Seen, Watch
-from pipeline.packet import FRAME, Packet
-from pipeline.ring import RingReader
-from pipeline.stage import StageContext
-from pipeline.worker.glimpse import Glimpses
+from framewire.pipeline.frame.packet import FRAME, Packet
+from framewire.pipeline.frame.ring import RingReader
+from framewire.pipeline.stage import StageContext
+from framewire.pipeline.wire.message import Message, Seen, Watch
+from framewire.pipeline.worker.glimpse import Glimpses
 
 ENDPOINT = "ipc://@framewire/x/server/1"
 

@@ -1,5 +1,5 @@
-from pipeline.graph import Edge, Routing
-from pipeline.worker.out_edge import OutEdge
+from framewire.pipeline.graph import Edge, Routing
+from framewire.pipeline.worker.out_edge import OutEdge
 from tests.pipeline.packets import packet
 
 

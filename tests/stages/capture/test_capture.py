@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.ring import Pixels
-from pipeline.stage import Shot, StageError
-from pipeline.testing import StageRunner
-from stages.capture import Capture
-from stages.capture.image_files import natural_order
+from framewire.pipeline.frame.ring import Pixels
+from framewire.pipeline.stage import Shot, StageError
+from framewire.pipeline.testing import StageRunner
+from framewire.stages.capture import Capture
+from framewire.stages.capture.image_files import natural_order
 from tests.videos import picture, spoil, write_video
 
 

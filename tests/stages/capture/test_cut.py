@@ -4,11 +4,11 @@ import av
 import numpy as np
 import pytest
 
-from pipeline.packet import Packet
-from pipeline.testing import StageRunner
-from stages.capture import Capture
-from stages.capture.cut import CUT, CutFinder
-from stages.face_detect import FaceDetect
+from framewire.pipeline.frame.packet import Packet
+from framewire.pipeline.testing import StageRunner
+from framewire.stages.capture import Capture
+from framewire.stages.capture.cut import CUT, CutFinder
+from framewire.stages.face_detect import FaceDetect
 from tests.videos import picture
 
 SCENES = (0, 7, 12)

@@ -3,9 +3,9 @@ from pathlib import Path
 import av.error
 import pytest
 
-from pipeline.stage import StageError
-from stages.capture.hardware import HardwareError, open_input
-from stages.capture.video_file import VideoFile
+from framewire.pipeline.stage import StageError
+from framewire.stages.capture.hardware import HardwareError, open_input
+from framewire.stages.capture.video_file import VideoFile
 from tests.videos import write_video
 
 

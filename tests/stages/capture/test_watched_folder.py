@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.ring import Pixels
-from pipeline.stage import StageError
-from stages.capture.watched_folder import WatchedFolder
+from framewire.pipeline.frame.ring import Pixels
+from framewire.pipeline.stage import StageError
+from framewire.stages.capture.watched_folder import WatchedFolder
 from tests.system.running import wait_until
 
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.packet import Detection, Event, Packet
-from pipeline.stage import StageError
-from pipeline.testing import StageRunner
-from stages.count import Count
+from framewire.pipeline.frame.packet import Detection, Event, Packet
+from framewire.pipeline.stage import StageError
+from framewire.pipeline.testing import StageRunner
+from framewire.stages.count import Count
 
 DOOR = {"door": [[0.5, 0], [0.5, 1]]}
 LEFT_HALF = {"left half": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]}

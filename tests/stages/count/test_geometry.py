@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.count.geometry import crossed, inside
+from framewire.stages.count.geometry import crossed, inside
 
 DOWN = ((0.5, 0.2), (0.5, 0.8))
 """A line from top to bottom: to the right of somebody who walks along it, looking down, is the picture's left."""

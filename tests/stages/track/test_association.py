@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.track.association import overlaps, pairs
+from framewire.stages.track.association import overlaps, pairs
 
 
 def test_overlaps() -> None:

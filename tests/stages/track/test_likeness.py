@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from models.evaluation.faces import overlap
-from pipeline.packet import Detection
-from pipeline.testing import StageRunner
-from stages.track import Track
-from stages.track.likeness import find, likeness_of
+from framewire.models.evaluation.faces import overlap
+from framewire.pipeline.frame.packet import Detection
+from framewire.pipeline.testing import StageRunner
+from framewire.stages.track import Track
+from framewire.stages.track.likeness import find, likeness_of
 from tests.stages.faces import demo_frame
 
 PORTRAIT = demo_frame(0)

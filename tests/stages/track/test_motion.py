@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.track.motion import Box, Motion
+from framewire.stages.track.motion import Box, Motion
 
 sizes = st.floats(8, 300)
 boxes = st.tuples(st.floats(0, 1900), st.floats(0, 1000), sizes, sizes)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from pipeline.packet import Detection, Packet
-from pipeline.testing import StageRunner
-from stages.track import Track
-from stages.track.track import view_of
+from framewire.pipeline.frame.packet import Detection, Packet
+from framewire.pipeline.testing import StageRunner
+from framewire.stages.track import Track
+from framewire.stages.track.track import view_of
 
 Runner = StageRunner
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from stages.video_writer import mp4_box
-from stages.video_writer.fragment_encoder import Layout
-from stages.video_writer.h264_encoder import H264Fragment
-from stages.video_writer.journal import Journal, JournalError, Marker
+from framewire.stages.video_writer import mp4_box
+from framewire.stages.video_writer.fragment_encoder import Layout
+from framewire.stages.video_writer.h264_encoder import H264Fragment
+from framewire.stages.video_writer.journal import Journal, JournalError, Marker
 from tests.videos import picture
 
 LAYOUT = Layout(64, 48, 12800, (25, 1))

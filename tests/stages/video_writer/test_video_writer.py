@@ -7,13 +7,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from pipeline.packet import Packet
-from pipeline.stage import StageError
-from pipeline.testing import WINDOW, StageRunner
-from stages.video_writer import VideoWriter
-from stages.video_writer.fragment_encoder import Layout
-from stages.video_writer.opencv_encoder import OpenCVFragment
-from stages.video_writer.video_file_writer import fit, timescale_for
+from framewire.pipeline.frame.packet import Packet
+from framewire.pipeline.stage import StageError
+from framewire.pipeline.testing import WINDOW, StageRunner
+from framewire.stages.video_writer import VideoWriter
+from framewire.stages.video_writer.fragment_encoder import Layout
+from framewire.stages.video_writer.opencv_encoder import OpenCVFragment
+from framewire.stages.video_writer.video_file_writer import fit, timescale_for
 from tests.videos import picture
 
 FRAMES = 19

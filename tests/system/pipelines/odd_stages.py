@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from pipeline.packet import Attribute, Detection, Packet
-from pipeline.stage import Shot, Sink, Source, Stage, StageError, stage
+from framewire.pipeline.frame.packet import Attribute, Detection, Packet
+from framewire.pipeline.stage import Shot, Sink, Source, Stage, StageError, stage
 
 
 class NumbersOptions(Struct, frozen=True):

@@ -1,0 +1,5 @@
+"""`python -m framewire` is the command `framewire`."""
+
+from framewire.pipeline.terminal.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Classifiers of pictures, and what their answers mean."""

@@ -1,0 +1,33 @@
+"""From a model's name in the catalogue, or a file, to a classifier that is ready."""
+
+from pathlib import Path
+
+from framewire.models.catalogue.entries import find_entry
+from framewire.models.catalogue.model_entry import ModelEntry
+from framewire.models.classifiers.classifier import Classifier
+from framewire.models.runtime.dnn_network import DnnNetwork
+from framewire.models.runtime.network import ModelError, Network
+from framewire.models.runtime.onnx_session import OnnxSession
+from framewire.models.runtime.provider import Execution
+from framewire.models.store.model_store import ModelStore
+
+
+def find_classifier(name: str) -> ModelEntry:
+    """The entry of that name. Raises UnknownModelError, ModelError where it classifies nothing."""
+    entry = find_entry(name)
+    if entry.task == "face detection":
+        raise ModelError(f"{entry.name} ({entry.task}) is not a model that classifies")
+    return entry
+
+
+def load_classifier(entry: ModelEntry, store: ModelStore, execution: Execution) -> Classifier:
+    """A classifier of the catalogue, its files found or downloaded. Raises CannotLoadError."""
+    return Classifier(open_network(store.need(entry), execution), entry.input, entry.answers)
+
+
+def open_network(files: list[Path], execution: Execution) -> Network:
+    """The network in these files: one .onnx, or weights and graph for cv2.dnn. Raises CannotLoadError."""
+    if len(files) == 1:
+        return OnnxSession(files[0], execution)
+    weights, graph = files
+    return DnnNetwork(weights, graph, execution.device)

@@ -1,0 +1,1 @@
+"""How a face is cut out of a picture for a classifier."""

@@ -1,0 +1,1 @@
+"""Detectors of faces: networks and Haar cascades, all asked in the same way."""

@@ -1,0 +1,7 @@
+"""What every model looks at."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+"""uint8 (height, width, 3) BGR."""

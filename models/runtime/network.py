@@ -1,0 +1,61 @@
+"""A loaded network, whatever runs it: what finders and classifiers ask of it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framewire.models.cannot_load import CannotLoadError
+
+
+class ModelError(CannotLoadError):
+    """A file that is not a model, or not one of the shape that is needed; the text names file and cause."""
+
+
+class Placed(Protocol):
+    """Something that runs somewhere."""
+
+    provider: str
+    fallback: str
+
+
+def told(placed: Placed) -> str:
+    """Where it runs, and why there, in words: `runs on CPUExecutionProvider (...)`."""
+    return f"runs on {placed.provider}" + (f" ({placed.fallback})" if placed.fallback else "")
+
+
+class Network(ABC):
+    """One model with one input, asked in batches.
+
+    `input_shape` and `outputs` (name to shape) have None where a dimension is free or not known. `provider` is what
+    runs it, `fallback` why that is nothing faster.
+    """
+
+    path: Path
+    provider: str
+    fallback: str
+    input_shape: tuple[int | None, ...]
+    outputs: dict[str, tuple[int | None, ...]]
+
+    @abstractmethod
+    def run(self, batch: NDArray[np.float32], outputs: Sequence[str] | None = None) -> list[NDArray[np.float32]]:
+        """The outputs for a batch, all or those named. Raises ModelError."""
+
+    def check(self, rank: int, outputs: Sequence[str] = ()) -> None:
+        """See that the input has this many dimensions, and that these outputs are there. Raises ModelError."""
+        if len(self.input_shape) != rank:
+            raise ModelError(f"{self.path}: its input has {len(self.input_shape)} dimensions, not {rank}")
+        missing = [name for name in outputs if name not in self.outputs]
+        if missing:
+            raise ModelError(f"{self.path}: it has no output {', '.join(missing)}, only {', '.join(self.outputs)}")
+
+    def warm_up(self, shape: tuple[int, ...]) -> dict[str, NDArray[np.float32]]:
+        """Run once on grey, and see that what comes out, by name, are numbers. Raises ModelError."""
+        answers = dict(zip(self.outputs, self.run(np.full(shape, 0.5, np.float32)), strict=True))
+        for name, answer in answers.items():
+            if not np.isfinite(answer).all():
+                raise ModelError(f"{self.path}: output {name} is not a number: its weights are spoilt")
+        return answers

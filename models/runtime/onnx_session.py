@@ -1,0 +1,116 @@
+"""A model in onnxruntime: loaded, checked, warmed up, and asked in batches."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framewire.models.cache_folder import cache_folder
+from framewire.models.runtime.gpu import gpu_missing
+from framewire.models.runtime.network import ModelError, Network
+from framewire.models.runtime.padding import padded
+from framewire.models.runtime.provider import (
+    PROVIDERS,
+    Candidate,
+    Execution,
+    RuntimeMissingError,
+    candidates,
+    load_runtime,
+)
+
+log = logging.getLogger("framewire.models")
+
+_ERRORS_ALONE = 3
+"""onnxruntime's log level: it warns of each weight of some published models, hundreds of lines."""
+_ON_GPU = ("tensorrt", "cuda")
+_WARM_SIZES = (2, 4, 8)
+"""Batches that common pipelines have; larger ones are rare, and planned when they come."""
+
+
+class OnnxSession(Network):
+    """A Network in onnxruntime, on the first provider that really starts."""
+
+    def __init__(self, path: Path, execution: Execution, pads: bool | None = None) -> None:
+        """Load the file. `pads`: whether batches are padded; None: on a GPU. Raises ModelError, RuntimeMissingError."""
+        runtime = load_runtime()
+        self.path = path
+        available = runtime.get_available_providers()
+        device = execution.device
+        without = device == "auto" and PROVIDERS["cuda"] not in available
+        self.fallback = "this onnxruntime is built without CUDA" if without else ""
+        self._device = ""
+        for candidate in candidates(execution, available, cache_folder() / "engines"):
+            why_not = self._start(runtime, candidate, execution.threads)
+            if not why_not:
+                self._device = candidate.device
+                break
+            self.fallback = f"{candidate.device} cannot be used: {why_not}"
+        if not self._device:
+            raise RuntimeMissingError(f"{self.fallback}; say device: auto to take what there is")
+        self.provider = self._session.get_providers()[0]
+        self._input = self._only_input()
+        self.input_shape = _shape(self._input.shape)
+        self.outputs = {output.name: _shape(output.shape) for output in self._session.get_outputs()}
+        on_gpu = self._device in _ON_GPU
+        self._pads = (on_gpu if pads is None else pads) and self.input_shape[:1] == (None,)
+
+    def run(self, batch: NDArray[np.float32], outputs: Sequence[str] | None = None) -> list[NDArray[np.float32]]:
+        """See Network. On a GPU the batch is padded to one of a few sizes, and the answers cut to it again."""
+        given = padded(batch) if self._pads else batch
+        try:
+            answers = self._session.run(outputs, {self._input.name: given})
+        except Exception as error:
+            raise ModelError(f"{self.path} fails on an input of {batch.shape}: {_first_line(error)}") from error
+        return [np.asarray(answer)[: len(batch)] if self._pads else np.asarray(answer) for answer in answers]
+
+    def warm_up(self, shape: tuple[int, ...]) -> dict[str, NDArray[np.float32]]:
+        """See Network. Sizes that batches are padded to are planned now, not at the first crowd."""
+        answers = super().warm_up(shape)
+        if self._pads:
+            for size in _WARM_SIZES:
+                self.run(np.full((size, *shape[1:]), 0.5, np.float32))
+        return answers
+
+    def _start(self, runtime: ModuleType, candidate: Candidate, threads: int) -> str:
+        """Load the model on this provider; returns why it cannot be, or nothing."""
+        if candidate.device in _ON_GPU and (missing := gpu_missing()):
+            return missing
+        if candidate.device in _ON_GPU and hasattr(runtime, "preload_dlls"):
+            # CUDA that was installed by pip lies where the loader does not look.
+            runtime.preload_dlls()
+        if candidate.device == "tensorrt":
+            Path(candidate.options["trt_engine_cache_path"]).mkdir(parents=True, exist_ok=True)
+            log.info("%s: TensorRT builds an engine at its first run, which may take minutes, and keeps it", self.path)
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = _ERRORS_ALONE
+        # Threads that spin between two calls take the core of another stage; within a call they are quicker for it.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
+        try:
+            self._session = runtime.InferenceSession(
+                str(self.path), options, providers=[(candidate.name, candidate.options)]
+            )
+        except Exception as error:
+            # onnxruntime raises a class of its own for each kind of trouble, all below Exception.
+            raise ModelError(f"{self.path} is not a model that onnxruntime can load: {_first_line(error)}") from error
+        # It takes the CPU without a word where a provider's libraries are missing.
+        return "" if candidate.name in self._session.get_providers() else "its libraries do not load (see above)"
+
+    def _only_input(self) -> Any:
+        inputs = self._session.get_inputs()
+        if len(inputs) != 1:
+            raise ModelError(f"{self.path}: it has {len(inputs)} inputs, not one")
+        return inputs[0]
+
+
+def _shape(shape: Sequence[Any]) -> tuple[int | None, ...]:
+    return tuple(side if isinstance(side, int) else None for side in shape)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", 1)[0][:300]

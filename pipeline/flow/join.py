@@ -1,0 +1,95 @@
+"""The join: where branches of the graph come together, the packets of one frame become one again."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from framewire.pipeline.frame.packet import Detection, Packet, PictureRef
+
+
+class Join:
+    """Matches the packets of one stream that come over several edges, by seq.
+
+    `edges` is in the order in which the YAML file names the inputs: it decides whose picture and whose detections
+    come first, so the result does not depend on who was faster.
+    """
+
+    def __init__(self, edges: Sequence[int]) -> None:
+        self._edges = tuple(edges)
+        self._waiting: dict[int, dict[int, Packet]] = {}
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def put(self, edge: int, packet: Packet) -> Packet | None:
+        """Take a packet in; returns the merged one when it was the last that this frame waited for."""
+        parts = self._waiting.setdefault(packet.seq, {})
+        parts[edge] = packet
+        if len(parts) < len(self._edges):
+            return None
+        del self._waiting[packet.seq]
+        return merge([parts[edge] for edge in self._edges])
+
+    def forget_below(self, mark: int) -> None:
+        """Let go of frames that are settled: a late double of one branch would wait for ever."""
+        for seq in [seq for seq in self._waiting if seq < mark]:
+            del self._waiting[seq]
+
+    def forget_waiting(self) -> None:
+        """Let go of all that waits: it will be sent again."""
+        self._waiting.clear()
+
+
+def merge(parts: Sequence[Packet]) -> Packet:
+    """One packet with all that the branches added, and the worst outcome of any (the first branch's, among equals).
+
+    Detections are the same where their ids are; attributes, landmarks, score and track of one are united, the
+    earlier branch having the first word. A label that one branch did not search for counts as not searched. Of several
+    pictures with the same name, the one that was drawn over most often counts (the first, among equals), so a branch
+    that draws wins over one that only looks.
+    """
+    first = parts[0]
+    worst = max(parts, key=lambda part: part.outcome)
+    return msgspec.structs.replace(
+        first,
+        mark=max(part.mark for part in parts),
+        sent=max(part.sent for part in parts),
+        pictures=_merge_pictures(parts),
+        detections=_merge_detections(parts),
+        outcome=worst.outcome,
+        reason=worst.reason,
+        stage=worst.stage,
+        events=tuple(dict.fromkeys(event for part in parts for event in part.events)),
+        unsearched=tuple(dict.fromkeys(label for part in parts for label in part.unsearched)),
+    )
+
+
+def _merge_pictures(parts: Sequence[Packet]) -> dict[str, PictureRef]:
+    merged: dict[str, PictureRef] = {}
+    for name in dict.fromkeys(name for part in parts for name in part.pictures):
+        refs = [part.pictures[name] for part in parts if name in part.pictures]
+        merged[name] = max(refs, key=lambda ref: ref.generation)
+    return merged
+
+
+def _merge_detections(parts: Sequence[Packet]) -> tuple[Detection, ...]:
+    merged: dict[str, Detection] = {}
+    for part in parts:
+        for detection in part.detections:
+            known = merged.get(detection.id)
+            merged[detection.id] = detection if known is None else _unite(known, detection)
+    return tuple(merged.values())
+
+
+def _unite(known: Detection, other: Detection) -> Detection:
+    if known == other:
+        return known
+    return msgspec.structs.replace(
+        known,
+        score=known.score if known.score is not None else other.score,
+        parent=known.parent or other.parent,
+        landmarks=known.landmarks or other.landmarks,
+        attributes={**other.attributes, **known.attributes},
+        track=known.track if known.track is not None else other.track,
+        due=known.due and other.due,
+    )

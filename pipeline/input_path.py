@@ -1,0 +1,50 @@
+"""Options that name something to read: what lies beside the YAML file is taken from there, whatever the folder."""
+
+import glob
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import msgspec
+from msgspec import Struct
+
+from framewire.pipeline.option import INPUT, default_of, metas_of, part_of
+
+
+def beside(struct: type[Struct], values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The values of a stage's options, with each input that lies in `folder` as an absolute path.
+
+    An option that has its default, and a path that is not there, stays as it is.
+    """
+    hints = get_type_hints(struct, include_extras=True)
+    fields = {field.name: field for field in msgspec.structs.fields(struct)}
+    return {
+        name: value if value == default_of(fields[name]) else _placed(hints[name], value, folder)
+        for name, value in values.items()
+    }
+
+
+def _placed(hint: Any, value: Any, folder: Path) -> Any:
+    kind = next((meta.extra[INPUT] for meta in metas_of(hint) if meta.extra and INPUT in meta.extra), None)
+    if kind is not None:
+        return str(folder / value) if isinstance(value, str) and value and _is_there(folder / value, kind) else value
+    part, between = part_of(hint)
+    if part is None or value is None:
+        return value
+    if between == "[]":
+        return [beside(part, item, folder) for item in value]
+    if between:
+        return {name: beside(part, item, folder) for name, item in value.items()}
+    return beside(part, value, folder)
+
+
+def _is_there(path: Path, kind: str) -> bool:
+    try:
+        if kind == "file":
+            return path.is_file()
+        if kind == "folder":
+            return path.is_dir()
+        return path.exists() or bool(glob.has_magic(path.name) and next(path.parent.glob(path.name), None))
+    except OSError:
+        # Too long to be a path, or a folder that may not be looked into.
+        return False

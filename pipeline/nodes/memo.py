@@ -1,0 +1,34 @@
+"""What a stage answered lately: a frame that comes again after a crash elsewhere gets the same answer again."""
+
+import msgspec
+
+from framewire.pipeline.frame.packet import Packet
+from framewire.pipeline.stage import StageContext
+
+
+class Memo:
+    """The last `window` answers of one stage for one stream, by slot.
+
+    A stage that draws must not draw the same frame twice while somebody reads the first drawing, and an ordered
+    stage cannot compute an old frame again at all. So both give the answer that they gave.
+    """
+
+    def __init__(self) -> None:
+        self._answers: dict[int, Packet] = {}
+
+    def keep(self, answer: Packet) -> None:
+        """Remember an answer, in the place of the one a window ago."""
+        self._answers[answer.seq % answer.window] = answer
+
+    def recall(self, packet: Packet, context: StageContext) -> Packet | None:
+        """The answer given to this frame before, with the pictures that are there now; None where there is none."""
+        answer = self._answers.get(packet.seq % packet.window)
+        if answer is None or answer.seq != packet.seq:
+            return None
+        if answer.alive and not packet.alive:
+            # Its source has died since, and the pictures with it: what was answered counts no more.
+            answer = msgspec.structs.replace(
+                answer, outcome=packet.outcome, reason=packet.reason, stage=packet.stage, pictures={}
+            )
+        own = {name: ref for name, ref in answer.pictures.items() if context.made(ref)}
+        return msgspec.structs.replace(answer, mark=packet.mark, pictures={**packet.pictures, **own})

@@ -1,0 +1,258 @@
+"""A stage at work: join, gate and memory around it, its figures, and law 1: one packet in, one packet out."""
+
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from framewire.pipeline.flow.gate import Gate
+from framewire.pipeline.flow.join import Join
+from framewire.pipeline.frame.failed_frame import save
+from framewire.pipeline.frame.packet import Packet, number_detections
+from framewire.pipeline.frame.ring import PictureLostError
+from framewire.pipeline.graph.plan import Plan
+from framewire.pipeline.graph.spec import StageSpec
+from framewire.pipeline.nodes.memo import Memo
+from framewire.pipeline.nodes.notes import FrameInHand, Notes
+from framewire.pipeline.nodes.tracer import Tracer
+from framewire.pipeline.seen.figures import StageFigures
+from framewire.pipeline.stage import Stage, StageContext
+from framewire.pipeline.wire.message import Checkpoint, Condemned, Message, StreamState
+
+CHECKPOINT_SHARE = 4
+"""A stage with a memory hands it out each quarter of a window: the window is smaller by that much at the most."""
+TRACEBACKS_MAX = 3
+"""Tracebacks of failing frames that one worker logs; the summary counts all."""
+
+
+class StreamAtStage:
+    """What a stage keeps for one stream."""
+
+    def __init__(self, join: Join | None) -> None:
+        self.mark = 0
+        self.join = join
+        self.gate: Gate | None = None
+        self.memo = Memo()
+
+
+class StageNode:
+    """Runs one stage in its worker. `accept` takes a packet from an edge and yields the answers that it leads to."""
+
+    def __init__(
+        self,
+        spec: StageSpec,
+        stage: Stage[Any],
+        context: StageContext,
+        plan: Plan,
+        notes: Notes,
+        incarnation: int = 0,
+        tell: Callable[[Message], None] = lambda message: None,
+    ) -> None:
+        self.spec = spec
+        self.stage = stage
+        self.context = context
+        self.figures = StageFigures(facts=context.facts, inference=context.inference)
+        self.late = 0
+        self._plan = plan
+        self._notes = notes
+        self._incarnation = incarnation
+        self._tell = tell
+        self._first: dict[str, int] = {}
+        self._streams: dict[str, StreamAtStage] = {}
+        self._condemned: dict[tuple[str, int], str] = {}
+        self._tracebacks = 0
+        self._in_work: Sequence[Packet] = ()
+        self.tracer: Tracer | None = None
+
+    def accept(self, edge: int, packet: Packet) -> Iterator[Packet]:
+        """The answers that are due now that `packet` has come over `edge`; none while a join or a gate waits."""
+        at = self._at(packet)
+        whole = self._whole(at, edge, packet)
+        if whole is None:
+            return
+        if at.gate is not None:
+            yield from self._through_gate(at, at.gate, whole)
+            return
+        answer = self._answer(at, whole)
+        if answer is not None:
+            yield answer
+
+    def _whole(self, at: StreamAtStage, edge: int, packet: Packet) -> Packet | None:
+        """The packet with what all branches added; None while some are awaited, or when it is settled."""
+        at.mark = max(at.mark, packet.mark)
+        if packet.seq < at.mark:
+            return None
+        if at.join is None:
+            return packet
+        at.join.forget_below(at.mark)
+        return at.join.put(edge, packet)
+
+    @property
+    def batch_size(self) -> int:
+        """Frames that it works on at once."""
+        return self.spec.batch.size if self.spec.batch else 1
+
+    def reset(self, condemned: list[Condemned], suspects: list[Condemned]) -> None:
+        """A new epoch: what waits in joins and gates comes again."""
+        self._condemned = {
+            (frame.stream, frame.seq): frame.reason for frame in condemned if frame.stage == self.spec.name
+        }
+        for at in self._streams.values():
+            if at.join is not None:
+                at.join.forget_waiting()
+            if at.gate is not None:
+                at.gate.forget_waiting()
+
+    def resume(self, streams: list[StreamState]) -> None:
+        """Follow a dead worker: take over the memory that it had handed out."""
+        for state in streams:
+            memory = state.memories.get(self.spec.name)
+            if memory is not None:
+                self._first[state.stream] = state.mark
+                self.stage.remember(state.stream, memory)
+
+    def close(self) -> None:
+        """Close the stage and its rings."""
+        self.stage.close()
+        self.context.close()
+
+    def _at(self, packet: Packet) -> StreamAtStage:
+        at = self._streams.get(packet.stream)
+        if at is None:
+            edges = self._plan.join_edges(self.spec.name, packet.source)
+            at = self._streams[packet.stream] = StreamAtStage(Join(edges) if len(edges) > 1 else None)
+            if self.spec.ordered:
+                at.gate = Gate(self._first_seq(packet))
+        return at
+
+    def _first_seq(self, packet: Packet) -> int:
+        """Where the gate of a stream opens; with a memory, at the frame that it is of."""
+        return self._first.get(packet.stream, 0 if self.spec.remembers else packet.mark)
+
+    def _through_gate(self, at: StreamAtStage, gate: Gate, packet: Packet) -> Iterator[Packet]:
+        if gate.passed(packet.seq):
+            again = at.memo.recall(packet, self.context)
+            if again is not None:
+                yield again
+            return
+        gate.skip_to(at.mark)
+        gate.put(packet)
+        while (waiting := gate.peek()) is not None:
+            answer = self._answer(at, waiting)
+            if answer is None:
+                gate.refuse()
+                return
+            gate.advance()
+            if self.spec.remembers:
+                self._checkpoint(waiting)
+            yield answer
+
+    def _checkpoint(self, packet: Packet) -> None:
+        """Hand out the memory after a few frames, and at the end of a stream."""
+        if packet.end or (packet.seq + 1) % max(1, packet.window // CHECKPOINT_SHARE) == 0:
+            memory = self.stage.memory(packet.stream)
+            self._tell(Checkpoint(self.spec.name, self._incarnation, packet.stream, packet.seq + 1, memory))
+
+    def _answer(self, at: StreamAtStage, packet: Packet) -> Packet | None:
+        """The stage's answer to one packet; None where its picture is lost, so that it must come again."""
+        again = at.memo.recall(packet, self.context)
+        return again if again is not None else self._new_answer(at, packet)
+
+    def _new_answer(self, at: StreamAtStage, packet: Packet) -> Packet | None:
+        answer = self._work(packet) if packet.alive else packet
+        if answer is not None:
+            at.memo.keep(answer)
+        return answer
+
+    def _work(self, packet: Packet) -> Packet | None:
+        reason = self.condemned(packet)
+        if reason is not None:
+            return self.set_aside(packet, reason)
+        started = self.start_clock([packet])
+        try:
+            answer = self._process(packet)
+        except PictureLostError:
+            self.late += 1
+            self.context.abandon_pictures()
+            return None
+        except Exception as error:
+            self.context.abandon_pictures()
+            answer = packet.fail(type(error).__name__, self.spec.name)
+            self._log_failure(packet, error)
+        finally:
+            self.stop_clock(started)
+        if not self._still_there(packet):
+            self.late += 1
+            self.context.abandon_pictures()
+            return None
+        self.context.finish_pictures()
+        return answer
+
+    def _process(self, packet: Packet) -> Packet:
+        return self._checked(packet, self.stage.process(packet))
+
+    def _still_there(self, packet: Packet) -> bool:
+        """Whether no picture of the packet was overwritten while it was worked on."""
+        return all(self.context.reader.still_there(ref) for ref in packet.pictures.values())
+
+    def start_clock(self, packets: Sequence[Packet]) -> tuple[float, float]:
+        """Note the frames in hand; returns wall and CPU seconds for `stop_clock`."""
+        self._notes.take([FrameInHand(self.spec.name, packet.stream, packet.seq) for packet in packets])
+        self._in_work = packets
+        now = time.monotonic()
+        for packet in packets:
+            if packet.sent:
+                self.figures.wait.add(now - packet.sent)
+        return now, time.thread_time()
+
+    def stop_clock(self, started: tuple[float, float], frames: int = 1) -> None:
+        """The frames are out of hand: count them, each with its share of the time."""
+        self._notes.put_down()
+        wall, cpu = started
+        if self.tracer is not None:
+            self.tracer.worked(self.spec.name, self._in_work, wall)
+        seconds = time.monotonic() - wall
+        self.figures.count += frames
+        self.figures.called(frames, seconds)
+        self.figures.cpu_seconds += time.thread_time() - cpu
+        for _ in range(frames):
+            self.figures.work.add(seconds / frames)
+
+    def _checked(self, packet: Packet, answer: object) -> Packet:
+        if not isinstance(answer, Packet):
+            raise TypeError(f"process must return the packet, not {type(answer).__name__}")
+        if (answer.stream, answer.seq) != (packet.stream, packet.seq):
+            raise ValueError("process must return the packet that it got, not that of another frame")
+        if not answer.alive and not answer.stage:
+            answer = answer.by(self.spec.name)
+        return number_detections(answer, self.spec.name)
+
+    def condemned(self, packet: Packet) -> str | None:
+        """Why this stage must not touch the frame; None where it may."""
+        return self._condemned.get((packet.stream, packet.seq))
+
+    def set_aside(self, packet: Packet, reason: str) -> Packet:
+        """Keep a condemned frame on disk for `replay`; returns it as failed."""
+        try:
+            path = save(
+                self.context.out,
+                self.spec.name,
+                self.spec.use,
+                self.spec.options,
+                self.context.folder,
+                packet,
+                self.context.reader,
+            )
+            self.context.log.warning("frame %d of %s is kept in %s", packet.seq, packet.stream, path)
+        except (OSError, PictureLostError) as error:
+            self.context.log.error("frame %d of %s could not be kept: %s", packet.seq, packet.stream, error)
+        return packet.fail(reason, self.spec.name)
+
+    def _log_failure(self, packet: Packet, error: Exception) -> None:
+        self._tracebacks += 1
+        if self._tracebacks > TRACEBACKS_MAX:
+            return
+        where = "".join(traceback.format_exception(error)).rstrip()
+        self.context.log.error(
+            "frame %d of %s failed: %s: %s\n%s", packet.seq, packet.stream, type(error).__name__, error, where
+        )

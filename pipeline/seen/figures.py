@@ -1,0 +1,132 @@
+"""What a worker counts and times: of each stage, of each stream that it makes, of itself. All of it only grows."""
+
+from collections import Counter
+from typing import Self
+
+import msgspec
+from msgspec import Struct, field
+
+from framewire.pipeline.seen.histogram import Histogram
+
+MODEL_AND_PROVIDER = "|"
+"""Between the two in a key of `StageFigures.inference`."""
+KIND_AND_PLACE = "|"
+"""Between the two in a key of event tallies."""
+
+
+class EventTally(Struct, array_like=True):
+    """Events of one kind at one place: how many, the sum of their values, and the value of the last one."""
+
+    count: int = 0
+    total: float = 0.0
+    last: float | None = None
+
+    def add(self, other: "EventTally") -> None:
+        """Count what came after."""
+        self.count += other.count
+        self.total += other.total
+        self.last = other.last if other.last is not None else self.last
+
+
+class BatchTally(Struct, array_like=True):
+    """Calls with one number of frames: how many, and how long all of them took."""
+
+    calls: int = 0
+    total_s: float = 0.0
+
+
+class StageFigures(Struct, array_like=True):
+    """What one stage of one worker has done.
+
+    `count` is frames; `work` the seconds in the stage's own code, a frame's share of a batch; `wait` the seconds from
+    when the stage before handed a packet on until work began; `end_to_end`, by stream, at sinks, the seconds since the
+    source had the picture. `batches` tallies calls by their number of frames, `inference` times calls of models, by
+    MODEL|PROVIDER.
+    """
+
+    count: int = 0
+    work: Histogram = field(default_factory=Histogram)
+    cpu_seconds: float = 0.0
+    end_to_end: dict[str, Histogram] = {}
+    wait: Histogram = field(default_factory=Histogram)
+    batches: dict[int, BatchTally] = {}
+    inference: dict[str, Histogram] = {}
+    facts: dict[str, str] = {}
+
+    @property
+    def calls(self) -> int:
+        """Calls of the stage's code."""
+        return sum(tally.calls for tally in self.batches.values())
+
+    def called(self, frames: int, seconds: float) -> None:
+        """One call with so many frames took so long."""
+        tally = self.batches.setdefault(frames, BatchTally())
+        tally.calls += 1
+        tally.total_s += seconds
+
+    def merge(self, other: "StageFigures") -> None:
+        """Count all that `other` has counted, too."""
+        self.count += other.count
+        self.work.merge(other.work)
+        self.cpu_seconds += other.cpu_seconds
+        self.wait.merge(other.wait)
+        for stream, histogram in other.end_to_end.items():
+            self.end_to_end.setdefault(stream, Histogram()).merge(histogram)
+        for size, batch in other.batches.items():
+            tally = self.batches.setdefault(size, BatchTally())
+            tally.calls += batch.calls
+            tally.total_s += batch.total_s
+        for model, histogram in other.inference.items():
+            self.inference.setdefault(model, Histogram()).merge(histogram)
+        self.facts.update(other.facts)
+
+
+class SourceFigures(Struct, array_like=True):
+    """What the source of a stream has seen.
+
+    `source` is the name of the stage. `admitted` counts frames from the start of the stream, dead workers' included;
+    `skipped` (by reason), `damaged` pictures and `reconnects` count from the start of this worker. `state` is one of
+    framewire.pipeline.stage.StreamPhase.
+    """
+
+    source: str = ""
+    admitted: int = 0
+    skipped: dict[str, int] = {}
+    damaged: int = 0
+    state: str = ""
+    reconnects: int = 0
+
+    def merge(self, later: "SourceFigures") -> None:
+        """Go on with what a later worker has seen."""
+        self.source = later.source or self.source
+        self.admitted = max(self.admitted, later.admitted)
+        self.skipped = dict(Counter(self.skipped) + Counter(later.skipped))
+        self.damaged += later.damaged
+        self.state = later.state or self.state
+        self.reconnects += later.reconnects
+
+
+class WorkerFigures(Struct, array_like=True):
+    """All of one worker. `resident_bytes` is its memory now; `late` counts pictures that were gone when it looked."""
+
+    stages: dict[str, StageFigures] = {}
+    sources: dict[str, SourceFigures] = {}
+    cpu_seconds: float = 0.0
+    resident_bytes: int = 0
+    refused: int = 0
+    late: int = 0
+
+    def copy(self) -> Self:
+        """One that may be added to."""
+        return msgspec.msgpack.decode(msgspec.msgpack.encode(self), type=type(self))
+
+    def merge(self, later: "WorkerFigures") -> None:
+        """Go on with what a later process of the same worker has done."""
+        for name, figures in later.stages.items():
+            self.stages.setdefault(name, StageFigures()).merge(figures)
+        for stream, seen in later.sources.items():
+            self.sources.setdefault(stream, SourceFigures()).merge(seen)
+        self.cpu_seconds += later.cpu_seconds
+        self.resident_bytes = later.resident_bytes
+        self.refused += later.refused
+        self.late += later.late

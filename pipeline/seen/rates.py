@@ -1,0 +1,122 @@
+"""How fast everything goes: what has changed between two snapshots, a few seconds apart."""
+
+from collections import deque
+
+from msgspec import Struct
+
+from framewire.pipeline.seen.figures import StageFigures
+from framewire.pipeline.seen.histogram import Histogram, slowest
+from framewire.pipeline.seen.snapshot import Snapshot, StageNow, StreamNow
+
+SPAN_S = 5.0
+"""Rates are of so many seconds: fewer jump about, more come late."""
+BOTTLENECK_SHARE = 0.85
+"""A stage that works for less of its time than this holds nobody up: then the source gives no more."""
+
+
+class StageRate(Struct):
+    """One stage lately.
+
+    `fps` frames a second, all replicas together; `p50_ms`, `p99_ms` of the time in its own code; `wait_ms` the mean
+    wait of a frame for it; `queue` the frames that waited, on average (Little's law: rate times wait); `busy` the share
+    of time that a replica worked, 0 to 1; `cores` CPU seconds a second; `batch` frames in a call.
+    """
+
+    fps: float = 0.0
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+    wait_ms: float | None = None
+    queue: float = 0.0
+    busy: float = 0.0
+    cores: float = 0.0
+    batch: float | None = None
+
+
+class StreamRate(Struct):
+    """One stream lately. `fps` frames that settled whole; `window_used` unsettled frames as a share of the window."""
+
+    fps: float = 0.0
+    window_used: float = 0.0
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+    dropped_fps: float = 0.0
+
+
+class Rates(Struct):
+    """All of them. `bottleneck` is the stage that is busiest, where one is busy."""
+
+    seconds: float
+    fps: float
+    stages: dict[str, StageRate]
+    streams: dict[str, StreamRate]
+    bottleneck: str | None = None
+
+
+class RateMeter:
+    """Takes snapshots as they come, and knows the rates of the last seconds."""
+
+    def __init__(self, span_s: float = SPAN_S) -> None:
+        self._span_s = span_s
+        self._snapshots: deque[Snapshot] = deque()
+
+    def take(self, now: Snapshot) -> Rates:
+        """The rates up to `now`, since the snapshot of `span_s` ago, or the first."""
+        self._snapshots.append(now)
+        while len(self._snapshots) > 2 and self._snapshots[1].time <= now.time - self._span_s:
+            self._snapshots.popleft()
+        return rates(self._snapshots[0], now)
+
+
+def rates(before: Snapshot, now: Snapshot) -> Rates:
+    """What has changed from one snapshot to a later one, by the second."""
+    seconds = now.time - before.time
+    stages = {name: _stage(before.stages.get(name), stage, seconds) for name, stage in now.stages.items()}
+    streams = {name: _stream(before, now, name, seconds) for name in now.streams}
+    busiest = max(stages, key=lambda name: stages[name].busy, default=None)
+    limits = busiest is not None and stages[busiest].busy >= BOTTLENECK_SHARE
+    fps = sum(stream.fps for stream in streams.values())
+    return Rates(seconds, fps, stages, streams, busiest if limits else None)
+
+
+def _stage(before: StageNow | None, now: StageNow, seconds: float) -> StageRate:
+    if seconds <= 0:
+        return StageRate()
+    earlier = before.total() if before is not None else StageFigures()
+    later = now.total()
+    work, wait = later.work.minus(earlier.work), later.wait.minus(earlier.wait)
+    calls = later.calls - earlier.calls
+    return StageRate(
+        fps=max(0, later.count - earlier.count) / seconds,
+        p50_ms=work.milliseconds(0.5),
+        p99_ms=work.milliseconds(0.99),
+        wait_ms=round(1000 * wait.total_s / wait.count, 3) if wait.count else None,
+        queue=wait.total_s / seconds,
+        busy=min(1.0, work.total_s / seconds / now.replicas),
+        cores=max(0.0, now.cpu_seconds - (before.cpu_seconds if before else 0.0)) / seconds,
+        batch=(later.count - earlier.count) / calls if calls > 0 else None,
+    )
+
+
+def _stream(before: Snapshot, now: Snapshot, name: str, seconds: float) -> StreamRate:
+    stream, earlier = now.streams[name], before.streams.get(name)
+    used = stream.frames.in_flight / stream.window if stream.window else 0.0
+    if seconds <= 0:
+        return StreamRate(window_used=used)
+    arrival = slowest(_lately(before.stages.get(key), stage, name) for key, stage in now.stages.items())
+    return StreamRate(
+        fps=(stream.frames.written - (earlier.frames.written if earlier else 0)) / seconds,
+        window_used=used,
+        p50_ms=arrival.milliseconds(0.5),
+        p99_ms=arrival.milliseconds(0.99),
+        dropped_fps=(_lost(stream) - (_lost(earlier) if earlier else 0)) / seconds,
+    )
+
+
+def _lost(stream: StreamNow) -> int:
+    frames = stream.frames
+    return sum(frames.dropped.values()) + sum(frames.failed.values()) + sum(stream.skipped.values())
+
+
+def _lately(before: StageNow | None, now: StageNow, stream: str) -> Histogram:
+    later = now.end_to_end(stream)
+    return later.minus(before.end_to_end(stream)) if before is not None else later

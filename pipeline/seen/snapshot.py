@@ -1,0 +1,109 @@
+"""All that the supervisor knows at one moment: what the summary, the metrics, the page and the terminal show."""
+
+from collections.abc import Iterable
+
+from msgspec import Struct, field
+
+from framewire.pipeline.seen.figures import EventTally, StageFigures
+from framewire.pipeline.seen.histogram import Histogram
+
+
+class Frames(Struct):
+    """Frames by what became of them: admitted = written + dropped + failed + in_flight, at any moment."""
+
+    admitted: int = 0
+    written: int = 0
+    dropped: dict[str, int] = {}
+    failed: dict[str, int] = {}
+    in_flight: int = 0
+
+
+class WorkerNow(Struct):
+    """One worker: `up` when its stages are open; CPU seconds are those of all its processes so far."""
+
+    name: str
+    up: bool
+    restarts: int
+    cpu_seconds: float
+    resident_bytes: int
+    refused: int
+    late: int
+
+
+class StageNow(Struct):
+    """One stage and its figures, by worker. `cpu_seconds` is its part of its workers' CPU seconds.
+
+    `searches_width`: it has an option `width`, of the picture that it works on.
+    """
+
+    name: str
+    use: str
+    kind: str
+    inputs: tuple[str, ...]
+    replicas: int
+    restarts: int
+    cpu_seconds: float
+    may_have_replicas: bool
+    searches_width: bool
+    workers: dict[str, StageFigures]
+
+    def total(self) -> StageFigures:
+        """Of all its workers together."""
+        total = StageFigures()
+        for figures in self.workers.values():
+            total.merge(figures)
+        return total
+
+    def end_to_end(self, stream: str | None = None) -> Histogram:
+        """Of a sink: how long frames of one stream, or of all, took from capture to here."""
+        total = Histogram()
+        for figures in self.workers.values():
+            for name, histogram in figures.end_to_end.items():
+                if stream in (None, name):
+                    total.merge(histogram)
+        return total
+
+
+class StreamNow(Struct):
+    """One stream. `skipped` are pictures that a live source had to let go before they became frames."""
+
+    source: str
+    description: str
+    width: int
+    height: int
+    window: int
+    frames: Frames
+    skipped: dict[str, int]
+    damaged: int
+    expected: int | None
+    ended: bool
+    state: str
+    reconnects: int
+    found: dict[str, int]
+    events: dict[str, EventTally]
+
+
+def expected_frames(streams: Iterable[StreamNow]) -> int | None:
+    """Frames of these streams together, where all of them know."""
+    known = [stream.expected for stream in streams]
+    return None if not known or None in known else sum(count for count in known if count is not None)
+
+
+class Snapshot(Struct):
+    """The whole run, on so many `cores`.
+
+    `time` is Unix time; `seconds` run from the first stream that opened to the last frame settled.
+    """
+
+    pipeline: str
+    time: float
+    seconds: float = 0.0
+    max_failed: float = 1.0
+    cores: int = 1
+    stages: dict[str, StageNow] = field(default_factory=dict)
+    streams: dict[str, StreamNow] = field(default_factory=dict)
+    workers: dict[str, WorkerNow] = field(default_factory=dict)
+    refused: int = 0
+    failure: str | None = None
+    ready: bool = False
+    """Whether every worker is, and knows of all others."""

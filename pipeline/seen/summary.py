@@ -1,0 +1,157 @@
+"""The account of a run: what the summary prints, what `--summary` writes, and what the exit code follows."""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from framewire.pipeline.seen.histogram import slowest
+from framewire.pipeline.seen.snapshot import Frames, Snapshot, StageNow, StreamNow
+
+
+class Milliseconds(Struct, frozen=True):
+    """A distribution of times; None where there was nothing to time."""
+
+    p50: float | None = None
+    p99: float | None = None
+
+
+class BatchSummary(Struct):
+    """Calls with one number of frames, and the milliseconds of all of them together."""
+
+    calls: int
+    total_ms: float
+
+
+class StageSummary(Struct):
+    """One stage, all its workers together; `count` includes frames done again after a crash.
+
+    `wait_ms` is how long a frame waited for the stage, `mean_batch` the number of frames in one call. `facts` are what
+    the stage says of how it runs: a model's name and what it runs on. `busy_s` is time in its own code, `cpu_s` its
+    CPU seconds; `batch_ms` tells calls of several frames by their number.
+    """
+
+    count: int = 0
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+    wait_p50_ms: float | None = None
+    busy_s: float = 0.0
+    cpu_s: float = 0.0
+    restarts: int = 0
+    replicas: int = 1
+    mean_batch: float | None = None
+    facts: dict[str, str] = {}
+    use: str = ""
+    may_have_replicas: bool = False
+    searches_width: bool = False
+    batch_ms: dict[int, BatchSummary] = {}
+
+
+class StreamSummary(StreamNow):
+    """One stream: see StreamNow. `end_to_end_ms` is that of the slowest sink."""
+
+    end_to_end_ms: Milliseconds = Milliseconds()
+
+
+class Summary(Struct):
+    """The whole run."""
+
+    pipeline: str
+    frames: Frames
+    detections: dict[str, int]
+    fps: float | None
+    seconds: float
+    end_to_end_ms: Milliseconds
+    stages: dict[str, StageSummary]
+    streams: dict[str, StreamSummary]
+    refused_messages: int = 0
+    error: str | None = None
+    cores: int = 1
+
+    @property
+    def restarts(self) -> int:
+        """Restarts of all workers (stages that share a process restart together: the most of any)."""
+        return max((stage.restarts for stage in self.stages.values()), default=0)
+
+    def write(self, path: Path) -> None:
+        """Write the summary as JSON. Raises OSError."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n")
+
+
+def summary_of(now: Snapshot) -> Summary:
+    """The summary of what is known now."""
+    frames = total_frames(stream.frames for stream in now.streams.values())
+    found: Counter[str] = Counter()
+    for stream in now.streams.values():
+        found.update(stream.found)
+    return Summary(
+        pipeline=now.pipeline,
+        frames=frames,
+        detections=dict(sorted(found.items())),
+        fps=round(frames.written / now.seconds, 2) if now.seconds > 0 else None,
+        seconds=now.seconds,
+        end_to_end_ms=_arrival(now, None),
+        stages={name: _stage(stage) for name, stage in now.stages.items()},
+        streams={
+            name: StreamSummary(**asdict(stream), end_to_end_ms=_arrival(now, name))
+            for name, stream in now.streams.items()
+        },
+        refused_messages=now.refused + sum(worker.refused for worker in now.workers.values()),
+        cores=now.cores,
+        error=now.failure or _too_many_failed(frames, now.max_failed),
+    )
+
+
+def total_frames(parts: Iterable[Frames]) -> Frames:
+    """Of several streams together."""
+    total = Frames(dropped={}, failed={})
+    for part in parts:
+        total.admitted += part.admitted
+        total.written += part.written
+        total.in_flight += part.in_flight
+        total.dropped = dict(Counter(total.dropped) + Counter(part.dropped))
+        total.failed = dict(Counter(total.failed) + Counter(part.failed))
+    return total
+
+
+def _stage(stage: StageNow) -> StageSummary:
+    total = stage.total()
+    return StageSummary(
+        count=total.count,
+        p50_ms=total.work.milliseconds(0.5),
+        p99_ms=total.work.milliseconds(0.99),
+        wait_p50_ms=total.wait.milliseconds(0.5),
+        busy_s=round(total.work.total_s, 3),
+        cpu_s=round(stage.cpu_seconds, 3),
+        restarts=stage.restarts,
+        replicas=stage.replicas,
+        mean_batch=round(total.count / total.calls, 2) if total.calls else None,
+        facts=total.facts,
+        use=stage.use,
+        may_have_replicas=stage.may_have_replicas,
+        searches_width=stage.searches_width,
+        batch_ms={
+            size: BatchSummary(tally.calls, round(1000 * tally.total_s, 3)) for size, tally in total.batches.items()
+        },
+    )
+
+
+def _arrival(now: Snapshot, stream: str | None) -> Milliseconds:
+    """How long frames took to the slowest sink: of one stream, or of all."""
+    found = slowest(stage.end_to_end(stream) for stage in now.stages.values())
+    return Milliseconds(found.milliseconds(0.5), found.milliseconds(0.99))
+
+
+def _too_many_failed(frames: Frames, max_failed: float) -> str | None:
+    failed = sum(frames.failed.values())
+    if not failed or failed <= max_failed * frames.admitted:
+        return None
+    worst = max(frames.failed, key=lambda reason: frames.failed[reason])
+    return (
+        f"{failed} of {frames.admitted} frames failed, most of them with {worst}; "
+        f"the pipeline allows a share of {max_failed:g} (max_failed)"
+    )

@@ -1,0 +1,82 @@
+"""A run as it is looked at: what the terminal's table, `top`, /graph.json and the live page all show."""
+
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from framewire.pipeline.seen.rates import Rates, StageRate, StreamRate
+from framewire.pipeline.seen.snapshot import Frames, Snapshot, StageNow, StreamNow
+from framewire.pipeline.seen.summary import total_frames
+
+
+class StageView(Struct, kw_only=True):
+    """One stage, an element of the drawn graph: see StageRate for `rate`. `count` is frames so far."""
+
+    name: str
+    use: str
+    kind: str
+    inputs: tuple[str, ...]
+    replicas: int
+    restarts: int
+    count: int
+    rate: StageRate
+    facts: dict[str, str]
+
+
+class StreamView(StreamNow, kw_only=True):
+    """One stream: see StreamNow and StreamRate."""
+
+    name: str
+    rate: StreamRate
+
+
+class View(Struct, kw_only=True):
+    """The whole run. `time` is Unix time; `bottleneck` names the stage that limits, if one does."""
+
+    pipeline: str
+    time: float
+    seconds: float
+    ready: bool
+    failure: str | None
+    fps: float
+    bottleneck: str | None
+    frames: Frames
+    stages: list[StageView]
+    streams: list[StreamView]
+
+
+def view_of(now: Snapshot, rates: Rates) -> View:
+    """The snapshot and what has lately changed, side by side."""
+    return View(
+        pipeline=now.pipeline,
+        time=now.time,
+        seconds=now.seconds,
+        ready=now.ready and all(is_well(stream.state) for stream in now.streams.values()),
+        failure=now.failure,
+        fps=rates.fps,
+        bottleneck=rates.bottleneck,
+        frames=total_frames(stream.frames for stream in now.streams.values()),
+        stages=[_stage(stage, rates.stages[name]) for name, stage in now.stages.items()],
+        streams=[
+            StreamView(**asdict(stream), name=name, rate=rates.streams[name]) for name, stream in now.streams.items()
+        ],
+    )
+
+
+def is_well(state: str) -> bool:
+    """Whether a stream in this state gives pictures, or has given all."""
+    return state in ("live", "ended")
+
+
+def _stage(stage: StageNow, rate: StageRate) -> StageView:
+    total = stage.total()
+    return StageView(
+        name=stage.name,
+        use=stage.use,
+        kind=stage.kind,
+        inputs=stage.inputs,
+        replicas=stage.replicas,
+        restarts=stage.restarts,
+        count=total.count,
+        rate=rate,
+        facts=total.facts,
+    )

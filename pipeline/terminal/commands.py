@@ -1,0 +1,281 @@
+"""The commands: run, check, graph, stages, schema, replay. Exit codes: 0 done, 1 failed, 2 wrong, 130 interrupted."""
+
+import logging
+import os
+import sys
+from enum import StrEnum
+from importlib.metadata import EntryPoints, entry_points
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from framewire.pipeline.frame.failed_frame import NotAFailedFrameError, load
+from framewire.pipeline.frame.ring import PictureLostError
+from framewire.pipeline.graph import ConfigError, PipelineSpec, load_pipeline, make_plan
+from framewire.pipeline.graph.mermaid import mermaid
+from framewire.pipeline.graph.schema import schema_text
+from framewire.pipeline.graph.svg import svg
+from framewire.pipeline.option import options_of
+from framewire.pipeline.registry import UnknownStageError, find_stage, known_stages
+from framewire.pipeline.server.listen import DEFAULT, OFF, TOKEN_VARIABLE, Listening, listen
+from framewire.pipeline.stage import StageError
+from framewire.pipeline.supervisor import Outcome, Supervisor
+from framewire.pipeline.supervisor.trace_file import TraceFile
+from framewire.pipeline.terminal.exit_code import FAILED, INTERRUPTED, WRONG
+from framewire.pipeline.terminal.log_format import JsonFormatter, LogFormat
+from framewire.pipeline.terminal.looking_on import explain_run, top
+from framewire.pipeline.terminal.progress import progress_on
+from framewire.pipeline.terminal.summary_table import print_summary
+from framewire.pipeline.testing import replay as replay_frame
+from framewire.pipeline.user_modules import look_beside
+
+COMMANDS = "framewire.commands"
+"""The entry-point group in which a package announces a typer app, or a function that typer takes."""
+EXIT_CODES = {Outcome.DONE: 0, Outcome.FAILED: FAILED, Outcome.INTERRUPTED: INTERRUPTED}
+PLAIN_WIDTH = 120
+"""Columns where the output is not a terminal's: no table of ours is wider."""
+
+app = typer.Typer(
+    name="framewire",
+    help="Real-time video analytics: a YAML file draws a graph of stages, each runs in its own process.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Config = Annotated[Path, typer.Argument(help="The pipeline's YAML file", show_default=False)]
+Source = Annotated[
+    str | None, typer.Option("--source", help="Instead of the `source` option of the pipeline's one source")
+]
+Sets = Annotated[
+    list[str] | None, typer.Option("--set", metavar="STAGE.OPTION=VALUE", help="Set an option; may be repeated")
+]
+Out = Annotated[Path, typer.Option("--out", help="The folder that stages write to")]
+
+
+class DrawingFormat(StrEnum):
+    """What `graph` can draw."""
+
+    MERMAID = "mermaid"
+    SVG = "svg"
+
+
+@app.command()
+def run(
+    config: Config,
+    source: Source = None,
+    out: Out = Path("out"),
+    sets: Sets = None,
+    summary: Annotated[Path | None, typer.Option("--summary", help="Write the summary as JSON to this file")] = None,
+    http: Annotated[
+        str | None,
+        typer.Option("--http", metavar="HOST:PORT", help=f"Live page and metrics; default {DEFAULT}; {OFF}: none"),
+    ] = None,
+    trace: Annotated[
+        Path | None, typer.Option("--trace", help="Write each frame's way to this file, for ui.perfetto.dev")
+    ] = None,
+    trace_every: Annotated[int, typer.Option("--trace-every", min=1, help="Trace each n-th frame alone")] = 1,
+    log_format: Annotated[
+        LogFormat, typer.Option("--log-format", help="Lines for people, or JSON for programs")
+    ] = LogFormat.TEXT,
+) -> None:
+    """Run a pipeline to its end. Ctrl-C finishes what is under way; a second one stops at once."""
+    spec = _load(config, source, sets, out)
+    listening = _listen(http)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        _say(f"the folder {out} (--out) cannot be made: {error.strerror}")
+        raise typer.Exit(FAILED) from error
+    supervisor = Supervisor(spec, out, listening, _trace_file(trace, trace_every))
+    console = _console(stderr=True)
+    formatter = JsonFormatter() if log_format is LogFormat.JSON else None
+    with progress_on(console, spec.name, formatter) as progress:
+        if listening is not None:
+            logging.getLogger("framewire").info("live page and metrics: %s", listening.url)
+        outcome, account = supervisor.run(progress.show)
+    print_summary(account, _console())
+    if account.error:
+        _say(account.error)
+    if summary is not None:
+        try:
+            account.write(summary)
+        except OSError as error:
+            _say(f"the summary cannot be written to {summary}: {error.strerror}")
+            raise typer.Exit(FAILED) from error
+    raise typer.Exit(EXIT_CODES[outcome])
+
+
+@app.command()
+def check(config: Config, source: Source = None, out: Out = Path("out"), sets: Sets = None) -> None:
+    """Check a pipeline's file, and start nothing."""
+    spec = _load(config, source, sets, out)
+    workers = sum(process.replicas for process in make_plan(spec).processes)
+    typer.echo(f"{config}: good; {len(spec.stages)} stages in {workers} processes")
+
+
+@app.command()
+def graph(
+    config: Config,
+    format: Annotated[DrawingFormat, typer.Option("--format", help="Text for Mermaid, or a picture")] = (  # noqa: A002
+        DrawingFormat.MERMAID
+    ),
+    sets: Sets = None,
+) -> None:
+    """Draw a pipeline's graph."""
+    plan_of = {DrawingFormat.MERMAID: mermaid, DrawingFormat.SVG: svg}
+    spec = _load(config, None, sets, Path("out"))
+    typer.echo(plan_of[format](spec, make_plan(spec)), nl=False)
+
+
+@app.command()
+def stages(
+    name: Annotated[str | None, typer.Argument(help="One stage; or module:Class", show_default=False)] = None,
+) -> None:
+    """List the stages that there are, or all about one of them."""
+    look_beside(str(Path.cwd()))
+    console = _console()
+    try:
+        if name is None:
+            _list_stages(console)
+        else:
+            _show_stage(console, name)
+    except UnknownStageError as error:
+        _say(str(error))
+        raise typer.Exit(WRONG) from error
+
+
+@app.command()
+def schema() -> None:
+    """Write the JSON Schema of pipeline files, for editors."""
+    typer.echo(schema_text())
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="A frame that a run kept under OUT/failed/", show_default=False)],
+) -> None:
+    """Put a frame that kept crashing a stage through that stage alone, here, where a debugger can see it."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    try:
+        frame = load(file)
+    except (NotAFailedFrameError, OSError) as error:
+        _say(str(error))
+        raise typer.Exit(WRONG) from error
+    typer.echo(f"frame {frame.packet.seq} of {frame.packet.stream} goes through {frame.stage} ({frame.use})")
+    try:
+        answer = replay_frame(frame)
+    except (StageError, UnknownStageError, PictureLostError) as error:
+        _say(f"{frame.stage}: {error}")
+        raise typer.Exit(FAILED) from error
+    typer.echo(f"{frame.stage} went through it: {answer.outcome.word}, {len(answer.detections)} detections")
+
+
+app.command()(top)
+app.command("explain")(explain_run)
+
+
+def run_command_line(arguments: list[str] | None = None) -> None:
+    """Run the command that the arguments name; a file alone means `run`. Exits with the command's code."""
+    given = sys.argv[1:] if arguments is None else arguments
+    brought = entry_points(group=COMMANDS)
+    own = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    if not given or given[0].startswith("-"):
+        # For --help alone, all of them are loaded.
+        _add_commands(brought)
+    elif given[0] in brought.names:
+        _add_commands(brought.select(name=given[0]))
+    elif given[0] not in own:
+        given = ["run", *given]
+    app(args=given, prog_name="framewire")
+
+
+def _add_commands(points: EntryPoints) -> None:
+    """Add commands, and groups of commands, that other packages bring."""
+    for point in points:
+        brought = point.load()
+        if isinstance(brought, typer.Typer):
+            app.add_typer(brought, name=point.name)
+        else:
+            app.command(point.name)(brought)
+
+
+def _load(config: Path, source: str | None, sets: list[str] | None, out: Path) -> PipelineSpec:
+    try:
+        return load_pipeline(config, sets or [], source, out)
+    except ConfigError as error:
+        _say(str(error))
+        raise typer.Exit(WRONG) from error
+
+
+def _listen(http: str | None) -> Listening | None:
+    """The socket of the server; none where it is off, or nobody asked for it and its usual place is taken."""
+    if http == OFF:
+        return None
+    try:
+        return listen(http or DEFAULT, os.environ.get(TOKEN_VARIABLE, ""))
+    except ConfigError as error:
+        _say(str(error))
+        raise typer.Exit(WRONG) from error
+    except OSError as error:
+        trouble = f"{http or DEFAULT} cannot be listened at ({error.strerror}); --http HOST:PORT names another place"
+        if http is not None:
+            _say(trouble)
+            raise typer.Exit(FAILED) from error
+        typer.echo(f"warning: {trouble}; this run has no page", err=True)
+        return None
+
+
+def _trace_file(path: Path | None, every: int) -> TraceFile | None:
+    try:
+        return TraceFile(path, every) if path is not None else None
+    except OSError as error:
+        _say(f"the trace cannot be written to {path}: {error.strerror}")
+        raise typer.Exit(FAILED) from error
+
+
+def _list_stages(console: Console) -> None:
+    table = Table(box=None, pad_edge=False)
+    for column in ("stage", "kind", "what it does"):
+        table.add_column(column)
+    for name in known_stages():
+        cls = find_stage(name)
+        table.add_row(name, cls.kind(), _first_line(cls.__doc__))
+    console.print(table)
+
+
+def _show_stage(console: Console, name: str) -> None:
+    cls = find_stage(name)
+    console.print(f"{name} ({cls.kind()})\n", markup=False)
+    console.print(_unindent(cls.__doc__ or ""), markup=False, highlight=False)
+    table = Table(box=None, pad_edge=False)
+    for column in ("option", "default", "type", "what it is"):
+        table.add_column(column, overflow="fold")
+    for option in options_of(cls.Options):
+        table.add_row(*(_plain(text) for text in (option.name, option.default, option.type, option.help)))
+    console.print()
+    console.print(table)
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+def _first_line(docstring: str | None) -> str:
+    return (docstring or "").strip().split("\n", 1)[0]
+
+
+def _unindent(docstring: str) -> str:
+    return "\n".join(line.removeprefix("    ") for line in docstring.rstrip().splitlines())
+
+
+def _console(stderr: bool = False) -> Console:
+    console = Console(stderr=stderr)
+    return console if console.is_terminal else Console(stderr=stderr, width=PLAIN_WIDTH)
+
+
+def _say(text: str) -> None:
+    typer.echo(f"error: {text}", err=True)

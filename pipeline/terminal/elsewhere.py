@@ -1,0 +1,37 @@
+"""Asking a run that goes on elsewhere: its server's JSON, decoded into what we know."""
+
+import os
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import TypeVar
+
+import msgspec
+
+from framewire.pipeline.server.listen import DEFAULT, TOKEN_VARIABLE
+
+TIMEOUT_S = 5.0
+T = TypeVar("T")
+
+
+class NoAnswerError(Exception):
+    """The run does not answer, or not as a run does; the text names the address and the cure."""
+
+
+def ask(url: str, path: str, kind: type[T]) -> T:
+    """What the server at `url` says at `path`. The token is in the URL, or in FRAMEWIRE_TOKEN. Raises NoAnswerError."""
+    parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
+    token = urllib.parse.parse_qs(parts.query).get("token", [os.environ.get(TOKEN_VARIABLE, "")])[0]
+    place = f"{parts.scheme}://{parts.netloc}"
+    request = urllib.request.Request(place + path)
+    if token:
+        request.add_header("Authorization", f"Bearer {token}")
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+            return msgspec.json.decode(answer.read(), type=kind)
+    except urllib.error.HTTPError as error:
+        cure = f"; set {TOKEN_VARIABLE} to its token" if error.code == 401 else ""
+        raise NoAnswerError(f"{place} says {error.code} {error.reason}{cure}") from error
+    except (OSError, ValueError, msgspec.DecodeError) as error:
+        why = getattr(error, "reason", error)
+        raise NoAnswerError(f"no run answers at {place} ({why}); a run says its address, usually {DEFAULT}") from error

@@ -1,0 +1,72 @@
+"""The summary as a person reads it at the end of a run."""
+
+from rich.console import Console
+from rich.table import Table
+
+from framewire.pipeline.seen.snapshot import Frames
+from framewire.pipeline.seen.summary import Summary
+
+
+def print_summary(summary: Summary, console: Console) -> None:
+    """Print frames, detections, speed and a table of stages."""
+    console.print(f"\n[bold]{summary.pipeline}[/bold]: {frames_in_words(summary.frames)}", highlight=False)
+    if summary.detections:
+        found = ", ".join(f"{count} {label}" for label, count in summary.detections.items())
+        console.print(f"found: {found}", highlight=False, markup=False)
+    if summary.fps:
+        delay = summary.end_to_end_ms
+        console.print(
+            f"{summary.fps:.1f} frames per second over {summary.seconds:.1f} s; "
+            f"end to end p50 {_ms(delay.p50)} ms, p99 {_ms(delay.p99)} ms",
+            highlight=False,
+        )
+    for name, stream in summary.streams.items():
+        notes = [f"{stream.width}x{stream.height}", f"window {stream.window}"]
+        if stream.damaged:
+            notes.append(f"{stream.damaged} damaged pictures")
+        if stream.state not in ("", "ended"):
+            notes.append(stream.state)
+        if stream.reconnects:
+            notes.append(f"{stream.reconnects} reconnects")
+        notes += [f"{count} skipped ({reason})" for reason, count in stream.skipped.items()]
+        console.print(f"stream {name}: {stream.description}, {', '.join(notes)}", highlight=False, markup=False)
+    console.print(_stage_table(summary))
+    for name, stage in summary.stages.items():
+        for what, how in stage.facts.items():
+            console.print(f"{name}: {what} {how}", highlight=False, markup=False)
+    if summary.refused_messages:
+        console.print(f"{summary.refused_messages} messages were refused: they were not ours", highlight=False)
+
+
+def frames_in_words(frames: Frames) -> str:
+    """`300 frames admitted, 299 written, 1 failed (capture:corrupt 1)`."""
+    parts = [f"{frames.admitted} frames admitted", f"{frames.written} written"]
+    for word, reasons in (("dropped", frames.dropped), ("failed", frames.failed)):
+        if reasons:
+            each = ", ".join(f"{reason} {count}" for reason, count in reasons.items())
+            parts.append(f"{sum(reasons.values())} {word} ({each})")
+    if frames.in_flight:
+        parts.append(f"{frames.in_flight} in flight")
+    return ", ".join(parts)
+
+
+def _stage_table(summary: Summary) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("stage")
+    for heading in ("frames", "p50 ms", "p99 ms", "CPU s", "replicas", "restarts"):
+        table.add_column(heading, justify="right")
+    for name, stage in summary.stages.items():
+        table.add_row(
+            name,
+            str(stage.count),
+            _ms(stage.p50_ms),
+            _ms(stage.p99_ms),
+            f"{stage.cpu_s:.2f}",
+            str(stage.replicas),
+            str(stage.restarts),
+        )
+    return table
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}" if value < 10 else f"{value:.1f}"

@@ -1,0 +1,315 @@
+"""What processes of a pipeline say to each other: every message, its wire format, and nothing else.
+
+Every process has one inbox. A message is msgpack, an array whose first element says which message it is; what does
+not decode is refused and counted by whoever got it, and harms nobody.
+"""
+
+from typing import Annotated, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from framewire.pipeline.frame.packet import NotNegative, Outcome, Packet, Positive
+from framewire.pipeline.seen.figures import EventTally, WorkerFigures
+from framewire.pipeline.seen.snapshot import Snapshot
+
+ASK_MAX = 512
+"""Packets that a replica may ask for at once: two batches."""
+Endpoint = Annotated[str, Meta(pattern="^ipc://@framewire/")]
+"""An inbox of this machine; nobody can make us connect elsewhere."""
+
+
+class Deliver(Struct, frozen=True, array_like=True, tag=1):
+    """A packet for the stage at the end of `edge`. From another epoch than the reader's it is stale, or too early.
+
+    `sender` is the replica of the producer that sent it.
+    """
+
+    epoch: int
+    edge: int
+    sender: int
+    packet: Packet
+
+
+class Ask(Struct, frozen=True, array_like=True, tag=2):
+    """Replica `consumer` of the stage at the end of `edge` asks a producer of it for `count` more packets."""
+
+    epoch: int
+    edge: int
+    consumer: int
+    count: Annotated[int, Meta(gt=0, le=ASK_MAX)]
+
+
+class StreamState(Struct, frozen=True, array_like=True):
+    """How far a stream is: `mark` of the stream, and of each of its sinks.
+
+    `memories` are those of the stages that hand them out, as they were before frame `mark`. `window`, `height` and
+    `width` are those that its source announced, 0 where it has not.
+    """
+
+    source: str
+    stream: str
+    mark: int
+    ended: bool
+    sink_marks: dict[str, int]
+    memories: dict[str, bytes] = {}
+    window: int = 0
+    height: int = 0
+    width: int = 0
+
+
+class Condemned(Struct, frozen=True, array_like=True):
+    """A frame that a stage must not touch again, because it keeps killing the stage's workers."""
+
+    stage: str
+    stream: str
+    seq: int
+    reason: str
+
+
+class Connect(Struct, frozen=True, array_like=True, tag=3):
+    """A new epoch: who is where, how far every stream is. Everything sent in an earlier epoch is void.
+
+    `suspects` were in hand at some death of their stage: they are worked on alone, lest others be blamed with them.
+    """
+
+    epoch: int
+    endpoints: dict[str, Endpoint]
+    streams: list[StreamState]
+    condemned: list[Condemned]
+    suspects: list[Condemned] = []
+
+
+class Mark(Struct, frozen=True, array_like=True, tag=4):
+    """To a source: every frame of `stream` below `mark` is settled."""
+
+    stream: str
+    mark: int
+
+
+class Drain(Struct, frozen=True, array_like=True, tag=5):
+    """To a source: take no more pictures, end your streams."""
+
+
+class Wake(Struct, frozen=True, array_like=True, tag=15):
+    """From a thread of the worker's own: its live source has something for it."""
+
+
+class Watch(Struct, frozen=True, array_like=True, tag=17):
+    """To a worker: for the next `seconds`, show `endpoint` the pictures that reach your sinks.
+
+    Not more often than each `every_s` for a stream, and not much wider than `width` pixels.
+    """
+
+    endpoint: Endpoint
+    seconds: float
+    every_s: float
+    width: Positive
+
+
+class Exit(Struct, frozen=True, array_like=True, tag=6):
+    """To a worker: close your stages and go."""
+
+
+class Exceptional(Struct, frozen=True, array_like=True):
+    """A frame that reached a sink with an outcome other than ok."""
+
+    seq: int
+    outcome: Outcome
+    reason: str
+    stage: str
+
+
+class Settle(Struct, frozen=True, array_like=True, tag=7):
+    """From a sink: every frame of `stream` below `mark` is safe; what is new since the last time it said so.
+
+    `found` counts detections by label, `events` tallies events by kind and place. `incarnation` is that of the sink's
+    worker: the late word of a dead one is void once its follower was started.
+    """
+
+    sink: str
+    incarnation: int
+    stream: str
+    mark: int
+    exceptions: list[Exceptional]
+    found: dict[str, int]
+    ended: bool
+    events: dict[str, EventTally] = {}
+
+
+class Checkpoint(Struct, frozen=True, array_like=True, tag=14):
+    """From a stage with a memory: what it knows of `stream` before frame `seq`."""
+
+    stage: str
+    incarnation: int
+    stream: str
+    seq: NotNegative
+    memory: bytes
+
+
+class StreamOpened(Struct, frozen=True, array_like=True, tag=8):
+    """From a source, before its first frame: a stream, what it is, and how many frames its source expects to give."""
+
+    source: str
+    stream: str
+    description: str
+    width: int
+    height: int
+    window: Positive
+    expected: int | None
+
+
+class Ready(Struct, frozen=True, array_like=True, tag=9):
+    """From a worker whose stages are open: where to reach it, and where its notes of frames in hand lie."""
+
+    worker: str
+    incarnation: int
+    pid: Positive
+    endpoint: Endpoint
+    notes_fd: NotNegative
+
+
+class Report(Struct, array_like=True, tag=10):
+    """A worker's figures since it started: cumulative, so a lost report is no lost count."""
+
+    worker: str
+    incarnation: int
+    figures: WorkerFigures
+
+
+class Span(Struct, frozen=True, array_like=True):
+    """A frame at a stage, by the monotonic clock: handed on by the stage before, begun, done."""
+
+    stage: str
+    stream: str
+    seq: int
+    sent: float
+    started: float
+    done: float
+
+
+class Spans(Struct, frozen=True, array_like=True, tag=22):
+    """What a worker has done, where the run is traced."""
+
+    worker: str
+    spans: list[Span]
+
+
+class Trouble(Struct, frozen=True, array_like=True, tag=11):
+    """A worker gives up, for a reason that another try would not cure (a wrong file, an option that can't be)."""
+
+    worker: str
+    stage: str
+    text: str
+
+
+class CutShort(Struct, frozen=True, array_like=True, tag=16):
+    """A source has ended its stream before its time: what is under way is written, and the run counts as failed."""
+
+    stage: str
+    text: str
+
+
+class Remark(Struct, frozen=True, array_like=True, tag=12):
+    """A line for the log: `level` as in the logging module."""
+
+    worker: str
+    level: int
+    stage: str
+    text: str
+
+
+class Closed(Struct, frozen=True, array_like=True, tag=13):
+    """A worker has closed its stages and is about to exit."""
+
+    worker: str
+    incarnation: int
+
+
+class ServerReady(Struct, frozen=True, array_like=True, tag=18):
+    """From the server: where to reach it."""
+
+    endpoint: Endpoint
+
+
+class Look(Struct, frozen=True, array_like=True, tag=19):
+    """From the server: somebody looks at pictures, and would like them so wide."""
+
+    width: Positive
+
+
+class Told(Struct, frozen=True, array_like=True, tag=20):
+    """To the server: all that the supervisor knows."""
+
+    snapshot: Snapshot
+
+
+class Seen(Struct, frozen=True, array_like=True, tag=21):
+    """To the server: a picture that has reached a sink, uint8 BGR, rows packed, one pixel of each `step` squared.
+
+    The packet's boxes are in pixels of the whole picture.
+    """
+
+    sink: str
+    packet: Packet
+    height: Positive
+    width: Positive
+    step: Positive
+    pixels: bytes
+
+
+ToWorker = Deliver | Ask | Connect | Mark | Drain | Wake | Watch | Exit
+ToSupervisor = (
+    Settle
+    | Checkpoint
+    | StreamOpened
+    | Ready
+    | Report
+    | Spans
+    | Trouble
+    | CutShort
+    | Remark
+    | Closed
+    | ServerReady
+    | Look
+)
+ToServer = Told | Seen
+Message = ToWorker | ToSupervisor | ToServer
+
+_encoder = msgspec.msgpack.Encoder()
+_to_worker: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)
+_to_server: msgspec.msgpack.Decoder[ToServer] = msgspec.msgpack.Decoder(ToServer)
+_to_supervisor: msgspec.msgpack.Decoder[ToSupervisor] = msgspec.msgpack.Decoder(ToSupervisor)
+
+T = TypeVar("T")
+
+
+class RefusedError(ValueError):
+    """A message that is not one of ours."""
+
+
+def encode(message: Message) -> bytes:
+    """The message as it goes over the wire."""
+    return _encoder.encode(message)
+
+
+def decode_for_worker(raw: bytes) -> ToWorker:
+    """The message that a worker got. Raises RefusedError."""
+    return _decode(_to_worker, raw)
+
+
+def decode_for_supervisor(raw: bytes) -> ToSupervisor:
+    """The message that the supervisor got. Raises RefusedError."""
+    return _decode(_to_supervisor, raw)
+
+
+def decode_for_server(raw: bytes) -> ToServer:
+    """The message that the server got. Raises RefusedError."""
+    return _decode(_to_server, raw)
+
+
+def _decode(decoder: "msgspec.msgpack.Decoder[T]", raw: bytes) -> T:
+    try:
+        return decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise RefusedError(str(error)) from error
