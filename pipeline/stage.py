@@ -135,6 +135,8 @@ class Stage(Generic[OptionsT]):
 
     Options: ClassVar[type[Any]] = NoOptions
     ordered: ClassVar[bool] = False
+    looks: ClassVar[bool] = True
+    """Whether the stage reads pictures. One that says False gets packets alone, and may not ask for a picture."""
 
     name: ClassVar[str]
     """Set by the `stage` decorator: the name in YAML."""
@@ -203,16 +205,28 @@ class Stage(Generic[OptionsT]):
         return cls.memory is not Stage.memory
 
     def picture(self, packet: Packet, name: str = FRAME) -> Pixels:
-        """The packet's picture: uint8 (height, width, 3) BGR, read-only, not a copy."""
+        """The packet's picture: uint8 (height, width, 3) BGR, read-only, not a copy.
+
+        Raises TypeError in a stage with `looks = False`.
+        """
+        self._must_look()
         return self.context.reader.view(packet.pictures[name])
 
     def canvas(self, packet: Packet, name: str = FRAME) -> tuple[Packet, Pixels]:
-        """A writable copy of the packet's picture in a ring of this stage, and the packet that points to it."""
+        """A writable copy of the packet's picture in a ring of this stage, and the packet that points to it.
+
+        Raises TypeError in a stage with `looks = False`.
+        """
+        self._must_look()
         ref = packet.pictures[name]
         seen = self.context.reader.view(ref)
         pixels, own = self.context.begin_picture(packet, name, ref.height, ref.width, ref.channels, ref.generation + 1)
         pixels[...] = seen
         return packet.with_picture(own, name), pixels
+
+    def _must_look(self) -> None:
+        if not self.looks:
+            raise TypeError(f"{type(self).__name__} asks for a picture and says `looks = False`; take that line away")
 
 
 class Shot(Struct, frozen=True):

@@ -19,7 +19,7 @@ Box = tuple[float, float, float, float]
 
 
 class JsonAttribute(Struct, frozen=True, omit_defaults=True):
-    """Something said of a detection, how sure the model is, and the number where it is one."""
+    """A label of a detection, the model's score, and the number if it is one."""
 
     label: str
     score: float | None = None
@@ -73,7 +73,7 @@ _name_decoder = msgspec.json.Decoder(_LineName)
 
 
 def json_line(packet: Packet) -> bytes:
-    """The line of a frame, its end included."""
+    """The line of a frame, newline included."""
     frame = JsonFrame(
         stream=packet.stream,
         seq=packet.seq,
@@ -126,10 +126,10 @@ class _OpenPart(Struct):
 
 @stage("jsonl_writer")
 class JsonlWriter(Sink[JsonlWriterOptions]):
-    """Write one line a frame, dropped and failed ones too. A frame is settled when its line is with the kernel.
+    """Write one line per frame, dropped and failed ones too. A frame is settled once the kernel has its line.
 
-    A process that is killed loses none of its settled lines; a machine that loses power may. `rotate_s` and `rotate_mb`
-    begin a new file now and then, `keep_mb` and `keep_files` bound what the disk holds.
+    A killed process loses none of its settled lines; a machine that loses power may. `rotate_s` and `rotate_mb` begin
+    a new file from time to time, `keep_mb` and `keep_files` limit disk use.
 
     Example:
         metadata: {use: jsonl_writer, input: eyes, path: faces.jsonl}
@@ -137,9 +137,10 @@ class JsonlWriter(Sink[JsonlWriterOptions]):
     """
 
     Options = JsonlWriterOptions
+    looks = False
 
     def open(self) -> None:
-        """Make the file, or go on with the one of the worker before."""
+        """Create the file, or continue the previous worker's."""
         self._parts: dict[str, _OpenPart] = {}
         try:
             self._names = PartNames(self.options.path, self.options.rotates)
@@ -152,7 +153,7 @@ class JsonlWriter(Sink[JsonlWriterOptions]):
             raise StageError(f"{self.options.path} cannot be written: {error.strerror}") from error
 
     def write(self, packet: Packet) -> int:
-        """Write the frame's line, whole."""
+        """Write the frame's whole line."""
         opened = self._part_for(packet)
         line = json_line(packet)
         _put(opened.file, line)
@@ -160,7 +161,7 @@ class JsonlWriter(Sink[JsonlWriterOptions]):
         return packet.seq + 1
 
     def resume(self, stream: str, mark: int) -> None:
-        """Take out the stream's lines from frame `mark` on, and a line that is torn."""
+        """Remove the stream's lines from frame `mark` on, and any torn line."""
         key = self._key(stream)
         if key in self._parts:
             self._parts.pop(key).file.close()
@@ -193,7 +194,7 @@ class JsonlWriter(Sink[JsonlWriterOptions]):
         return opened
 
     def _go_on(self, key: str) -> _OpenPart | None:
-        """The newest part of a dead worker."""
+        """A dead worker's newest part."""
         parts = self._index.of(key)
         return self._open(parts[-1], "ab") if parts else None
 
@@ -221,12 +222,12 @@ class JsonlWriter(Sink[JsonlWriterOptions]):
 def _put(file: FileIO, line: bytes) -> None:
     written = file.write(line) or 0
     while written < len(line):
-        # A disk that fills up takes a part first and fails the next time.
+        # A disk that fills up takes some of it first, then fails.
         written += file.write(line[written:]) or 0
 
 
 def _cut_back(path: Path, stream: str, mark: int) -> bool:
-    """Take out a stream's lines from frame `mark` on; returns whether there were any."""
+    """Remove a stream's lines from frame `mark` on; returns whether there were any."""
     if not path.exists():
         return False
     kept = path.with_name(path.name + ".resumed")

@@ -1,4 +1,4 @@
-"""smooth: what is said of a track is said of all its frames, and does not flicker."""
+"""smooth: carries a track's attributes to all its frames, without flicker."""
 
 from typing import Annotated
 
@@ -9,20 +9,20 @@ from framewire.pipeline.frame.packet import Attribute, Detection, Packet
 from framewire.pipeline.stage import Stage, stage
 
 LEAST_SCORE = 0.05
-"""An answer without any confidence still counts a little: models say what they must."""
+"""An answer without any confidence still counts a little: models must answer."""
 
 
 class SmoothOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How long what was said counts."""
+    """How long answers count."""
 
     memory: Annotated[
-        float, Meta(gt=0, lt=1, description="What an answer counts when the next one comes; nearer to 1 is steadier")
+        float, Meta(gt=0, lt=1, description="Weight of an answer once the next one comes; closer to 1 is steadier")
     ] = 0.8
-    gap: Annotated[int, Meta(ge=1, le=10000, description="Frames without a track after which it is forgotten")] = 300
+    gap: Annotated[int, Meta(ge=1, le=10000, description="Frames unseen after which a track is forgotten")] = 300
 
 
 class Said(Struct):
-    """What was said of one attribute: the weight of each label, and the mean of the numbers."""
+    """Answers for one attribute: the weight of each label, and the mean of the numbers."""
 
     weights: dict[str, float]
     value: float | None = None
@@ -30,7 +30,7 @@ class Said(Struct):
 
 
 class Remembered(Struct):
-    """What was said of one track, and when it was last there."""
+    """Answers for one track, and when it was last seen."""
 
     attributes: dict[str, Said]
     seq: int
@@ -38,10 +38,10 @@ class Remembered(Struct):
 
 @stage("smooth")
 class Smooth(Stage[SmoothOptions]):
-    """Carry attributes over a track: each label has the weight of all that was said of it, the latest counting most.
+    """Carry attributes along a track: each label has the weight of all its answers, the latest counting most.
 
-    The label with the largest weight is the one that is told, with its share of all weights as the score; of numbers
-    (an age), the mean. Frames in which classifiers did not look get what is known. Detections without a track pass.
+    The label with the largest weight is reported, with its share of all weights as the score; for numbers (an age),
+    the mean. Frames that were not classified get the current answer. Detections without a track pass unchanged.
 
     Example:
         steady: {use: smooth, input: people}
@@ -49,13 +49,14 @@ class Smooth(Stage[SmoothOptions]):
 
     Options = SmoothOptions
     ordered = True
+    looks = False
 
     def open(self) -> None:
-        """Nothing was said yet."""
+        """Start with no tracks."""
         self._tracks: dict[str, dict[int, Remembered]] = {}
 
     def process(self, packet: Packet) -> Packet:
-        """Add what is said, and tell what is known."""
+        """Add new answers, report current ones."""
         tracks = self._tracks.setdefault(packet.stream, {})
         answer = packet.with_detections([self._told(tracks, packet.seq, one) for one in packet.detections])
         for number in [number for number, known in tracks.items() if packet.seq - known.seq > self.options.gap]:
@@ -81,7 +82,7 @@ class Smooth(Stage[SmoothOptions]):
 
 
 def add(said: Said, attribute: Attribute, memory: float) -> None:
-    """One more answer; those before count less."""
+    """Add an answer; earlier ones count less."""
     weight = max(1.0 if attribute.score is None else attribute.score, LEAST_SCORE)
     said.weights = {label: old * memory for label, old in said.weights.items()}
     said.weights[attribute.label] = said.weights.get(attribute.label, 0.0) + weight
@@ -93,7 +94,7 @@ def add(said: Said, attribute: Attribute, memory: float) -> None:
 
 
 def told(said: Said) -> Attribute:
-    """What is known now."""
+    """Current answer."""
     label = max(said.weights, key=lambda name: said.weights[name])
     if said.value is not None:
         return Attribute(label, value=round(said.value, 1))

@@ -10,18 +10,18 @@ from framewire.pipeline.frame.packet import Detection, Packet, PictureRef
 class Join:
     """Matches the packets of one stream that come over several edges, by seq.
 
-    `edges` is in the order in which the YAML file names the inputs: it decides whose picture and whose detections
-    come first, so the result does not depend on who was faster.
+    `edges` are (producer, consumer), in the order in which the YAML file names the inputs: it decides whose picture
+    and detections come first, so the result does not depend on which branch was faster.
     """
 
-    def __init__(self, edges: Sequence[int]) -> None:
+    def __init__(self, edges: Sequence[tuple[str, str]]) -> None:
         self._edges = tuple(edges)
-        self._waiting: dict[int, dict[int, Packet]] = {}
+        self._waiting: dict[int, dict[tuple[str, str], Packet]] = {}
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def put(self, edge: int, packet: Packet) -> Packet | None:
+    def put(self, edge: tuple[str, str], packet: Packet) -> Packet | None:
         """Take a packet in; returns the merged one when it was the last that this frame waited for."""
         parts = self._waiting.setdefault(packet.seq, {})
         parts[edge] = packet

@@ -6,6 +6,9 @@ from msgspec import Struct
 
 from framewire.pipeline.graph.spec import PipelineSpec, StageSpec
 
+EdgeId = tuple[str, str]
+"""The producer and the consumer of an edge: stays the same when other edges come or go."""
+
 
 class Routing(StrEnum):
     """How the packets of an edge find the worker that takes them."""
@@ -21,12 +24,16 @@ class Routing(StrEnum):
 
 
 class Edge(Struct, frozen=True):
-    """From a stage to one that reads it; `id` is its number in the plan, the same in every process."""
+    """From a stage to one that reads it."""
 
-    id: int
     producer: str
     consumer: str
     routing: Routing
+
+    @property
+    def id(self) -> EdgeId:
+        """What names it in messages."""
+        return self.producer, self.consumer
 
 
 class Process(Struct, frozen=True):
@@ -74,7 +81,11 @@ class Plan(Struct, frozen=True):
                 return process
         raise KeyError(stage)
 
-    def join_edges(self, stage: str, source: str) -> tuple[int, ...]:
+    def sources_through(self, process: Process) -> frozenset[str]:
+        """The sources whose frames pass through a process, or are made in it."""
+        return frozenset(source for stage in process.stages for source in self.sources_at[stage])
+
+    def join_edges(self, stage: str, source: str) -> tuple[EdgeId, ...]:
         """The edges over which a frame of `source` comes to `stage`: more than one means a join."""
         return tuple(edge.id for edge in self.into(stage) if source in self.sources_at[edge.producer])
 
@@ -174,7 +185,4 @@ def _edges(
             return Routing.ONE
         return Routing.SEQ if process.name in by_seq else Routing.ASK
 
-    return tuple(
-        Edge(number, producer, consumer, routing(producer, consumer))
-        for number, (producer, consumer) in enumerate(pairs)
-    )
+    return tuple(Edge(producer, consumer, routing(producer, consumer)) for producer, consumer in pairs)

@@ -1,13 +1,13 @@
 """A stage that takes several frames at once: gathering them, of whatever streams, and answering each."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from framewire.pipeline.frame.packet import Packet
-from framewire.pipeline.graph.plan import Plan
+from framewire.pipeline.graph.plan import EdgeId, Plan
 from framewire.pipeline.graph.spec import BatchSpec, StageSpec
 from framewire.pipeline.nodes.node import StageNode, StreamAtStage
 from framewire.pipeline.nodes.notes import Notes
@@ -30,7 +30,7 @@ class BatchNode(StageNode):
         self._gathered: list[_Gathered] = []
         self._suspects: set[tuple[str, int]] = set()
 
-    def accept(self, edge: int, packet: Packet) -> Iterator[Packet]:
+    def accept(self, edge: EdgeId, packet: Packet) -> Iterator[Packet]:
         """The answers that are due now that `packet` has come over `edge`."""
         at = self._at(packet)
         whole = self._whole(at, edge, packet)
@@ -66,10 +66,12 @@ class BatchNode(StageNode):
         if gathered:
             yield from self._together(gathered)
 
-    def reset(self, condemned: list[Condemned], suspects: list[Condemned]) -> None:
-        """A new epoch: what was gathered comes again; who is suspected goes alone."""
-        super().reset(condemned, suspects)
-        self._gathered, self.flush_at = [], None
+    def reset(self, sources: Container[str], condemned: list[Condemned], suspects: list[Condemned]) -> None:
+        """A new epoch of these sources: what was gathered of them will be sent again; suspects are processed alone."""
+        super().reset(sources, condemned, suspects)
+        self._gathered = [one for one in self._gathered if one.packet.source not in sources]
+        if not self._gathered:
+            self.flush_at = None
         self._suspects = {(frame.stream, frame.seq) for frame in suspects if frame.stage == self.spec.name}
 
     def _together(self, gathered: Sequence[_Gathered]) -> Iterator[Packet]:

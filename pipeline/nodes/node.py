@@ -2,7 +2,7 @@
 
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Any
 
 from framewire.pipeline.flow.gate import Gate
@@ -10,7 +10,7 @@ from framewire.pipeline.flow.join import Join
 from framewire.pipeline.frame.failed_frame import save
 from framewire.pipeline.frame.packet import Packet, number_detections
 from framewire.pipeline.frame.ring import PictureLostError
-from framewire.pipeline.graph.plan import Plan
+from framewire.pipeline.graph.plan import EdgeId, Plan
 from framewire.pipeline.graph.spec import StageSpec
 from framewire.pipeline.nodes.memo import Memo
 from framewire.pipeline.nodes.notes import FrameInHand, Notes
@@ -28,7 +28,8 @@ TRACEBACKS_MAX = 3
 class StreamAtStage:
     """What a stage keeps for one stream."""
 
-    def __init__(self, join: Join | None) -> None:
+    def __init__(self, source: str, join: Join | None) -> None:
+        self.source = source
         self.mark = 0
         self.join = join
         self.gate: Gate | None = None
@@ -64,7 +65,7 @@ class StageNode:
         self._in_work: Sequence[Packet] = ()
         self.tracer: Tracer | None = None
 
-    def accept(self, edge: int, packet: Packet) -> Iterator[Packet]:
+    def accept(self, edge: EdgeId, packet: Packet) -> Iterator[Packet]:
         """The answers that are due now that `packet` has come over `edge`; none while a join or a gate waits."""
         at = self._at(packet)
         whole = self._whole(at, edge, packet)
@@ -77,7 +78,7 @@ class StageNode:
         if answer is not None:
             yield answer
 
-    def _whole(self, at: StreamAtStage, edge: int, packet: Packet) -> Packet | None:
+    def _whole(self, at: StreamAtStage, edge: EdgeId, packet: Packet) -> Packet | None:
         """The packet with what all branches added; None while some are awaited, or when it is settled."""
         at.mark = max(at.mark, packet.mark)
         if packet.seq < at.mark:
@@ -92,12 +93,14 @@ class StageNode:
         """Frames that it works on at once."""
         return self.spec.batch.size if self.spec.batch else 1
 
-    def reset(self, condemned: list[Condemned], suspects: list[Condemned]) -> None:
-        """A new epoch: what waits in joins and gates comes again."""
+    def reset(self, sources: Container[str], condemned: list[Condemned], suspects: list[Condemned]) -> None:
+        """A new epoch of these sources: their frames that wait in joins and gates will be sent again."""
         self._condemned = {
             (frame.stream, frame.seq): frame.reason for frame in condemned if frame.stage == self.spec.name
         }
         for at in self._streams.values():
+            if at.source not in sources:
+                continue
             if at.join is not None:
                 at.join.forget_waiting()
             if at.gate is not None:
@@ -120,7 +123,8 @@ class StageNode:
         at = self._streams.get(packet.stream)
         if at is None:
             edges = self._plan.join_edges(self.spec.name, packet.source)
-            at = self._streams[packet.stream] = StreamAtStage(Join(edges) if len(edges) > 1 else None)
+            join = Join(edges) if len(edges) > 1 else None
+            at = self._streams[packet.stream] = StreamAtStage(packet.source, join)
             if self.spec.ordered:
                 at.gate = Gate(self._first_seq(packet))
         return at
@@ -192,8 +196,8 @@ class StageNode:
         return self._checked(packet, self.stage.process(packet))
 
     def _still_there(self, packet: Packet) -> bool:
-        """Whether no picture of the packet was overwritten while it was worked on."""
-        return all(self.context.reader.still_there(ref) for ref in packet.pictures.values())
+        """Whether no picture of the packet was overwritten while it was worked on, so far as the stage looks at any."""
+        return not self.stage.looks or all(self.context.reader.still_there(ref) for ref in packet.pictures.values())
 
     def start_clock(self, packets: Sequence[Packet]) -> tuple[float, float]:
         """Note the frames in hand; returns wall and CPU seconds for `stop_clock`."""

@@ -21,7 +21,7 @@ CRASHED = "crashed"
 
 
 class SourceNode:
-    """Runs one source. `produce` makes at most one frame; `unsettled` are those to send again after a crash."""
+    """Runs one source. `produce` makes at most one frame; `send_again` gives those that a crash may have lost."""
 
     def __init__(
         self,
@@ -72,6 +72,11 @@ class SourceNode:
             self._shots = self.stage.frames(self._start + self._lost)
 
     @property
+    def started(self) -> bool:
+        """Whether `start` was called."""
+        return self._done or self._shots is not None
+
+    @property
     def source_figures(self) -> SourceFigures:
         """What it has seen of its stream so far."""
         self._seen.state = StreamPhase.ENDED.value if self._done else self.stage.phase().value
@@ -116,9 +121,11 @@ class SourceNode:
                     *(age * 1000, admission.target_s * 1000),
                 )
 
-    def unsettled(self) -> list[Packet]:
-        """The frames to send again, in order, the end of the stream among them."""
-        return [] if self._window is None else self._window.unsettled()
+    def send_again(self) -> list[Packet]:
+        """The frames that are not settled, in order, the end of the stream among them."""
+        again = [] if self._window is None else self._window.unsettled()
+        self._seen.resent += len(again)
+        return again
 
     def drain(self) -> None:
         """Take no more pictures: the stream ends here."""

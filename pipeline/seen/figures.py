@@ -1,4 +1,4 @@
-"""What a worker counts and times: of each stage, of each stream that it makes, of itself. All of it only grows."""
+"""What a worker counts and times: per stage, per stream that it produces, and for itself. It all only grows."""
 
 from collections import Counter
 from typing import Self
@@ -9,27 +9,27 @@ from msgspec import Struct, field
 from framewire.pipeline.seen.histogram import Histogram
 
 MODEL_AND_PROVIDER = "|"
-"""Between the two in a key of `StageFigures.inference`."""
+"""Separates the two in `StageFigures.inference` keys."""
 KIND_AND_PLACE = "|"
-"""Between the two in a key of event tallies."""
+"""Separates the two in event tally keys."""
 
 
 class EventTally(Struct, array_like=True):
-    """Events of one kind at one place: how many, the sum of their values, and the value of the last one."""
+    """Events of one kind at one place: how many, the sum of their values, and the last value."""
 
     count: int = 0
     total: float = 0.0
     last: float | None = None
 
     def add(self, other: "EventTally") -> None:
-        """Count what came after."""
+        """Add later events."""
         self.count += other.count
         self.total += other.total
         self.last = other.last if other.last is not None else self.last
 
 
 class BatchTally(Struct, array_like=True):
-    """Calls with one number of frames: how many, and how long all of them took."""
+    """Calls with the same number of frames: how many, and their total time."""
 
     calls: int = 0
     total_s: float = 0.0
@@ -39,9 +39,8 @@ class StageFigures(Struct, array_like=True):
     """What one stage of one worker has done.
 
     `count` is frames; `work` the seconds in the stage's own code, a frame's share of a batch; `wait` the seconds from
-    when the stage before handed a packet on until work began; `end_to_end`, by stream, at sinks, the seconds since the
-    source had the picture. `batches` tallies calls by their number of frames, `inference` times calls of models, by
-    MODEL|PROVIDER.
+    the previous stage sending a packet until work began; `end_to_end`, by stream, at sinks, the seconds since capture.
+    `batches` tallies calls by their number of frames, `inference` times model calls by MODEL|PROVIDER.
     """
 
     count: int = 0
@@ -55,17 +54,17 @@ class StageFigures(Struct, array_like=True):
 
     @property
     def calls(self) -> int:
-        """Calls of the stage's code."""
+        """Calls to the stage's code."""
         return sum(tally.calls for tally in self.batches.values())
 
     def called(self, frames: int, seconds: float) -> None:
-        """One call with so many frames took so long."""
+        """Record a call with its frames and seconds."""
         tally = self.batches.setdefault(frames, BatchTally())
         tally.calls += 1
         tally.total_s += seconds
 
     def merge(self, other: "StageFigures") -> None:
-        """Count all that `other` has counted, too."""
+        """Add everything `other` has counted."""
         self.count += other.count
         self.work.merge(other.work)
         self.cpu_seconds += other.cpu_seconds
@@ -84,9 +83,9 @@ class StageFigures(Struct, array_like=True):
 class SourceFigures(Struct, array_like=True):
     """What the source of a stream has seen.
 
-    `source` is the name of the stage. `admitted` counts frames from the start of the stream, dead workers' included;
-    `skipped` (by reason), `damaged` pictures and `reconnects` count from the start of this worker. `state` is one of
-    framewire.pipeline.stage.StreamPhase.
+    `source` is the name of the stage. `admitted` counts frames since the stream started, dead workers' included;
+    `skipped` (by reason), `damaged` pictures, `reconnects` and frames sent again (`resent`) count since this worker
+    started. `state` is one of framewire.pipeline.stage.StreamPhase.
     """
 
     source: str = ""
@@ -95,19 +94,21 @@ class SourceFigures(Struct, array_like=True):
     damaged: int = 0
     state: str = ""
     reconnects: int = 0
+    resent: int = 0
 
     def merge(self, later: "SourceFigures") -> None:
-        """Go on with what a later worker has seen."""
+        """Add what a replacement has seen."""
         self.source = later.source or self.source
         self.admitted = max(self.admitted, later.admitted)
         self.skipped = dict(Counter(self.skipped) + Counter(later.skipped))
         self.damaged += later.damaged
         self.state = later.state or self.state
         self.reconnects += later.reconnects
+        self.resent += later.resent
 
 
 class WorkerFigures(Struct, array_like=True):
-    """All of one worker. `resident_bytes` is its memory now; `late` counts pictures that were gone when it looked."""
+    """All of one worker. `resident_bytes` is its memory now; `late` counts pictures gone before it read them."""
 
     stages: dict[str, StageFigures] = {}
     sources: dict[str, SourceFigures] = {}
@@ -117,11 +118,11 @@ class WorkerFigures(Struct, array_like=True):
     late: int = 0
 
     def copy(self) -> Self:
-        """One that may be added to."""
+        """A copy that may change."""
         return msgspec.msgpack.decode(msgspec.msgpack.encode(self), type=type(self))
 
     def merge(self, later: "WorkerFigures") -> None:
-        """Go on with what a later process of the same worker has done."""
+        """Add what a replacement process of the worker has done."""
         for name, figures in later.stages.items():
             self.stages.setdefault(name, StageFigures()).merge(figures)
         for stream, seen in later.sources.items():

@@ -1,4 +1,4 @@
-"""All that the supervisor knows at one moment: what the summary, the metrics, the page and the terminal show."""
+"""All that the supervisor knows at one moment, as shown by the summary, metrics, page and terminal."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from framewire.pipeline.seen.histogram import Histogram
 
 
 class Frames(Struct):
-    """Frames by what became of them: admitted = written + dropped + failed + in_flight, at any moment."""
+    """Frames by outcome: admitted = written + dropped + failed + in_flight, at any moment."""
 
     admitted: int = 0
     written: int = 0
@@ -19,7 +19,7 @@ class Frames(Struct):
 
 
 class WorkerNow(Struct):
-    """One worker: `up` when its stages are open; CPU seconds are those of all its processes so far."""
+    """One worker: `up` once its stages are open; CPU seconds cover all its processes so far."""
 
     name: str
     up: bool
@@ -31,9 +31,9 @@ class WorkerNow(Struct):
 
 
 class StageNow(Struct):
-    """One stage and its figures, by worker. `cpu_seconds` is its part of its workers' CPU seconds.
+    """One stage and its figures, by worker. `cpu_seconds` is its share of its workers'.
 
-    `searches_width`: it has an option `width`, of the picture that it works on.
+    `searches_width`: it has an option `width` for the picture it works on.
     """
 
     name: str
@@ -48,14 +48,14 @@ class StageNow(Struct):
     workers: dict[str, StageFigures]
 
     def total(self) -> StageFigures:
-        """Of all its workers together."""
+        """All its workers combined."""
         total = StageFigures()
         for figures in self.workers.values():
             total.merge(figures)
         return total
 
     def end_to_end(self, stream: str | None = None) -> Histogram:
-        """Of a sink: how long frames of one stream, or of all, took from capture to here."""
+        """For a sink: latency from capture to here, of one stream or of all."""
         total = Histogram()
         for figures in self.workers.values():
             for name, histogram in figures.end_to_end.items():
@@ -65,7 +65,7 @@ class StageNow(Struct):
 
 
 class StreamNow(Struct):
-    """One stream. `skipped` are pictures that a live source had to let go before they became frames."""
+    """One stream. `skipped` are pictures that a live source discarded before they became frames."""
 
     source: str
     description: str
@@ -79,20 +79,21 @@ class StreamNow(Struct):
     ended: bool
     state: str
     reconnects: int
+    resent: int
     found: dict[str, int]
     events: dict[str, EventTally]
 
 
 def expected_frames(streams: Iterable[StreamNow]) -> int | None:
-    """Frames of these streams together, where all of them know."""
+    """Total frames of these streams, if all of them know."""
     known = [stream.expected for stream in streams]
     return None if not known or None in known else sum(count for count in known if count is not None)
 
 
 class Snapshot(Struct):
-    """The whole run, on so many `cores`.
+    """The whole run, on `cores` cores.
 
-    `time` is Unix time; `seconds` run from the first stream that opened to the last frame settled.
+    `time` is Unix time; `seconds` runs from the first stream opened to the last frame settled.
     """
 
     pipeline: str
@@ -106,4 +107,4 @@ class Snapshot(Struct):
     refused: int = 0
     failure: str | None = None
     ready: bool = False
-    """Whether every worker is, and knows of all others."""
+    """Whether all workers are and know each other."""

@@ -1,4 +1,4 @@
-"""The metrics: a snapshot of the run in the words of Prometheus. docs/metrics.md lists them."""
+"""The metrics: a snapshot of the run in Prometheus' format. docs/metrics.md lists them."""
 
 import platform
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,14 +25,14 @@ from framewire.pipeline.stage import StreamPhase
 
 
 class RunCollector(Collector):
-    """Gives what was told last. Nothing is kept here: the supervisor's figures never go back, so these do not."""
+    """Serves the last snapshot. Nothing is kept here: the supervisor's counters never decrease, nor do these."""
 
     def __init__(self) -> None:
         self._now: Snapshot | None = None
         self._rates: Rates | None = None
 
     def tell(self, now: Snapshot, rates: Rates) -> None:
-        """The state of the run that the next scrape shows."""
+        """Set the state that the next scrape shows."""
         self._now, self._rates = now, rates
 
     def collect(self) -> Iterable[Metric]:
@@ -47,7 +47,7 @@ class RunCollector(Collector):
 
 
 def registry_of(collector: RunCollector) -> CollectorRegistry:
-    """A registry with this collector alone."""
+    """A registry of only this collector."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(collector)
     return registry
@@ -81,10 +81,10 @@ def _timed(
 
 
 def _run(now: Snapshot) -> Iterator[Metric]:
-    build = GaugeMetricFamily("framewire_build_info", "What runs; always 1", labels=["pipeline", "version", "python"])
+    build = GaugeMetricFamily("framewire_build_info", "Versions; always 1", labels=["pipeline", "version", "python"])
     build.add_metric([now.pipeline, _version(), platform.python_version()], 1)
     yield build
-    yield _gauge(now, "ready", "Whether every worker is ready and knows of all others", (), [((), float(now.ready))])
+    yield _gauge(now, "ready", "Whether every worker is ready and knows all others", (), [((), float(now.ready))])
 
 
 def _streams(now: Snapshot, rates: Rates) -> Iterator[Metric]:
@@ -92,35 +92,35 @@ def _streams(now: Snapshot, rates: Rates) -> Iterator[Metric]:
     yield _counter(
         now,
         "frames",
-        "Frames by what became of them; captured = written + dropped + failed + framewire_frames_in_flight",
+        "Frames by outcome; captured = written + dropped + failed + framewire_frames_in_flight",
         ("stream", "outcome", "reason"),
         [((name, *key), count) for name, stream in streams.items() for key, count in _outcomes(stream.frames)],
     )
     yield _counter(
         now,
         "pictures_skipped",
-        "Pictures of live sources that newer ones took the place of before the window had room: they never were frames",
+        "Pictures of live sources replaced by newer ones before the window had room: they never became frames",
         ("stream", "reason"),
         [((name, why), count) for name, stream in streams.items() for why, count in stream.skipped.items()],
     )
     yield _counter(
         now,
         "pictures_damaged",
-        "Pictures of which the decoder had to guess parts",
+        "Pictures in which the decoder concealed errors",
         ("stream",),
         [((name,), stream.damaged) for name, stream in streams.items()],
     )
     yield _gauge(
         now,
         "frames_in_flight",
-        "Frames that are captured and not yet settled",
+        "Frames captured and not yet settled",
         ("stream",),
         [((name,), stream.frames.in_flight) for name, stream in streams.items()],
     )
     yield _gauge(
         now,
         "window_used",
-        "Share of the window that is taken by frames in flight, 0 to 1",
+        "Share of the window taken by frames in flight, 0 to 1",
         ("stream",),
         [((name,), rate.window_used) for name, rate in rates.streams.items()],
     )
@@ -134,7 +134,7 @@ def _streams(now: Snapshot, rates: Rates) -> Iterator[Metric]:
     yield _gauge(
         now,
         "stream_state",
-        "1 for the state that the stream is in, 0 for the others",
+        "1 for the current state of the stream, 0 for the others",
         ("stream", "state"),
         [
             ((name, phase.value), float(stream.state == phase.value))
@@ -145,14 +145,21 @@ def _streams(now: Snapshot, rates: Rates) -> Iterator[Metric]:
     yield _counter(
         now,
         "source_reconnects",
-        "Connections of live sources that were lost and made again",
+        "Times a live source reconnected after a loss",
         ("stream",),
         [((name,), stream.reconnects) for name, stream in streams.items()],
     )
     yield _counter(
         now,
+        "frames_resent",
+        "Frames that a source sent again because a worker on their way had died",
+        ("stream",),
+        [((name,), stream.resent) for name, stream in streams.items()],
+    )
+    yield _counter(
+        now,
         "detections",
-        "Things found in settled frames",
+        "Detections in settled frames",
         ("stream", "label"),
         [((name, label), count) for name, stream in streams.items() for label, count in stream.found.items()],
     )
@@ -176,16 +183,16 @@ def _events(now: Snapshot) -> Iterator[Metric]:
     ]
     labels = ("stream", "kind", "where")
     counts = [(values, float(tally.count)) for values, tally in rows]
-    yield _counter(now, "events", "Events on settled frames: what stages such as count say", labels, counts)
+    yield _counter(now, "events", "Events on settled frames, from stages such as count", labels, counts)
     valued = [(values, tally) for values, tally in rows if tally.last is not None]
     sums = SummaryMetricFamily(
-        "framewire_event_value", "The values of events: seconds, or how many", labels=["pipeline", *labels]
+        "framewire_event_value", "Event values: seconds or counts", labels=["pipeline", *labels]
     )
     for values, tally in valued:
         sums.add_metric([now.pipeline, *values], tally.count, tally.total)
     yield sums
     last = [(values, tally.last or 0.0) for values, tally in valued]
-    yield _gauge(now, "event_last_value", "The value of the last event: people in view, say", labels, last)
+    yield _gauge(now, "event_last_value", "Value of the last event, such as people in view", labels, last)
 
 
 def _stages(now: Snapshot, rates: Rates) -> Iterator[Metric]:
@@ -196,33 +203,33 @@ def _stages(now: Snapshot, rates: Rates) -> Iterator[Metric]:
     yield _timed(
         now,
         "stage_seconds",
-        "Time in a stage's own code, by frame; of a batch, the frame's share",
+        "Time per frame in a stage's own code; in a batch, its share",
         ("stage", "worker"),
         [(values, figures.work) for values, figures in by_worker],
     )
     yield _timed(
         now,
         "queue_wait_seconds",
-        "From when the stage before handed a frame on until work on it began",
+        "From the previous stage sending a frame until work on it began",
         ("stage", "worker"),
         [(values, figures.wait) for values, figures in by_worker if now.stages[values[0]].kind != "source"],
     )
     yield _gauge(
         now,
         "queue_depth",
-        "Frames that wait for a stage, on average over the last seconds",
+        "Frames waiting for a stage, averaged over the last seconds",
         ("stage",),
         [((name,), rate.queue) for name, rate in rates.stages.items() if now.stages[name].kind != "source"],
     )
     yield _gauge(
         now,
         "stage_busy",
-        "Share of the last seconds in which a replica of the stage was at work, 0 to 1",
+        "Share of the last seconds that a replica of the stage was busy, 0 to 1",
         ("stage",),
         [((name,), rate.busy) for name, rate in rates.stages.items()],
     )
     sizes = HistogramMetricFamily(
-        "framewire_batch_size", "Frames in one call of a stage's code", labels=["pipeline", "stage"]
+        "framewire_batch_size", "Frames per call of a stage's code", labels=["pipeline", "stage"]
     )
     for name, total in totals.items():
         if total.batches:
@@ -232,7 +239,7 @@ def _stages(now: Snapshot, rates: Rates) -> Iterator[Metric]:
     yield _timed(
         now,
         "inference_seconds",
-        "One call of a model with a batch, making its input and reading its output included",
+        "One call of a model with a batch, including pre- and postprocessing",
         ("stage", "model", "provider"),
         [
             ((name, *_halves(key, MODEL_AND_PROVIDER)), histogram)
@@ -243,7 +250,7 @@ def _stages(now: Snapshot, rates: Rates) -> Iterator[Metric]:
     yield _timed(
         now,
         "end_to_end_seconds",
-        "From when the source had a picture until a sink had written its frame",
+        "From capture at the source until a sink had written the frame",
         ("stage", "stream"),
         [
             ((name, stream), histogram)
@@ -254,7 +261,7 @@ def _stages(now: Snapshot, rates: Rates) -> Iterator[Metric]:
     yield _gauge(
         now,
         "stage_info",
-        "What a stage says of how it runs: a model and its provider, and why; always 1",
+        "How a stage runs: a model and its provider, and why; always 1",
         ("stage", "what", "how"),
         [((name, what, how), 1.0) for name, total in totals.items() for what, how in total.facts.items()],
     )
@@ -272,42 +279,42 @@ def _workers(now: Snapshot) -> Iterator[Metric]:
     yield _counter(
         now,
         "worker_restarts",
-        "Deaths of a worker after which it was started again",
+        "Times a worker died and was restarted",
         ("worker",),
         [((name,), worker.restarts) for name, worker in workers.items()],
     )
     yield _counter(
         now,
         "worker_cpu_seconds",
-        "Processor time of a worker, all its processes so far",
+        "CPU time of a worker, all its processes so far",
         ("worker",),
         [((name,), worker.cpu_seconds) for name, worker in workers.items()],
     )
     yield _gauge(
         now,
         "worker_resident_bytes",
-        "Memory of a worker's process, what it shares with others included",
+        "Memory of a worker's process, including shared pages",
         ("worker",),
         [((name,), worker.resident_bytes) for name, worker in workers.items()],
     )
     yield _counter(
         now,
         "late_reads",
-        "Pictures that were gone when a worker looked, and came again",
+        "Pictures gone before a worker read them, and sent again",
         ("worker",),
         [((name,), worker.late) for name, worker in workers.items()],
     )
     refused = [((name,), float(worker.refused)) for name, worker in workers.items()]
     refused.append((("supervisor",), float(now.refused)))
-    yield _counter(now, "packets_refused", "Messages that were not ours", ("worker",), refused)
+    yield _counter(now, "packets_refused", "Invalid messages refused", ("worker",), refused)
 
 
 def _gpus() -> Iterator[Metric]:
     found = gpus()
     if not found:
         return
-    busy = GaugeMetricFamily("framewire_gpu_busy", "Share of time in which the GPU was at work, 0 to 1", labels=["gpu"])
-    used = GaugeMetricFamily("framewire_gpu_memory_bytes", "Memory of the GPU in use", labels=["gpu"])
+    busy = GaugeMetricFamily("framewire_gpu_busy", "Share of time that the GPU was busy, 0 to 1", labels=["gpu"])
+    used = GaugeMetricFamily("framewire_gpu_memory_bytes", "GPU memory in use", labels=["gpu"])
     for gpu in found:
         busy.add_metric([gpu.name], gpu.busy)
         used.add_metric([gpu.name], gpu.memory_bytes)

@@ -140,6 +140,7 @@ def _stream(account: StreamAccount | None, seen: SourceFigures) -> StreamNow:
         ended=account.ended,
         state=StreamPhase.ENDED.value if account.ended else seen.state or StreamPhase.CONNECTING.value,
         reconnects=seen.reconnects,
+        resent=seen.resent,
         found=dict(account.found),
         events=account.events,
     )

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import msgspec
 import zmq
 
+from framewire.pipeline.processes.nursery import Nursery
 from framewire.pipeline.seen.snapshot import Snapshot
 from framewire.pipeline.server.listen import Listening
-from framewire.pipeline.supervisor.nursery import Nursery
 from framewire.pipeline.wire.inbox import Outbox
 from framewire.pipeline.wire.message import Told, encode
 

@@ -6,7 +6,6 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -17,18 +16,20 @@ import zmq
 from framewire.pipeline.graph.plan import make_plan
 from framewire.pipeline.graph.spec import PipelineSpec
 from framewire.pipeline.nodes.notes import NotesReader
+from framewire.pipeline.processes.nursery import Born, Nursery
+from framewire.pipeline.processes.signals import how_it_ended, signal_name, waking
 from framewire.pipeline.seen.snapshot import Snapshot
 from framewire.pipeline.seen.summary import Summary, summary_of
 from framewire.pipeline.server.listen import Listening
 from framewire.pipeline.supervisor.account import Account
+from framewire.pipeline.supervisor.epochs import Epochs
 from framewire.pipeline.supervisor.known_names import is_known
 from framewire.pipeline.supervisor.ledger import Ledger, StreamAccount
-from framewire.pipeline.supervisor.nursery import Born, Nursery
 from framewire.pipeline.supervisor.offspring import live
+from framewire.pipeline.supervisor.outcome import Outcome
 from framewire.pipeline.supervisor.restart import Blame, RestartPolicy
 from framewire.pipeline.supervisor.server_keeper import TOKEN as SERVER
 from framewire.pipeline.supervisor.server_keeper import ServerKeeper
-from framewire.pipeline.supervisor.signals import how_it_ended, signal_name, waking
 from framewire.pipeline.supervisor.trace_file import TraceFile
 from framewire.pipeline.supervisor.worker_record import Life, WorkerRecord
 from framewire.pipeline.wire.inbox import Inbox, Outbox, new_endpoint
@@ -42,6 +43,7 @@ from framewire.pipeline.wire.message import (
     Look,
     Mark,
     Message,
+    Peer,
     Ready,
     RefusedError,
     Remark,
@@ -70,14 +72,6 @@ GLIMPSE_S = 0.1
 log = logging.getLogger("framewire")
 
 
-class Outcome(StrEnum):
-    """How a run ended."""
-
-    DONE = "done"
-    FAILED = "failed"
-    INTERRUPTED = "interrupted"
-
-
 class Supervisor:
     """Runs one pipeline to its end.
 
@@ -104,8 +98,7 @@ class Supervisor:
             for replica, name in enumerate(process.workers)
         }
         self._by_pid: dict[int, WorkerRecord] = {}
-        self._epoch = 0
-        self._epoch_due = True
+        self._epochs = Epochs(self.plan)
         self._draining = False
         self._closing_since: float | None = None
         self._interrupts = 0
@@ -136,7 +129,7 @@ class Supervisor:
 
     def snapshot(self) -> Snapshot:
         """The account of now."""
-        ready = not self._epoch_due and all(worker.life is Life.READY for worker in self._workers.values())
+        ready = not self._epochs.due and all(worker.life is Life.READY for worker in self._workers.values())
         return self._account.snapshot(self._ledger, self._workers.values(), ready, self._refused, self._failure)
 
     def _outcome(self, summary: Summary) -> Outcome:
@@ -255,7 +248,7 @@ class Supervisor:
             self._ledger.stage_died(stage)
         worker.life = Life.WAITING
         worker.start_at = again
-        self._epoch_due = True
+        self._epochs.died(worker.process)
 
     def _take(self, raw: bytes) -> None:
         try:
@@ -324,20 +317,24 @@ class Supervisor:
             worker.notes = None
         if self._closing_since is not None:
             self._send(worker, Exit())
-        elif self._epoch_due and all(other.life is Life.READY for other in self._workers.values()):
-            self._new_epoch()
+        else:
+            self._begin_epochs()
 
-    def _new_epoch(self) -> None:
-        self._epoch += 1
-        self._epoch_due = False
-        if self._server is not None:
+    def _begin_epochs(self) -> None:
+        """Let the sources begin, or go on, whose workers are all ready."""
+        begun = self._epochs.begin(lambda name: self._workers[name].life is Life.READY)
+        if not begun:
+            return
+        if self._server is not None and not self._epochs.due:
             self._server.hasten()
-        endpoints = {worker.name: worker.outbox.endpoint for worker in self._workers.values() if worker.outbox}
-        connect = Connect(
-            self._epoch, endpoints, self._ledger.states(), self._blame.condemned(), self._blame.suspects()
-        )
-        for worker in self._workers.values():
-            self._send(worker, connect)
+        peers = {
+            worker.name: Peer(worker.outbox.endpoint, worker.incarnation)
+            for worker in self._workers.values()
+            if worker.outbox
+        }
+        connect = Connect(begun, peers, self._ledger.states(), self._blame.condemned(), self._blame.suspects())
+        for name in self._epochs.workers_of(begun):
+            self._send(self._workers[name], connect)
         if self._draining:
             self._drain()
 

@@ -126,10 +126,10 @@ class Outboxes:
         self._loose: Outbox | None = None
 
     def readdress(self, endpoints: dict[str, str]) -> None:
-        """Peers and where they are now."""
-        for peer in [peer for peer, box in self._open.items() if endpoints.get(peer) != box.endpoint]:
+        """Where these peers are now; those that are not named have not moved."""
+        self._endpoints.update(endpoints)
+        for peer in [peer for peer, box in self._open.items() if self._endpoints[peer] != box.endpoint]:
             self._open.pop(peer).close()
-        self._endpoints = dict(endpoints)
 
     def send(self, peer: str, raw: bytes) -> None:
         """Send to a peer by name. Raises KeyError for one that was never announced."""

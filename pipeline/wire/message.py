@@ -20,23 +20,28 @@ Endpoint = Annotated[str, Meta(pattern="^ipc://@framewire/")]
 
 
 class Deliver(Struct, frozen=True, array_like=True, tag=1):
-    """A packet for the stage at the end of `edge`. From another epoch than the reader's it is stale, or too early.
+    """A packet for the consumer of `edge`, which is (producer, consumer).
 
-    `sender` is the replica of the producer that sent it.
+    `epoch` is that of the packet's source: if it is not the reader's, the packet is stale, or early. `sender` is the
+    producer's replica, `incarnation` that of its worker.
     """
 
     epoch: int
-    edge: int
+    edge: tuple[str, str]
     sender: int
+    incarnation: int
     packet: Packet
 
 
 class Ask(Struct, frozen=True, array_like=True, tag=2):
-    """Replica `consumer` of the stage at the end of `edge` asks a producer of it for `count` more packets."""
+    """Replica `consumer` of the consumer of `edge` gives a producer credit for `count` more packets.
 
-    epoch: int
-    edge: int
+    The credit is void with the worker that gave it, which `incarnation` tells from its replacement.
+    """
+
+    edge: tuple[str, str]
     consumer: int
+    incarnation: int
     count: Annotated[int, Meta(gt=0, le=ASK_MAX)]
 
 
@@ -67,14 +72,22 @@ class Condemned(Struct, frozen=True, array_like=True):
     reason: str
 
 
-class Connect(Struct, frozen=True, array_like=True, tag=3):
-    """A new epoch: who is where, how far every stream is. Everything sent in an earlier epoch is void.
+class Peer(Struct, frozen=True, array_like=True):
+    """A worker that is ready: where its inbox is, and how often the worker was restarted."""
 
-    `suspects` were in hand at some death of their stage: they are worked on alone, lest others be blamed with them.
+    endpoint: Endpoint
+    incarnation: int
+
+
+class Connect(Struct, frozen=True, array_like=True, tag=3):
+    """A new epoch of the sources that `epochs` names: what was sent of their frames in an earlier one is void.
+
+    `peers` are all workers that are ready, `streams` all streams. `suspects` were in hand when a worker of their stage
+    died: each is processed alone, so that no other frame is blamed with it.
     """
 
-    epoch: int
-    endpoints: dict[str, Endpoint]
+    epochs: dict[str, int]
+    peers: dict[str, Peer]
     streams: list[StreamState]
     condemned: list[Condemned]
     suspects: list[Condemned] = []

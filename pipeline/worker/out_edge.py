@@ -1,53 +1,66 @@
 """An edge out of a process: which replica of the next stage gets which packet."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Container, Mapping
 
 from framewire.pipeline.frame.packet import Packet
-from framewire.pipeline.graph.plan import Edge, Routing
+from framewire.pipeline.graph.plan import Edge, EdgeId, Routing
 
 PREFETCH = 2
-"""Packets that a replica asks each producer for at first: one to work on, one to hide the producer's answer time.
-With one, a replica would stand idle for as long as a capture process takes to decode a frame."""
+"""Packets that a replica asks each producer for at first: one to work on, one to hide the producer's response time.
+With one, a replica would be idle for as long as a capture process takes to decode a frame."""
 
 
 class OutEdge:
-    """Hands the packets of one edge to its consumers; keeps those that nobody has asked for yet, in order."""
+    """Hands the packets of one edge to its consumers; queues those that no replica has asked for yet, in order.
 
-    def __init__(self, edge: Edge, consumers: list[str], send: Callable[[str, int, Packet], None]) -> None:
-        self.edge = edge
+    Credit belongs to the edge and to one life of the replica that gave it: that of a dead worker is void.
+    """
+
+    def __init__(self, edge: Edge, consumers: list[str], send: Callable[[str, EdgeId, Packet], None]) -> None:
+        self._id = edge.id
+        self._routing = edge.routing
         self._consumers = consumers
         self._send = send
-        self._asked: deque[int] = deque()
+        self._lives = [0] * len(consumers)
+        self._credit: deque[int] = deque()
         self._waiting: deque[Packet] = deque()
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def put(self, packet: Packet) -> None:
-        """Send a packet, now or as soon as somebody asks."""
-        if self.edge.routing is Routing.ASK:
-            if not self._asked:
+        """Send a packet, now or as soon as a replica asks."""
+        if self._routing is Routing.ASK:
+            if not self._credit:
                 self._waiting.append(packet)
                 return
-            consumer = self._asked.popleft()
-        elif self.edge.routing is Routing.SEQ:
+            consumer = self._credit.popleft()
+        elif self._routing is Routing.SEQ:
             consumer = packet.seq % len(self._consumers)
         else:
             consumer = 0
-        self._send(self._consumers[consumer], self.edge.id, packet)
+        self._send(self._consumers[consumer], self._id, packet)
 
     def takes(self, consumer: int) -> bool:
         """Whether there is a replica of that number."""
         return 0 <= consumer < len(self._consumers)
 
-    def asked(self, consumer: int, count: int) -> None:
-        """A replica asks for `count` packets; one that asked earlier is served earlier."""
-        self._asked.extend([consumer] * count)
-        while self._asked and self._waiting:
-            self._send(self._consumers[self._asked.popleft()], self.edge.id, self._waiting.popleft())
+    def is_early(self, consumer: int, incarnation: int) -> bool:
+        """Whether a replica asks that has been restarted since we last heard where it is."""
+        return incarnation > self._lives[consumer]
 
-    def reset(self) -> None:
-        """A new epoch: who asked will ask anew, what waited will be sent again."""
-        self._asked.clear()
-        self._waiting.clear()
+    def asked(self, consumer: int, incarnation: int, count: int) -> None:
+        """A replica asks for `count` packets; replicas are served in the order in which they asked."""
+        if incarnation != self._lives[consumer]:
+            return
+        self._credit.extend([consumer] * count)
+        while self._credit and self._waiting:
+            self._send(self._consumers[self._credit.popleft()], self._id, self._waiting.popleft())
+
+    def reset(self, sources: Container[str], incarnations: Mapping[str, int]) -> None:
+        """A new epoch of these sources: their packets will be sent again, and credit of dead replicas is void."""
+        lives = [incarnations.get(name, life) for name, life in zip(self._consumers, self._lives, strict=True)]
+        self._credit = deque(one for one in self._credit if lives[one] == self._lives[one])
+        self._lives = lives
+        self._waiting = deque(packet for packet in self._waiting if packet.source not in sources)

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import msgspec
 
 from framewire.pipeline.frame.packet import Packet
-from framewire.pipeline.graph.plan import Plan, Process, Routing
+from framewire.pipeline.graph.plan import EdgeId, Plan, Process, Routing
 from framewire.pipeline.nodes.batch_node import BatchNode
 from framewire.pipeline.nodes.node import StageNode
 from framewire.pipeline.nodes.sink_node import SinkNode
@@ -70,7 +70,8 @@ class Worker:
         self._inbox = inbox
         self._outboxes = outboxes
         self._tell = tell
-        self._epoch = 0
+        self._connected = False
+        self._epochs: dict[str, int] = dict.fromkeys(plan.sinks_of, 0)
         self._early: list[Deliver | Ask] = []
         self._refused = 0
         self._leaving = False
@@ -83,10 +84,12 @@ class Worker:
             for edge in plan.edges
             if edge.producer in process.stages and edge.routing is not Routing.LOCAL
         }
-        self._asking = [edge for edge in plan.edges if edge.consumer in process.stages and edge.routing is Routing.ASK]
-        self._asking_ids = {edge.id for edge in self._asking}
+        asking = [edge for edge in plan.edges if edge.consumer in process.stages and edge.routing is Routing.ASK]
+        self._producers = {edge.id: plan.process_of(edge.producer).workers for edge in asking}
+        self._asked_of: dict[tuple[EdgeId, str], int] = {}
+        """For each producer that we give credit, in which of its lives it got it."""
+        self._sources_over = {edge.id: frozenset(plan.sources_at[edge.producer]) for edge in plan.edges}
         self._edges_out = {stage: tuple(edge.id for edge in plan.out_of(stage)) for stage in process.stages}
-        self._producers = {edge.id: plan.process_of(edge.producer).workers for edge in self._asking}
         self._batching = [node for node in nodes.values() if isinstance(node, BatchNode)]
         self._glimpses = Glimpses(self._show)
         self._tracer = Tracer(trace_every) if trace_every else None
@@ -191,11 +194,9 @@ class Worker:
     def _handle(self, message: ToWorker) -> None:
         match message:
             case Deliver():
-                if self._is_for_now(message):
-                    self._delivered(message)
+                self._delivered(message)
             case Ask():
-                if self._is_for_now(message):
-                    self._asked(message)
+                self._asked(message)
             case Mark():
                 for source in self._sources:
                     if source.stream == message.stream:
@@ -221,33 +222,46 @@ class Worker:
     def _show(self, endpoint: str, message: Message) -> None:
         self._outboxes.send_to(endpoint, encode(message))
 
-    def _is_for_now(self, message: Deliver | Ask) -> bool:
-        if message.epoch > self._epoch:
-            # A peer was told of the new epoch before we were.
-            if len(self._early) < EARLY_MAX:
-                self._early.append(message)
-            else:
-                self._refused += 1
-        return message.epoch == self._epoch
+    def _hold(self, message: Deliver | Ask) -> None:
+        """A peer has heard of a new epoch before us: keep what it says until we have."""
+        if len(self._early) < EARLY_MAX:
+            self._early.append(message)
+        else:
+            self._refused += 1
 
     def _delivered(self, message: Deliver) -> None:
         consumer = self._consumer_of.get(message.edge)
-        if consumer is None or message.packet.source not in self._plan.sinks_of:
+        if consumer is None or message.packet.source not in self._sources_over[message.edge]:
             self._refused += 1
             return
-        self._accept(consumer, message.edge, message.packet)
-        if message.edge in self._asking_ids:
-            self._ask(message.edge, message.sender, 1)
+        epoch = self._epochs[message.packet.source]
+        if message.epoch > epoch:
+            self._hold(message)
+            return
+        if message.epoch == epoch:
+            self._accept(consumer, message.edge, message.packet)
+        if message.edge in self._producers:
+            # A stale packet has used up credit, too.
+            self._give_credit_back(message)
         self._settle(at_once=False)
+
+    def _give_credit_back(self, used: Deliver) -> None:
+        producers = self._producers[used.edge]
+        if not 0 <= used.sender < len(producers):
+            self._refused += 1
+        elif self._asked_of.get((used.edge, producers[used.sender])) == used.incarnation:
+            self._ask(used.edge, producers[used.sender], 1)
 
     def _asked(self, message: Ask) -> None:
         out = self._out.get(message.edge)
         if out is None or not out.takes(message.consumer):
             self._refused += 1
-            return
-        out.asked(message.consumer, message.count)
+        elif out.is_early(message.consumer, message.incarnation):
+            self._hold(message)
+        else:
+            out.asked(message.consumer, message.incarnation, message.count)
 
-    def _accept(self, stage: str, edge: int, packet: Packet) -> None:
+    def _accept(self, stage: str, edge: EdgeId, packet: Packet) -> None:
         for answer in self._nodes[stage].accept(edge, packet):
             self._emit(stage, answer)
 
@@ -265,12 +279,12 @@ class Worker:
             self._emit(source.context.name, packet)
         self._settle(at_once=False)
 
-    def _send(self, consumer: str, edge: int, packet: Packet) -> None:
-        self._outboxes.send(consumer, encode(Deliver(self._epoch, edge, self._replica, packet)))
+    def _send(self, consumer: str, edge: EdgeId, packet: Packet) -> None:
+        epoch = self._epochs[packet.source]
+        self._outboxes.send(consumer, encode(Deliver(epoch, edge, self._replica, self._incarnation, packet)))
 
-    def _ask(self, edge: int, producer: int, count: int) -> None:
-        peer = self._producers[edge][producer]
-        self._outboxes.send(peer, encode(Ask(self._epoch, edge, self._replica, count)))
+    def _ask(self, edge: EdgeId, producer: str, count: int) -> None:
+        self._outboxes.send(producer, encode(Ask(edge, self._replica, self._incarnation, count)))
 
     def _settle(self, at_once: bool) -> None:
         for node in self._sinks:
@@ -278,27 +292,39 @@ class Worker:
                 self._tell(settled)
 
     def _connect(self, message: Connect) -> None:
-        first = self._epoch == 0
-        self._epoch = message.epoch
-        self._outboxes.readdress(message.endpoints)
+        self._epochs.update(message.epochs)
+        self._outboxes.readdress({name: peer.endpoint for name, peer in message.peers.items()})
+        lives = {name: peer.incarnation for name, peer in message.peers.items()}
         for out in self._out.values():
-            out.reset()
+            out.reset(message.epochs, lives)
         for node in self._nodes.values():
-            node.reset(message.condemned, message.suspects)
-        if first and self._incarnation > 0:
+            node.reset(message.epochs, message.condemned, message.suspects)
+        if not self._connected and self._incarnation > 0:
+            # All streams at once: a sink is cut back before it gets the first frame of any.
             for node in self._nodes.values():
                 node.resume(message.streams)
-        for edge in self._asking:
-            for producer in range(len(self._producers[edge.id])):
-                self._ask(edge.id, producer, PREFETCH + self._nodes[edge.consumer].batch_size - 1)
+        self._connected = True
+        self._ask_the_new(lives)
         for source in self._sources:
-            if first:
-                source.start(message.streams)
-            for packet in source.unsettled():
-                self._emit(source.context.name, packet)
-        if first and self._sources:
-            # A stream that never gives a picture is to be seen, too.
-            self._report_if_due()
+            if source.context.name in message.epochs:
+                self._go_on_with(source, message)
         early, self._early = self._early, []
         for held in early:
             self._handle(held)
+
+    def _ask_the_new(self, lives: dict[str, int]) -> None:
+        """Give credit to each producer that has none of ours: the first time, and after its restart."""
+        for edge, producers in self._producers.items():
+            for producer in producers:
+                life = lives.get(producer)
+                if life is not None and self._asked_of.get((edge, producer)) != life:
+                    self._asked_of[edge, producer] = life
+                    self._ask(edge, producer, PREFETCH + self._nodes[self._consumer_of[edge]].batch_size - 1)
+
+    def _go_on_with(self, source: SourceNode, message: Connect) -> None:
+        if not source.started:
+            source.start(message.streams)
+            # A stream that never gives a picture is to be seen, too.
+            self._report_if_due()
+        for packet in source.send_again():
+            self._emit(source.context.name, packet)

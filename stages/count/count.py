@@ -1,4 +1,4 @@
-"""count: people in view, arrivals, line crossings and zones, as events on the frames in which they happen."""
+"""count: people in view, arrivals, line crossings and zones, as events on the frames where they happen."""
 
 from collections.abc import Iterator
 from typing import Annotated, Literal
@@ -17,9 +17,9 @@ Anchor = Literal["middle", "foot"]
 
 
 class CountOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is counted, in fractions of the picture: 0, 0 is its top left, 1, 1 its bottom right."""
+    """What to count; coordinates are picture fractions: 0, 0 top left, 1, 1 bottom right."""
 
-    of: Annotated[str, Meta(min_length=1, description="Label of the tracked detections that are counted")] = "face"
+    of: Annotated[str, Meta(min_length=1, description="Label of the tracked detections to count")] = "face"
     lines: Annotated[
         dict[str, tuple[Place, Place]],
         Meta(description="{door: [[0.5, 0], [0.5, 1]]}: crossings are `right` or `left`, as seen from start to end"),
@@ -30,11 +30,11 @@ class CountOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     anchor: Annotated[
         Anchor, Meta(description="Which point of a box counts: its middle, or the middle of its lower edge")
     ] = "middle"
-    gap_s: Annotated[float, Meta(gt=0, le=3600, description="A track unseen for so long has left")] = 2.0
+    gap_s: Annotated[float, Meta(gt=0, le=3600, description="A track unseen this long has left")] = 2.0
 
 
 class Visit(Struct):
-    """One track: when it came and was last seen (seconds of the stream), where, and since when in which zones."""
+    """One track: when first and last seen (stream seconds), where, and when it entered its current zones."""
 
     came: float
     seen: float
@@ -43,7 +43,7 @@ class Visit(Struct):
 
 
 class Seen(Struct):
-    """What is known of a stream: who is in view, and how many have come in its minute number `minute`."""
+    """State of a stream: who is in view, and how many arrived in its minute number `minute`."""
 
     visits: dict[int, Visit] = {}
     minute: int = 0
@@ -52,12 +52,12 @@ class Seen(Struct):
 
 @stage("count")
 class Count(Stage[CountOptions]):
-    """Say what happens: somebody comes, leaves, crosses a line, enters or leaves a zone. Needs `track` before it.
+    """Report who arrives, leaves, crosses a line, enters or exits a zone. Needs `track` before it.
 
-    Each frame gets an event `in_view` whose value is how many there are, when that has changed. `came` and `left` are
-    the first and last frame of a track, `left` with the seconds that it was there; `crossed` names the line and the
-    direction; `entered` and `exited` the zone, the latter with the seconds. With each minute of the stream that is over
-    comes `arrivals`, whose value is how many came in it.
+    A frame gets an event `in_view`, whose value is how many there are, when that changes. `came` and `left` mark the
+    first and last frame of a track, `left` with its seconds in view; `crossed` names the line and the direction;
+    `entered` and `exited` the zone, the latter with the seconds. At the end of each minute of the stream comes
+    `arrivals`, whose value is how many came in it.
 
     Example:
         counted: {use: count, input: tracks, lines: {door: [[0.5, 0], [0.5, 1]]}}
@@ -65,9 +65,10 @@ class Count(Stage[CountOptions]):
 
     Options = CountOptions
     ordered = True
+    looks = False
 
     def open(self) -> None:
-        """See that lines are lines, and zones have an inside."""
+        """Check that lines have a length and zones an area."""
         self._seen: dict[str, Seen] = {}
         for name, (start, end) in self.options.lines.items():
             if start == end:
@@ -134,7 +135,7 @@ class Count(Stage[CountOptions]):
 
 
 def _minutes(seen: Seen, now: float) -> Iterator[Event]:
-    """An event for the minute that is over; of minutes that a jump in time leaves out nothing is said."""
+    """An event for the minute just ended; minutes skipped by a jump in time get none."""
     if now >= MINUTE_S * (seen.minute + 1):
         yield Event("arrivals", value=float(seen.arrivals))
         seen.minute, seen.arrivals = int(now // MINUTE_S), 0

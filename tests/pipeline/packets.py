@@ -3,8 +3,8 @@
 from framewire.pipeline.frame.packet import Detection, Packet
 
 
-def packet(seq: int, window: int = 8, stream: str = "s", mark: int = 0, **fields: object) -> Packet:
-    return Packet(source="s", stream=stream, seq=seq, window=window, mark=mark, **fields)  # type: ignore[arg-type]
+def packet(seq: int, window: int = 8, stream: str = "s", mark: int = 0, source: str = "s", **fields: object) -> Packet:
+    return Packet(source=source, stream=stream, seq=seq, window=window, mark=mark, **fields)  # type: ignore[arg-type]
 
 
 def face(id: str = "", **fields: object) -> Detection:  # noqa: A002

@@ -42,6 +42,7 @@ def stream(frames: Frames, state: str = "live") -> StreamNow:
         ended=state == "ended",
         state=state,
         reconnects=2,
+        resent=7,
         found={"face": 7},
         events={"crossed|door left": EventTally(2), "in_view|": EventTally(3, 4.0, 2.0)},
     )

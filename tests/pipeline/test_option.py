@@ -29,18 +29,18 @@ class Example(Struct, frozen=True):
         ({"path": "a", "size": "x"}, ("size",), "size: 'x' is not a whole number, 1 or more, at most 9"),
         ({"path": "a", "size": True}, ("size",), "size: True is not a whole number, 1 or more, at most 9"),
         ({"path": "a", "kind": "medium"}, ("kind",), "kind: 'medium' is not one of soft, hard"),
-        ({"path": "a", "siz": 1}, ("siz",), "here has no option 'siz' (did you mean 'size'?)"),
+        ({"path": "a", "siz": 1}, ("siz",), "this has no option 'siz' (did you mean 'size'?)"),
         (
             {"path": "a", "colours": {"face": {"hex": "red"}}},
             ("colours", "face", "hex"),
-            "hex: 'red' does not fit; write #rrggbb",
+            "hex: 'red' is invalid; write #rrggbb",
         ),
         (
             {"path": "a", "colours": {"face": {"hx": "#123456"}}},
             ("colours", "face", "hx"),
             "face has no option 'hx' (did you mean 'hex'?)",
         ),
-        ({"path": "a", "several": [{}, {"hex": "x"}]}, ("several", 1, "hex"), "hex: 'x' does not fit; write #rrggbb"),
+        ({"path": "a", "several": [{}, {"hex": "x"}]}, ("several", 1, "hex"), "hex: 'x' is invalid; write #rrggbb"),
         ({"path": "a", "maybe": "x"}, ("maybe",), "maybe: 'x' is not a number or null"),
     ],
 )

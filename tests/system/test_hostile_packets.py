@@ -9,7 +9,7 @@ import msgspec
 import zmq
 
 from framewire.pipeline.frame.packet import Packet
-from framewire.pipeline.wire.message import Deliver, Settle, encode
+from framewire.pipeline.wire.message import Ask, Deliver, Settle, encode
 from tests.system.running import PIPELINES, Running, lines_in, wait_until
 
 SENT_TO_EACH = 60
@@ -22,15 +22,18 @@ def inboxes() -> list[str]:
 
 def rubbish(rng: random.Random) -> list[bytes]:
     packet = Packet(source="source", stream="source", seq=3, window=32)
-    good = encode(Deliver(1, 0, 0, packet))
+    edge = ("source", "read")
+    good = encode(Deliver(1, edge, 0, 0, packet))
     texts = [b"", b"\xc1", b"GET / HTTP/1.1\r\n\r\n", b"\x93\x01", b"\x91" * 5000, good[:-4], good[: len(good) // 2]]
     # Decodes as one of ours, and speaks of what is not there.
-    texts.append(encode(Deliver(1, 99, 0, packet)))
-    texts.append(encode(Deliver(1, 0, 0, msgspec.structs.replace(packet, source="nobody"))))
+    texts.append(encode(Deliver(1, ("source", "nobody"), 0, 0, packet)))
+    texts.append(encode(Deliver(0, edge, 99, 0, packet)))
+    texts.append(encode(Deliver(1, edge, 0, 0, msgspec.structs.replace(packet, source="nobody"))))
+    texts.append(encode(Ask(edge, 99, 0, 1)))
     texts.append(encode(Settle("nobody", 0, "nothing", 5, [], {}, False)))
     # Ranges that no packet has.
     for change in ({"window": 0}, {"seq": -1}, {"time_base": (1, 0)}):
-        texts.append(encode(Deliver(1, 0, 0, msgspec.structs.replace(packet, **change))))
+        texts.append(encode(Deliver(1, edge, 0, 0, msgspec.structs.replace(packet, **change))))
     while len(texts) < SENT_TO_EACH:
         spoiled = bytearray(good)
         # The first byte says how many fields there are: so spoiled, none of them is ours.

@@ -8,6 +8,8 @@ from framewire.pipeline.flow.join import Join, merge
 from framewire.pipeline.frame.packet import FRAME, Attribute, Outcome, PictureRef
 from tests.pipeline.packets import face, packet
 
+EDGES = [(branch, "all") for branch in ("a", "b", "c", "d")]
+
 
 def ref(ring: int, generation: int = 0) -> PictureRef:
     return PictureRef(ring, 1, 3, 0, 0, 4096, 2, 2, 3, generation)
@@ -15,8 +17,8 @@ def ref(ring: int, generation: int = 0) -> PictureRef:
 
 @given(st.integers(1, 4), st.integers(0, 12), st.randoms(use_true_random=False))
 def test_every_frame_once_whatever_the_order(edges: int, frames: int, rng: random.Random) -> None:
-    join = Join(range(edges))
-    parts = [(edge, seq) for edge in range(edges) for seq in range(frames)]
+    join = Join(EDGES[:edges])
+    parts = [(edge, seq) for edge in EDGES[:edges] for seq in range(frames)]
     rng.shuffle(parts)
     joined = [merged.seq for edge, seq in parts if (merged := join.put(edge, packet(seq))) is not None]
     assert sorted(joined) == list(range(frames))
@@ -30,8 +32,8 @@ def test_the_result_does_not_depend_on_who_was_faster(order: list[int]) -> None:
         packet(0, detections=(face("a.0", score=0.5), face("c.0"))),
         packet(0, detections=(face("a.0", score=0.9, track=3),)),
     ]
-    join = Join([0, 1, 2])
-    merged = [join.put(edge, parts[edge]) for edge in order][-1]
+    join = Join(EDGES[:3])
+    merged = [join.put(EDGES[number], parts[number]) for number in order][-1]
     assert merged is not None
     assert [(found.id, found.score, found.track) for found in merged.detections] == [
         ("a.0", 0.5, 3),
@@ -55,9 +57,9 @@ def test_the_worst_outcome_counts() -> None:
 
 
 def test_late_doubles_of_settled_frames_are_forgotten() -> None:
-    join = Join([0, 1])
-    join.put(0, packet(3))
-    join.put(0, packet(9))
+    join = Join(EDGES[:2])
+    join.put(EDGES[0], packet(3))
+    join.put(EDGES[0], packet(9))
     join.forget_below(5)
     assert len(join) == 1
     join.forget_waiting()

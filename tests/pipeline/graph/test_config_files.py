@@ -1,4 +1,4 @@
-"""Every good pipeline file is taken, every bad one gets the one message that stands in its last line."""
+"""Every valid pipeline file loads, every invalid one gets exactly the message in its last line."""
 
 import re
 from pathlib import Path
@@ -25,7 +25,7 @@ def test_valid(path: Path) -> None:
 @pytest.mark.parametrize("path", INVALID, ids=name)
 def test_invalid(path: Path) -> None:
     said = re.search(r"^# error:(.*)", path.read_bytes().decode("latin-1"), re.MULTILINE)
-    assert said, "the file does not say which message it must give"
+    assert said, "the file does not name the expected message"
     with pytest.raises(ConfigError) as caught:
         load_pipeline(path)
     assert str(caught.value) == f"{path}:{said.group(1)}"
@@ -37,7 +37,7 @@ def test_there_are_cases() -> None:
 
 
 def test_no_file() -> None:
-    with pytest.raises(ConfigError, match="there is no such file"):
+    with pytest.raises(ConfigError, match="no such file"):
         load_pipeline(Path("nowhere.yaml"))
 
 

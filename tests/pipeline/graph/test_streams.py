@@ -1,4 +1,4 @@
-"""`sources` stands for a stage for each stream."""
+"""`sources` expands to a stage per stream."""
 
 from pathlib import Path
 

@@ -14,6 +14,8 @@ from framewire.pipeline.nodes.notes import Notes
 from framewire.pipeline.stage import Stage, StageContext, stage
 from framewire.pipeline.wire.message import Condemned
 
+EDGE = ("s", "n")
+
 
 @stage("sizes")
 class Sizes(Stage[None]):
@@ -67,9 +69,9 @@ def calls(node: BatchNode) -> list[list[int]]:
 
 def test_a_full_batch_is_worked_on_at_once_across_streams() -> None:
     node = node_of(Sizes)
-    assert list(node.accept(0, packet(0))) == []
-    assert list(node.accept(1, packet(0, "t"))) == []
-    answers = list(node.accept(0, packet(1)))
+    assert list(node.accept(EDGE, packet(0))) == []
+    assert list(node.accept(("t", "n"), packet(0, "t"))) == []
+    answers = list(node.accept(EDGE, packet(1)))
     assert [(answer.stream, answer.seq) for answer in answers] == [("s", 0), ("t", 0), ("s", 1)]
     assert [answer.detections[0].id for answer in answers] == ["n.0"] * 3
     assert node.flush_at is None
@@ -78,19 +80,19 @@ def test_a_full_batch_is_worked_on_at_once_across_streams() -> None:
 
 def test_a_frame_on_which_nothing_is_to_be_done_waits_for_nobody() -> None:
     node = node_of(Picky, wait_ms=1000)
-    assert list(node.accept(0, packet(1))) != []
+    assert list(node.accept(EDGE, packet(1))) != []
     assert node.flush_at is None
-    assert list(node.accept(0, packet(0))) == []
-    assert [answer.seq for answer in node.accept(0, packet(3))] == [3]
+    assert list(node.accept(EDGE, packet(0))) == []
+    assert [answer.seq for answer in node.accept(EDGE, packet(3))] == [3]
     assert [answer.seq for answer in node.flush()] == [0]
 
 
 def test_a_batch_that_is_not_full_is_due_after_its_first_frames_wait() -> None:
     node = node_of(Sizes, wait_ms=1000)
-    list(node.accept(0, packet(0)))
+    list(node.accept(EDGE, packet(0)))
     due = node.flush_at
     assert due is not None
-    list(node.accept(0, packet(1)))
+    list(node.accept(EDGE, packet(1)))
     assert node.flush_at == due
     assert [answer.seq for answer in node.flush()] == [0, 1]
     assert calls(node) == [[0, 1]]
@@ -99,18 +101,18 @@ def test_a_batch_that_is_not_full_is_due_after_its_first_frames_wait() -> None:
 
 def test_frames_without_work_wait_for_nobody() -> None:
     node = node_of(Sizes)
-    list(node.accept(0, packet(0)))
+    list(node.accept(EDGE, packet(0)))
     dropped = packet(1).drop("dull")
-    assert list(node.accept(0, dropped)) == [dropped]
-    assert list(node.accept(0, packet(2, end=True))) == [packet(2, end=True)]
-    node.reset([Condemned("n", "s", 3, "crashed")], [])
-    (condemned,) = node.accept(0, packet(3))
+    assert list(node.accept(EDGE, dropped)) == [dropped]
+    assert list(node.accept(EDGE, packet(2, end=True))) == [packet(2, end=True)]
+    node.reset({"s", "t"}, [Condemned("n", "s", 3, "crashed")], [])
+    (condemned,) = node.accept(EDGE, packet(3))
     assert condemned.outcome is Outcome.FAILED
 
 
 def test_who_spoils_a_batch_fails_alone() -> None:
     node = node_of(Sizes)
-    answers = [answer for seq in (12, 13, 14) for answer in node.accept(0, packet(seq))]
+    answers = [answer for seq in (12, 13, 14) for answer in node.accept(EDGE, packet(seq))]
     assert [(answer.seq, answer.outcome, answer.reason) for answer in answers] == [
         (12, Outcome.OK, ""),
         (13, Outcome.FAILED, "ValueError"),
@@ -121,27 +123,37 @@ def test_who_spoils_a_batch_fails_alone() -> None:
 
 def test_an_answer_too_few_is_the_authors_mistake_and_loses_nothing() -> None:
     node = node_of(Short)
-    answers = [answer for seq in range(3) for answer in node.accept(0, packet(seq))]
+    answers = [answer for seq in range(3) for answer in node.accept(EDGE, packet(seq))]
     assert [(answer.seq, answer.outcome) for answer in answers] == [(seq, Outcome.OK) for seq in range(3)]
 
 
 def test_suspects_go_alone() -> None:
     node = node_of(Sizes)
-    node.reset([], [Condemned("n", "s", 1, "suspected"), Condemned("other", "s", 2, "suspected")])
+    node.reset({"s", "t"}, [], [Condemned("n", "s", 1, "suspected"), Condemned("other", "s", 2, "suspected")])
     for seq in range(4):
-        list(node.accept(0, packet(seq)))
+        list(node.accept(EDGE, packet(seq)))
     assert calls(node) == [[1], [0, 2, 3]]
 
 
 def test_a_new_epoch_empties_the_batch_and_old_answers_are_given_again() -> None:
     node = node_of(Sizes)
-    first = [answer for seq in range(3) for answer in node.accept(0, packet(seq))]
-    list(node.accept(0, packet(3)))
-    node.reset([], [])
+    first = [answer for seq in range(3) for answer in node.accept(EDGE, packet(seq))]
+    list(node.accept(EDGE, packet(3)))
+    node.reset({"s", "t"}, [], [])
     assert node.flush_at is None
-    again = [answer for seq in range(3) for answer in node.accept(0, packet(seq))]
+    again = [answer for seq in range(3) for answer in node.accept(EDGE, packet(seq))]
     assert again == first
     assert calls(node) == [[0, 1, 2]]
+
+
+def test_an_epoch_of_one_source_leaves_what_was_gathered_of_another() -> None:
+    node = node_of(Sizes, wait_ms=1000)
+    list(node.accept(EDGE, packet(0)))
+    list(node.accept(("t", "n"), packet(7, "t")))
+    due = node.flush_at
+    node.reset({"s"}, [], [])
+    assert node.flush_at == due
+    assert [(answer.stream, answer.seq) for answer in node.flush()] == [("t", 7)]
 
 
 def test_an_ordered_stage_cannot_batch() -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from framewire.pipeline.frame.failed_frame import load
 from framewire.pipeline.frame.packet import Detection, Outcome, Packet
 from framewire.pipeline.graph import PipelineSpec, StageSpec, make_plan
+from framewire.pipeline.graph.plan import EdgeId
 from framewire.pipeline.nodes.node import StageNode
 from framewire.pipeline.nodes.notes import Notes, NotesReader
 from framewire.pipeline.stage import Stage, StageContext, stage
@@ -82,7 +83,7 @@ def packet(seq: int, **fields: Any) -> Packet:
     return Packet(source="s", stream="s", seq=seq, window=8, **fields)
 
 
-def answers(node: StageNode, sent: Packet, edge: int = 0) -> list[Packet]:
+def answers(node: StageNode, sent: Packet, edge: EdgeId = ("s", "n")) -> list[Packet]:
     return list(node.accept(edge, sent))
 
 
@@ -150,7 +151,7 @@ def test_a_condemned_frame_is_kept_and_failed_without_being_touched(tmp_path: Pa
     with StageRunner(Picky) as runner:
         sent = runner.packet(np.full((6, 8, 3), 7, np.uint8), stream="s")
         sent = msgspec.structs.replace(sent, source="s")
-        node.reset([Condemned("n", "s", 0, "crashed"), Condemned("other", "s", 1, "crashed")], [])
+        node.reset({"s"}, [Condemned("n", "s", 0, "crashed"), Condemned("other", "s", 1, "crashed")], [])
         (failed,) = answers(node, sent)
         assert (failed.outcome, failed.reason, failed.stage) == (Outcome.FAILED, "crashed", "n")
         frame = load(tmp_path / "failed" / "n-s-000000.frame")
@@ -188,8 +189,33 @@ def test_a_join_waits_for_all_its_inputs() -> None:
     (answer,) = answers(node, packet(0), edges[1])
     assert len(answer.detections) == 1
     assert answers(node, packet(1), edges[1]) == []
-    node.reset([], [])
+    node.reset({"s"}, [], [])
     assert answers(node, packet(1), edges[0]) == []
+
+
+def test_an_epoch_of_another_source_leaves_what_waits_in_joins() -> None:
+    node = node_of(Double, inputs=("a", "b"))
+    edges = node._plan.join_edges("n", "s")
+    assert answers(node, packet(0), edges[0]) == []
+    node.reset({"another"}, [], [])
+    assert len(answers(node, packet(0), edges[1])) == 1
+
+
+def test_a_stage_that_does_not_look_gets_no_picture_and_misses_none() -> None:
+    class Blind(Double):
+        looks = False
+
+    class Peeping(Drawer):
+        looks = False
+
+    with StageRunner(Drawer) as maker:
+        sent = msgspec.structs.replace(maker.packet(np.zeros((6, 8, 3), np.uint8), stream="s"), source="s")
+        lost = sent.with_picture(msgspec.structs.replace(sent.pictures["frame"], ring=1))
+        node = node_of(Blind)
+        assert [len(answer.detections) for answer in answers(node, lost)] == [1]
+        assert node.late == 0
+        (failed,) = answers(node_of(Peeping), sent)
+        assert (failed.outcome, failed.reason) == (Outcome.FAILED, "TypeError")
 
 
 def test_notes_tell_who_was_in_hand() -> None:

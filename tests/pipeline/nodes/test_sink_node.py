@@ -62,7 +62,7 @@ def packet(seq: int, **fields: object) -> Packet:
 
 
 def accept(node: SinkNode, sent: Packet) -> None:
-    assert list(node.accept(0, sent)) == []
+    assert list(node.accept(("s", "sink"), sent)) == []
 
 
 @given(st.randoms(use_true_random=False), st.booleans())

@@ -112,7 +112,7 @@ def test_what_is_unsettled_is_sent_again_with_the_mark_of_now() -> None:
     node, _ = node_of(Tens)
     made(node)
     node.settle(2)
-    assert [(packet.seq, packet.mark) for packet in node.unsettled()] == [(2, 2), (3, 2)]
+    assert [(packet.seq, packet.mark) for packet in node.send_again()] == [(2, 2), (3, 2)]
 
 
 def test_a_source_that_follows_a_dead_one_starts_at_the_mark() -> None:
@@ -125,7 +125,7 @@ def test_a_source_that_follows_a_dead_one_starts_at_the_mark() -> None:
 def test_a_stream_that_has_ended_is_not_begun_again() -> None:
     node, _ = node_of(Tens, [StreamState("s", "s", 11, True, {})])
     assert not node.may_produce
-    assert node.unsettled() == []
+    assert node.send_again() == []
 
 
 def test_a_live_source_is_asked_only_when_it_is_ready_and_there_is_room() -> None:

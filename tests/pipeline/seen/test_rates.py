@@ -11,7 +11,7 @@ def test_what_has_changed_by_the_second() -> None:
     assert faces.fps == 10.0
     assert faces.p50_ms == pytest.approx(20, rel=0.02)
     assert faces.wait_ms == pytest.approx(10)
-    # Ten a second that wait 10 ms each: a tenth of a frame waits at any moment.
+    # Ten a second waiting 10 ms each: a tenth of a frame waits at any moment.
     assert faces.queue == pytest.approx(0.1)
     # 40 x 20 ms of work in 4 s by two replicas.
     assert faces.busy == pytest.approx(0.1)

@@ -49,6 +49,7 @@ def test_what_was_told_is_there() -> None:
     assert value(samples, "stream_state", state="live") == 1
     assert value(samples, "stream_state", state="down") == 0
     assert value(samples, "source_reconnects_total") == 2
+    assert value(samples, "frames_resent_total") == 7
     assert value(samples, "pictures_skipped_total", reason="window_full") == 3
     assert value(samples, "detections_total", label="face") == 7
     assert value(samples, "events_total", kind="crossed", where="door left") == 2

@@ -1,4 +1,4 @@
-"""The server's addresses and its guard, asked without a socket."""
+"""The server's routes and its guard, tested without a socket."""
 
 import base64
 

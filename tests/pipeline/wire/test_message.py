@@ -54,7 +54,7 @@ packets = st.builds(
 
 @given(packets)
 def test_a_packet_comes_through_whole(packet: Packet) -> None:
-    message = Deliver(3, 7, 1, packet)
+    message = Deliver(3, ("a", "b"), 1, 2, packet)
     assert decode_for_worker(encode(message)) == message
 
 
@@ -69,7 +69,7 @@ def test_rubbish_is_refused_and_nothing_else_happens(raw: bytes) -> None:
 
 @given(packets, st.data())
 def test_a_torn_packet_is_refused(packet: Packet, data: st.DataObject) -> None:
-    raw = encode(Deliver(3, 7, 1, packet))
+    raw = encode(Deliver(3, ("a", "b"), 1, 2, packet))
     with pytest.raises(RefusedError):
         decode_for_worker(raw[: data.draw(st.integers(0, len(raw) - 1))])
 
@@ -84,12 +84,12 @@ def test_depth_and_other_types_are_refused(raw: bytes) -> None:
 def test_packets_out_of_range_are_refused(change: dict[str, object]) -> None:
     packet = msgspec.structs.replace(Packet(source="s", stream="s", seq=0, window=4), **change)
     with pytest.raises(RefusedError):
-        decode_for_worker(encode(Deliver(0, 0, 0, packet)))
+        decode_for_worker(encode(Deliver(0, ("a", "b"), 0, 0, packet)))
 
 
 def test_nobody_can_ask_for_the_world_or_send_us_elsewhere() -> None:
     with pytest.raises(RefusedError):
-        decode_for_worker(encode(Ask(0, 0, 0, 10**9)))
+        decode_for_worker(encode(Ask(("a", "b"), 0, 0, 10**9)))
     with pytest.raises(RefusedError):
         decode_for_supervisor(encode(Ready("a#0", 0, 1, "tcp://192.0.2.1:80", 3)))
 

@@ -1,4 +1,6 @@
+from framewire.pipeline.frame.packet import Packet
 from framewire.pipeline.graph import Edge, Routing
+from framewire.pipeline.graph.plan import EdgeId
 from framewire.pipeline.worker.out_edge import OutEdge
 from tests.pipeline.packets import packet
 
@@ -7,39 +9,53 @@ class Sent:
     def __init__(self) -> None:
         self.packets: list[tuple[str, int]] = []
 
-    def __call__(self, consumer: str, edge: int, sent: object) -> None:
-        self.packets.append((consumer, sent.seq))  # type: ignore[attr-defined]
+    def __call__(self, consumer: str, edge: EdgeId, sent: Packet) -> None:
+        self.packets.append((consumer, sent.seq))
 
 
 def edge(routing: Routing) -> tuple[OutEdge, Sent]:
     sent = Sent()
-    return OutEdge(Edge(0, "a", "b", routing), ["b#0", "b#1", "b#2"], sent), sent
+    return OutEdge(Edge("a", "b", routing), ["b#0", "b#1", "b#2"], sent), sent
 
 
 def test_who_asks_first_is_served_first_and_nobody_gets_what_it_did_not_ask_for() -> None:
     out, sent = edge(Routing.ASK)
     out.put(packet(0))
     assert sent.packets == []
-    out.asked(2, 2)
-    out.asked(0, 1)
+    out.asked(2, 0, 2)
+    out.asked(0, 0, 1)
     assert sent.packets == [("b#2", 0)]
     for seq in (1, 2, 3):
         out.put(packet(seq))
     assert sent.packets == [("b#2", 0), ("b#2", 1), ("b#0", 2)]
     assert len(out) == 1
-    out.asked(1, 1)
+    out.asked(1, 0, 1)
     assert sent.packets[-1] == ("b#1", 3)
 
 
-def test_credits_and_packets_of_an_old_epoch_are_void() -> None:
+def test_the_credit_of_a_dead_replica_is_void_and_that_of_the_others_is_not() -> None:
     out, sent = edge(Routing.ASK)
-    out.asked(0, 2)
-    out.reset()
+    out.asked(0, 0, 1)
+    out.asked(1, 0, 2)
+    out.reset({"s"}, {"b#0": 1, "b#1": 0})
+    for seq in range(3):
+        out.put(packet(seq))
+    assert sent.packets == [("b#1", 0), ("b#1", 1)]
+    assert out.is_early(0, 2)
+    assert not out.is_early(0, 1)
+    out.asked(0, 0, 5)
+    assert len(sent.packets) == 2
+    out.asked(0, 1, 1)
+    assert sent.packets[-1] == ("b#0", 2)
+
+
+def test_only_packets_of_the_epochs_sources_are_let_go() -> None:
+    out, sent = edge(Routing.ASK)
     out.put(packet(0))
-    assert sent.packets == []
-    out.reset()
-    out.asked(0, 1)
-    assert sent.packets == []
+    out.put(packet(1, source="t", stream="t"))
+    out.reset({"s"}, {})
+    out.asked(0, 0, 2)
+    assert sent.packets == [("b#0", 1)]
 
 
 def test_by_number_all_parts_of_a_frame_meet() -> None:

@@ -179,6 +179,23 @@ class BrokenOpen(Stage[None]):
         raise StageError("the lamp is not lit; light it")
 
 
+class DoorOptions(Struct, frozen=True):
+    fifo: str
+
+
+@stage("door")
+class Door(Stage[DoorOptions]):
+    """Opens when somebody writes to a named pipe."""
+
+    Options = DoorOptions
+
+    def open(self) -> None:
+        os.close(os.open(self.options.fifo, os.O_RDONLY))
+
+    def process(self, packet: Packet) -> Packet:
+        return packet
+
+
 @stage("tell_threads")
 class TellThreads(Stage[None]):
     """Says in the summary how many threads it may use."""

@@ -1,4 +1,4 @@
-"""`framewire models`: what models there are, what is known of them, getting and checking their files."""
+"""`framewire models`: list and describe models, download and verify their files."""
 
 from pathlib import Path
 from typing import Annotated
@@ -20,28 +20,28 @@ _HERE = {"good": "yes", "not here": "no", "not trusted": "yes, but pull it with 
 
 app = typer.Typer(help="Models: list, info, pull, verify.", no_args_is_help=True)
 
-Folder = Annotated[Path | None, typer.Option("--model-dir", help="A folder of yours with model files")]
-Trust = Annotated[bool, typer.Option("--trust", help="Take files whose hash is not known")]
-Names = Annotated[list[str], typer.Argument(help="Models of the catalogue", show_default=False)]
+Folder = Annotated[Path | None, typer.Option("--model-dir", help="Folder with your own model files")]
+Trust = Annotated[bool, typer.Option("--trust", help="Accept files whose hash is unknown")]
+Names = Annotated[list[str], typer.Argument(help="Models in the catalogue", show_default=False)]
 
 
 @app.command("list")
 def list_models(model_dir: Folder = None) -> None:
-    """List the models of the catalogue, and which of them are here."""
+    """List the models in the catalogue and which are on disk."""
     console = _console()
     table = Table(box=None, pad_edge=False)
     for heading in ("model", "task", "MB", "licence", "here"):
         table.add_column(heading, overflow="fold")
     for entry, state in verify_all(ModelStore(model_dir), CATALOGUE):
         size = sum(file.size for file in entry.files)
-        here = _HERE.get(state, "spoilt: see `models verify`")
+        here = _HERE.get(state, "bad: see `models verify`")
         table.add_row(entry.name, entry.task, f"{size / 1e6:.1f}" if size else "?", entry.licence, here)
     console.print(table)
 
 
 @app.command()
-def info(name: Annotated[str, typer.Argument(help="A model of the catalogue", show_default=False)]) -> None:
-    """Tell all that is known of a model."""
+def info(name: Annotated[str, typer.Argument(help="A model in the catalogue", show_default=False)]) -> None:
+    """Show what is known about a model."""
     entry = _entry(name)
     asked = entry.input
     side = f"{asked.height} x {asked.width}" if asked.height else f"any multiple of {asked.multiple_of}"
@@ -54,10 +54,10 @@ def info(name: Annotated[str, typer.Argument(help="A model of the catalogue", sh
         ("scale", f"{asked.scale:g}"),
         ("output", entry.output),
         *(_says(head) for head in entry.answers),
-        ("published", entry.accuracy or "nothing that we know of"),
+        ("published", entry.accuracy or "no known figures"),
     ]
     for file in entry.files:
-        rows += [(file.name, file.url), ("", f"{file.size or '?'} bytes, sha256 {file.sha256 or 'not known'}")]
+        rows += [(file.name, file.url), ("", f"{file.size or '?'} bytes, sha256 {file.sha256 or 'unknown'}")]
     console = _console()
     width = max(len(heading) for heading, _ in rows)
     for heading, text in rows:
@@ -82,7 +82,7 @@ def pull(names: Names, model_dir: Folder = None, trust: Trust = False) -> None:
 
 @app.command()
 def verify(model_dir: Folder = None) -> None:
-    """Check the files of all models that are here against the catalogue."""
+    """Check the files of all models on disk against the catalogue."""
     wrong = False
     for entry, state in verify_all(ModelStore(model_dir), CATALOGUE):
         if state in ("not here", "not trusted"):
@@ -93,7 +93,7 @@ def verify(model_dir: Folder = None) -> None:
 
 
 class _Bar:
-    """Shows the downloads of one model."""
+    """Progress bar of one model."""
 
     def __init__(self, progress: Progress, name: str) -> None:
         self._progress = progress

@@ -8,7 +8,7 @@ import pytest
 
 SCRIPT = """
 import os, signal, sys
-from framewire.pipeline.supervisor.nursery import Born, Died, Nursery
+from framewire.pipeline.processes.nursery import Born, Died, Nursery
 
 def life(boot):
     if boot == b"crash":
@@ -53,7 +53,7 @@ def test_whoever_is_left_goes_with_the_nursery(finished: subprocess.CompletedPro
 
 UNREAD = """
 import os
-from framewire.pipeline.supervisor.nursery import Nursery
+from framewire.pipeline.processes.nursery import Nursery
 
 nursery = Nursery("framewire nursery-test nursery", int)
 for number in range(20):
