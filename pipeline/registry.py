@@ -1,4 +1,4 @@
-"""Finding stages by name: entry points of installed packages, or `module:Class` of the user's own."""
+"""Finds stages by name: entry points of installed packages, or the user's own `module:Class`."""
 
 import importlib
 from functools import cache
@@ -9,11 +9,14 @@ from framewire.pipeline.nearest import nearest
 from framewire.pipeline.stage import Stage
 
 GROUP = "framewire.stages"
-"""The entry-point group in which a package announces its stages."""
+"""The entry-point group in which a package registers its stages."""
+
+
+_ROOMS = ("pipeline", "stages", "models")
 
 
 class UnknownStageError(LookupError):
-    """There is no such stage, or what the name points to is not one. The text says what is near."""
+    """There is no such stage, or the name points to something else. The text suggests a name."""
 
 
 @cache
@@ -22,7 +25,7 @@ def _targets() -> dict[str, str]:
 
 
 def known_stages() -> list[str]:
-    """The names that YAML may use without naming a module."""
+    """The names that YAML may use without a module."""
     return sorted(_targets())
 
 
@@ -35,13 +38,14 @@ def find_stage(name: str) -> type[Stage[Any]]:
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        if error.name and not module_name.startswith(error.name):
-            raise UnknownStageError(f"stage {name} needs the package {error.name}: install it") from error
+        missing = error.name or ""
+        if missing and not f"{module_name}.".startswith(f"{missing}."):
+            raise UnknownStageError(_not_importable(module_name, missing)) from error
         raise UnknownStageError(
-            f"there is no module {module_name}: it must lie beside the YAML file or be installed"
+            f"there is no module {module_name}: put it beside the YAML file or install it"
         ) from error
     except Exception as error:
-        raise UnknownStageError(f"module {module_name} does not import: {type(error).__name__}: {error}") from error
+        raise UnknownStageError(f"importing {module_name} failed: {type(error).__name__}: {error}") from error
     found = getattr(module, class_name, None)
     if found is None:
         where = getattr(module, "__file__", None) or "built in"
@@ -49,12 +53,17 @@ def find_stage(name: str) -> type[Stage[Any]]:
     if not (isinstance(found, type) and issubclass(found, Stage)):
         raise UnknownStageError(f"{name} is not a stage: it must derive from framewire.Stage")
     if not hasattr(found, "name"):
-        raise UnknownStageError(f"{name} lacks its decorator: put @stage({class_name.lower()!r}) above the class")
+        raise UnknownStageError(f"{name} has no decorator: put @stage({class_name.lower()!r}) above the class")
     return found
+
+
+def _not_importable(module: str, missing: str) -> str:
+    ours = f"; Framewire's own is framewire.{missing}" if missing.split(".")[0] in _ROOMS else ""
+    return f"module {module} imports {missing}, which is neither beside the YAML file nor installed{ours}"
 
 
 def _not_known(name: str) -> str:
     if not known_stages():
-        return f"there is no stage {name!r}, nor any other: Framewire is not installed; pip install -e . does it"
+        return f"there is no stage {name!r}, nor any other: Framewire is not installed; run `pip install -e .`"
     near = nearest(name, known_stages())
-    return f"there is no stage {name!r}{near or '; there are ' + ', '.join(known_stages())}"
+    return f"there is no stage {name!r}{near or '; known: ' + ', '.join(known_stages())}"

@@ -1,11 +1,11 @@
-"""The way in: sets what must be set before any library is loaded, then hands over to the commands."""
+"""The entry point: sets what must be set before any library is loaded, then runs the commands."""
 
 import os
 
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
-"""Each stage has a process of its own; threads inside it would fight the other stages for the same cores.
+"""Each stage has its own process; threads inside it would compete with other stages for the same cores.
 
-The libraries read these once, when they are loaded. Whoever sets one keeps it.
+The libraries read these once, when they are loaded. Values already set stay.
 """
 
 

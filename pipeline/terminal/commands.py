@@ -1,5 +1,6 @@
-"""The commands: run, check, graph, stages, schema, replay. Exit codes: 0 done, 1 failed, 2 wrong, 130 interrupted."""
+"""The commands: run, demo, init, check, graph, stages, schema, replay, top, explain. Exit codes: see exit_code."""
 
+import importlib.metadata
 import logging
 import os
 import sys
@@ -18,6 +19,7 @@ from framewire.pipeline.graph import ConfigError, PipelineSpec, load_pipeline, m
 from framewire.pipeline.graph.mermaid import mermaid
 from framewire.pipeline.graph.schema import schema_text
 from framewire.pipeline.graph.svg import svg
+from framewire.pipeline.nearest import nearest
 from framewire.pipeline.option import options_of
 from framewire.pipeline.registry import UnknownStageError, find_stage, known_stages
 from framewire.pipeline.server.listen import DEFAULT, OFF, TOKEN_VARIABLE, Listening, listen
@@ -28,6 +30,7 @@ from framewire.pipeline.terminal.exit_code import FAILED, INTERRUPTED, WRONG
 from framewire.pipeline.terminal.log_format import JsonFormatter, LogFormat
 from framewire.pipeline.terminal.looking_on import explain_run, top
 from framewire.pipeline.terminal.progress import progress_on
+from framewire.pipeline.terminal.shipped import find_config, shipped_names, starter
 from framewire.pipeline.terminal.summary_table import print_summary
 from framewire.pipeline.testing import replay as replay_frame
 from framewire.pipeline.user_modules import look_beside
@@ -42,11 +45,17 @@ app = typer.Typer(
     name="framewire",
     help="Real-time video analytics: a YAML file draws a graph of stages, each runs in its own process.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
-Config = Annotated[Path, typer.Argument(help="The pipeline's YAML file", show_default=False)]
+Config = Annotated[
+    Path,
+    typer.Argument(
+        help="A YAML file, or the name of a pipeline that comes with Framewire (see init)",
+        show_default=False,
+        autocompletion=shipped_names,
+    ),
+]
 Source = Annotated[
     str | None, typer.Option("--source", help="Instead of the `source` option of the pipeline's one source")
 ]
@@ -107,6 +116,37 @@ def run(
             _say(f"the summary cannot be written to {summary}: {error.strerror}")
             raise typer.Exit(FAILED) from error
     raise typer.Exit(EXIT_CODES[outcome])
+
+
+@app.command()
+def demo(out: Out = Path("out")) -> None:
+    """Run the built-in demo: no camera, no download. The same as `run demo`."""
+    run(Path("demo"), out=out)
+
+
+@app.command()
+def init(
+    name: Annotated[
+        str, typer.Argument(help=f"Which one: {', '.join(shipped_names())}", autocompletion=shipped_names)
+    ] = "faces",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists")] = False,
+) -> None:
+    """Write a commented pipeline file, NAME.yaml, into the current folder, as a start for your own."""
+    path = Path(f"{name}.yaml")
+    if name not in shipped_names():
+        near = nearest(name, shipped_names()) or f"; choose from {', '.join(shipped_names())}"
+        _say(f"no pipeline {name!r} comes with Framewire{near}")
+        raise typer.Exit(WRONG)
+    try:
+        with path.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(starter(name))
+    except FileExistsError as error:
+        _say(f"{path} exists already; --force overwrites it")
+        raise typer.Exit(WRONG) from error
+    except OSError as error:
+        _say(f"{path} cannot be written: {error.strerror}")
+        raise typer.Exit(FAILED) from error
+    typer.echo(f"{path} written; run it: framewire run {path}")
 
 
 @app.command()
@@ -178,8 +218,18 @@ app.command()(top)
 app.command("explain")(explain_run)
 
 
+@app.callback(invoke_without_command=True)
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit", is_eager=True)] = False,
+) -> None:
+    """Real-time video analytics: a YAML file draws a graph of stages, each runs in its own process."""
+    if version:
+        typer.echo(f"framewire {importlib.metadata.version('framewire')}")
+        raise typer.Exit
+
+
 def run_command_line(arguments: list[str] | None = None) -> None:
-    """Run the command that the arguments name; a file alone means `run`. Exits with the command's code."""
+    """Run the command that the arguments name; a pipeline alone means `run`. Exits with the command's code."""
     given = sys.argv[1:] if arguments is None else arguments
     brought = entry_points(group=COMMANDS)
     own = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
@@ -189,8 +239,18 @@ def run_command_line(arguments: list[str] | None = None) -> None:
     elif given[0] in brought.names:
         _add_commands(brought.select(name=given[0]))
     elif given[0] not in own:
+        _check_command(given[0], [*own, *brought.names])
         given = ["run", *given]
     app(args=given, prog_name="framewire")
+
+
+def _check_command(word: str, commands: list[str]) -> None:
+    """A word that is no pipeline, nor looks like the path of one, is a command mistyped."""
+    if Path(word).suffix or "/" in word or find_config(Path(word)).exists():
+        return
+    near = nearest(word, commands) or f"; the commands are {', '.join(sorted(commands))}"
+    _say(f"there is no command, and no pipeline, {word!r}{near}")
+    sys.exit(WRONG)
 
 
 def _add_commands(points: EntryPoints) -> None:
@@ -205,7 +265,7 @@ def _add_commands(points: EntryPoints) -> None:
 
 def _load(config: Path, source: str | None, sets: list[str] | None, out: Path) -> PipelineSpec:
     try:
-        return load_pipeline(config, sets or [], source, out)
+        return load_pipeline(find_config(config), sets or [], source, out)
     except ConfigError as error:
         _say(str(error))
         raise typer.Exit(WRONG) from error

@@ -1,4 +1,4 @@
-"""Asking a run that goes on elsewhere: its server's JSON, decoded into what we know."""
+"""Queries a run in another process: its server's JSON, decoded into our types."""
 
 import os
 import urllib.error
@@ -15,11 +15,11 @@ T = TypeVar("T")
 
 
 class NoAnswerError(Exception):
-    """The run does not answer, or not as a run does; the text names the address and the cure."""
+    """The run does not answer, or not as a run does; the text names the address and the fix."""
 
 
 def ask(url: str, path: str, kind: type[T]) -> T:
-    """What the server at `url` says at `path`. The token is in the URL, or in FRAMEWIRE_TOKEN. Raises NoAnswerError."""
+    """Get `path` from the server at `url`. The token is in the URL, or in FRAMEWIRE_TOKEN. Raises NoAnswerError."""
     parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
     token = urllib.parse.parse_qs(parts.query).get("token", [os.environ.get(TOKEN_VARIABLE, "")])[0]
     place = f"{parts.scheme}://{parts.netloc}"
@@ -31,7 +31,7 @@ def ask(url: str, path: str, kind: type[T]) -> T:
             return msgspec.json.decode(answer.read(), type=kind)
     except urllib.error.HTTPError as error:
         cure = f"; set {TOKEN_VARIABLE} to its token" if error.code == 401 else ""
-        raise NoAnswerError(f"{place} says {error.code} {error.reason}{cure}") from error
+        raise NoAnswerError(f"{place}: {error.code} {error.reason}{cure}") from error
     except (OSError, ValueError, msgspec.DecodeError) as error:
         why = getattr(error, "reason", error)
-        raise NoAnswerError(f"no run answers at {place} ({why}); a run says its address, usually {DEFAULT}") from error
+        raise NoAnswerError(f"no run answers at {place} ({why}); a run logs its address, usually {DEFAULT}") from error

@@ -1,4 +1,4 @@
-"""The table of a run that goes on: what `run` shows in a terminal, and `top` of a run elsewhere."""
+"""The live table of a run: what `run` shows in a terminal, and `top` for a run elsewhere."""
 
 from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
@@ -9,13 +9,13 @@ from framewire.pipeline.seen.snapshot import expected_frames
 from framewire.pipeline.seen.view import StageView, StreamView, View, is_well
 
 STREAMS_MAX = 8
-"""Streams that have a line of their own; of more, those in trouble come first."""
+"""Streams with their own line; if there are more, those in trouble come first."""
 BAR_WIDTH = 30
 HEADINGS = ("stage", "fps", "p50 ms", "p99 ms", "queue", "busy", "CPU", "replicas", "restarts")
 
 
 def live_table(view: View) -> RenderableType:
-    """One line for the run, one for each stage, one for each stream that is worth it."""
+    """One line for the run, one per stage, one per stream worth showing."""
     return Group(_headline(view), _stages(view), *_streams(view))
 
 

@@ -1,4 +1,4 @@
-"""How a line of the log looks: for people, or as JSON for programs."""
+"""Formats of log lines: text for people, or JSON for programs."""
 
 import logging
 from enum import StrEnum
@@ -8,14 +8,14 @@ from msgspec import Struct
 
 
 class LogFormat(StrEnum):
-    """What `--log-format` takes."""
+    """Values of `--log-format`."""
 
     TEXT = "text"
     JSON = "json"
 
 
 class JsonLine(Struct, omit_defaults=True):
-    """One line of the log. `time` is Unix time; the others are there where they apply."""
+    """One line of the log. `time` is Unix time; the others are set where they apply."""
 
     time: float
     level: str

@@ -22,10 +22,10 @@ EACH_S = 1.0
 
 
 def top(
-    url: Annotated[str, typer.Argument(help="Where the run's page is")] = f"http://{DEFAULT}/",
-    once: Annotated[bool, typer.Option("--once", help="Show it once, and go")] = False,
+    url: Annotated[str, typer.Argument(help="URL of the run's page")] = f"http://{DEFAULT}/",
+    once: Annotated[bool, typer.Option("--once", help="Show once and exit")] = False,
 ) -> None:
-    """Show a run that goes on elsewhere, as `run` shows its own in a terminal."""
+    """Show the live table of a run elsewhere, as `run` does in a terminal."""
     console = Console()
     try:
         view = ask(url, "/graph.json", View)
@@ -44,16 +44,16 @@ def top(
 
 
 def explain_run(
-    what: Annotated[str, typer.Argument(help="A file that `run --summary` wrote, or where a run's page is")],
+    what: Annotated[str, typer.Argument(help="File written by `run --summary`, or URL of a run's page")],
 ) -> None:
-    """Say in words which stage limits a run, by how much, and what a change would give."""
+    """Explain which stage limits a run, by how much, and what a change would gain."""
     try:
         summary = _summary(what)
     except (NoAnswerError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(FAILED) from error
     except msgspec.DecodeError as error:
-        typer.echo(f"error: {what} is no summary of a run: {error}", err=True)
+        typer.echo(f"error: {what} is not a run summary: {error}", err=True)
         raise typer.Exit(WRONG) from error
     _print(explain(summary), Console(soft_wrap=True))
 
@@ -68,7 +68,7 @@ def _print(found: Explanation, console: Console) -> None:
     console.print(f"{found.fps:.1f} frames a second; {found.words}.", highlight=False, markup=False)
     if not found.changes:
         return
-    table = Table("what to try", "frames a second", "times", box=None, pad_edge=False, header_style="bold")
+    table = Table("what to try", "frames a second", "ratio", box=None, pad_edge=False, header_style="bold")
     for change in found.changes:
         table.add_row(change.what, f"{change.fps:.1f}", f"{change.fps / found.fps:.2f}")
     console.print(table)

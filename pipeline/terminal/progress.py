@@ -1,4 +1,4 @@
-"""What one sees while a run goes on: a living table where somebody watches, a line now and then where nobody does."""
+"""Progress of a run: a live table in a terminal, a line now and then where there is none."""
 
 import logging
 import time
@@ -17,21 +17,21 @@ from framewire.pipeline.seen.view import view_of
 from framewire.pipeline.terminal.live_table import live_table
 
 LINE_S = 5.0
-"""Between two lines of progress in a log: often enough to see life, seldom enough to read later."""
+"""Between two lines of progress in a log: frequent enough to show life, rare enough to read."""
 
 log = logging.getLogger("framewire")
 
 
 class Shows(Protocol):
-    """Shows how far a run is."""
+    """Shows a run's progress."""
 
     def show(self, look: Callable[[], Snapshot]) -> None:
-        """Show the account of now, which `look` makes; called a few times a second."""
+        """Show the snapshot that `look` takes; called a few times a second."""
 
 
 @contextmanager
 def progress_on(console: Console, name: str, formatter: logging.Formatter | None = None) -> Iterator[Shows]:
-    """Progress and log on this console for as long as the context lasts; `formatter` is for lines of the log."""
+    """Progress and log on this console for as long as the context lasts; `formatter` is for log lines."""
     handler: logging.Handler
     if not console.is_terminal or formatter is not None:
         handler = logging.StreamHandler()
@@ -39,7 +39,7 @@ def progress_on(console: Console, name: str, formatter: logging.Formatter | None
         with _logging_to(handler):
             yield _Lines(name)
         return
-    # Redrawn when the supervisor shows something: no thread, and none beside a fork.
+    # Redrawn when the supervisor calls `show`: no thread that a fork could catch.
     live = Live(console=console, auto_refresh=False, transient=True)
     handler = RichHandler(console=console, show_path=False, log_time_format="%H:%M:%S")
     with _logging_to(handler), live:
@@ -83,7 +83,7 @@ class _Lines:
 
 
 def words(summary: Summary) -> str:
-    """How far a run is, in a line."""
+    """A run's progress in a line."""
     total = expected_frames(summary.streams.values())
     settled = summary.frames.admitted - summary.frames.in_flight
     parts = [f"{settled}{f' of {total}' if total is not None else ''} frames"]

@@ -1,4 +1,4 @@
-"""The summary as a person reads it at the end of a run."""
+"""The summary printed at the end of a run."""
 
 from rich.console import Console
 from rich.table import Table
@@ -35,7 +35,7 @@ def print_summary(summary: Summary, console: Console) -> None:
         for what, how in stage.facts.items():
             console.print(f"{name}: {what} {how}", highlight=False, markup=False)
     if summary.refused_messages:
-        console.print(f"{summary.refused_messages} messages were refused: they were not ours", highlight=False)
+        console.print(f"{summary.refused_messages} invalid messages were refused", highlight=False)
 
 
 def frames_in_words(frames: Frames) -> str:
