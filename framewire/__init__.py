@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from framewire.pipeline.frame.packet import Attribute, Detection, Event, Packet
-    from framewire.pipeline.option import OutputPath
+    from framewire.pipeline.option import InputFile, InputFolder, InputPath, OutputPath
     from framewire.pipeline.stage import Shot, Sink, Source, Stage, StageError, stage
     from framewire.pipeline.testing import StageRunner
 
@@ -17,6 +17,9 @@ __all__ = [
     "Attribute",
     "Detection",
     "Event",
+    "InputFile",
+    "InputFolder",
+    "InputPath",
     "OutputPath",
     "Packet",
     "Shot",
@@ -32,7 +35,7 @@ _PACKET, _STAGE = "framewire.pipeline.frame.packet", "framewire.pipeline.stage"
 _MODULE_OF = {
     **dict.fromkeys(("Attribute", "Detection", "Event", "Packet"), _PACKET),
     **dict.fromkeys(("Shot", "Sink", "Source", "Stage", "StageError", "stage"), _STAGE),
-    "OutputPath": "framewire.pipeline.option",
+    **dict.fromkeys(("InputFile", "InputFolder", "InputPath", "OutputPath"), "framewire.pipeline.option"),
     "StageRunner": "framewire.pipeline.testing",
 }
 

@@ -1,4 +1,4 @@
-"""Options of stages: their types, ranges and help, read from the struct that the author wrote."""
+"""Options of stages: their types, ranges and help, read from the author's struct."""
 
 import types
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ OutputPath = Annotated[str, Meta(min_length=1, extra={OUTPUT: True})]
 """The type of an option that names a file to write: relative to the output folder, one sink per path."""
 INPUT = "framewire-input"
 InputFile = Annotated[str, Meta(extra={INPUT: "file"})]
-"""The type of an option that may name a file to read: looked for beside the YAML file first, then where you are."""
+"""The type of an option that may name a file to read: beside the YAML file, or else in the current folder."""
 InputFolder = Annotated[str, Meta(extra={INPUT: "folder"})]
 """Likewise for a folder."""
 InputPath = Annotated[str, Meta(extra={INPUT: "any"})]
@@ -37,7 +37,7 @@ Path = tuple[str | int, ...]
 
 
 class OptionError(ValueError):
-    """A value that an option does not take; `path` leads to it, or, with `at_key`, to a key that is wrong itself."""
+    """An invalid option value; `path` leads to it, or, with `at_key`, to a key that is itself invalid."""
 
     def __init__(self, path: Path, text: str, at_key: bool = False) -> None:
         super().__init__(text)
@@ -46,7 +46,7 @@ class OptionError(ValueError):
 
 
 def options_of(struct: type[Struct], prefix: str = "") -> list[Option]:
-    """All options of a stage's struct, in the order in which they stand; those of a part follow it, as `part.NAME`."""
+    """All options of a stage's struct, in order of declaration; those of a nested struct follow it, as `part.NAME`."""
     hints = get_type_hints(struct, include_extras=True)
     found = []
     for field in msgspec.structs.fields(struct):
@@ -69,7 +69,7 @@ def options_of(struct: type[Struct], prefix: str = "") -> list[Option]:
 
 
 def part_of(hint: Any) -> tuple[type[Struct] | None, str]:
-    """The struct that an option is made of, and how YAML gets to it: `[]` in a list, `.NAME` in a mapping of names."""
+    """The struct inside an option, and how YAML reaches it: `[]` in a list, `.NAME` in a mapping of names."""
     bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
     if isinstance(bare, type) and issubclass(bare, Struct):
         return bare, ""
@@ -81,14 +81,14 @@ def part_of(hint: Any) -> tuple[type[Struct] | None, str]:
 
 
 def default_of(field: msgspec.structs.FieldInfo) -> Any:
-    """What an option is where it is not given; None for one that must be."""
+    """An option's default; None for one that must be given."""
     if field.default is not msgspec.NODEFAULT:
         return field.default
     return field.default_factory() if callable(field.default_factory) else None
 
 
 def metas_of(hint: Any) -> list[Meta]:
-    """What `Annotated` says of a type, the outermost first."""
+    """The `Annotated` metadata of a type, outermost first."""
     if get_origin(hint) is Annotated:
         inner, *metas = get_args(hint)
         return [meta for meta in metas if isinstance(meta, Meta)] + metas_of(inner)
@@ -96,7 +96,7 @@ def metas_of(hint: Any) -> list[Meta]:
 
 
 def type_words(hint: Any) -> str:
-    """A type as a user reads it: `whole number, 1 or more`, `text`, `one of haar, dnn`."""
+    """A type as users read it: `whole number, 1 or more`, `text`, `one of haar, dnn`."""
     if get_origin(hint) is Annotated:
         inner = get_args(hint)[0]
         limits = "".join(_limit_words(meta) for meta in metas_of(hint))
@@ -130,7 +130,7 @@ def _limit_words(meta: Meta) -> str:
 
 
 def yaml_words(value: Any) -> str:
-    """A default as it would stand in YAML."""
+    """A default as written in YAML."""
     if isinstance(value, Struct):
         value = msgspec.to_builtins(value)
     if isinstance(value, dict):
@@ -145,7 +145,7 @@ def yaml_words(value: Any) -> str:
 
 
 def check_values(struct: type[Struct], values: Mapping[str, Any]) -> Struct:
-    """The options as the author's struct. Raises OptionError for the first value that does not fit."""
+    """The options as the author's struct. Raises OptionError for the first invalid value."""
     _check_struct(struct, values, (), "")
     try:
         return msgspec.convert(dict(values), struct)
@@ -159,7 +159,7 @@ def _check_struct(struct: type[Struct], values: Mapping[str, Any], path: Path, n
     for key in values:
         if key not in fields:
             near = nearest(key, list(fields)) or f"; it has {', '.join(fields)}"
-            raise OptionError((*path, key), f"{name or 'here'} has no option {key!r}{near}", at_key=True)
+            raise OptionError((*path, key), f"{name or 'this'} has no option {key!r}{near}", at_key=True)
     for field in fields.values():
         if field.name in values:
             _check(hints[field.name], values[field.name], (*path, field.name), field.name)
@@ -168,10 +168,10 @@ def _check_struct(struct: type[Struct], values: Mapping[str, Any], path: Path, n
 
 
 def _check(hint: Any, value: Any, path: Path, name: str) -> None:
-    """Descend to the smallest part that does not fit, so that an error names its place."""
+    """Descend to the smallest invalid part, so that an error names its place."""
     bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
     if get_origin(bare) in (Union, types.UnionType):
-        # Of `BatchSpec | None` a mapping can only mean the struct.
+        # In `BatchSpec | None` a mapping can only be the struct.
         structs = [part for part in get_args(bare) if isinstance(part, type) and issubclass(part, Struct)]
         bare = structs[0] if len(structs) == 1 else bare
     if isinstance(value, dict) and isinstance(bare, type) and issubclass(bare, Struct):
@@ -192,7 +192,7 @@ def _say(name: str, hint: Any, value: Any) -> str:
     shown = repr(value) if len(repr(value)) <= 40 else repr(value)[:37] + "..."
     described = next((meta.description for meta in metas_of(hint) if meta.pattern and meta.description), None)
     if described and isinstance(value, str):
-        return f"{name}: {shown} does not fit; write {described}"
+        return f"{name}: {shown} is invalid; write {described}"
     kind = type_words(hint)
     article = "" if kind.startswith(("one of", "list", "true", "text")) else "a "
     return f"{name}: {shown} is not {article}{kind}"

@@ -66,4 +66,4 @@ def _not_known(name: str) -> str:
     if not known_stages():
         return f"there is no stage {name!r}, nor any other: Framewire is not installed; run `pip install -e .`"
     near = nearest(name, known_stages())
-    return f"there is no stage {name!r}{near or '; known: ' + ', '.join(known_stages())}"
+    return f"unknown stage {name!r}{near or '; choose from ' + ', '.join(known_stages())}"

@@ -1,4 +1,4 @@
-"""One stage alone, in this process, without sockets: for tests of stages, and for replaying a frame that failed."""
+"""One stage alone, in this process, without sockets: for testing stages, and for replaying failed frames."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,11 +17,11 @@ from framewire.pipeline.stage import Shot, Sink, Source, Stage, StageContext
 from framewire.pipeline.user_modules import look_beside
 
 WINDOW = 8
-"""Of the stream that a runner makes up."""
+"""Window of a runner's stream."""
 
 
 class StageRunner:
-    """Drives one stage on pictures. What the stage raises comes out as it is.
+    """Runs one stage on pictures. Its exceptions propagate unchanged.
 
     Example:
         with StageRunner(BlurFaces, {"strength": 9}) as runner:
@@ -86,12 +86,12 @@ class StageRunner:
         return self.stage.write(packet)
 
     def end(self, packet: Packet) -> None:
-        """Tell a sink that the stream of this packet has ended with it."""
+        """Tell a sink that this packet was the last of its stream."""
         assert isinstance(self.stage, Sink)
         self.stage.end(msgspec.structs.replace(packet, seq=packet.seq + 1, end=True, pictures={}, detections=()))
 
     def shots(self, start: int = 0) -> Iterator[tuple[Shot, Pixels | None]]:
-        """The frames of a source from number `start` on: what it says, and a copy of the picture."""
+        """The frames of a source from number `start` on: the shot, and a copy of its picture."""
         assert isinstance(self.stage, Source)
         place: list[Pixels] = []
 
@@ -124,7 +124,7 @@ class StageRunner:
 
 
 def replay(frame: FailedFrame) -> Packet:
-    """Put a kept frame through its stage; returns the answer. Sinks write into the folder `replay`."""
+    """Run a saved frame through its stage; returns the answer. Sinks write to the folder `replay`."""
     look_beside(frame.folder)
     cls = find_stage(frame.use)
     with StageRunner(cls, frame.options, Path("replay"), frame.stage) as runner:
@@ -138,4 +138,4 @@ def replay(frame: FailedFrame) -> Packet:
 def _describe(
     description: str, height: int, width: int, expected: int | None = None, rate: float | None = None
 ) -> None:
-    """What a source says of its stream is of no use to a runner."""
+    """A runner ignores what a source says about its stream."""

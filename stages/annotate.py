@@ -1,4 +1,4 @@
-"""annotate: draws what was found into the picture."""
+"""annotate: draws detections into the picture."""
 
 from typing import Annotated
 
@@ -16,16 +16,16 @@ Box = tuple[float, float, float, float]
 
 COLOR = "^#[0-9a-fA-F]{6}$"
 TUTORIAL_LINES = 150
-"""The tutorial draws a line for so many lines of the picture."""
+"""Picture rows per pixel of line width in the tutorial."""
 PLAIN_ABOVE_PX = 10
-"""A caption without a plate stands so far above its box, as the tutorial's do."""
+"""Distance of a caption without a plate above its box, as in the tutorial."""
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
-"""OpenCV's plain sans-serif: it has ASCII only."""
+"""OpenCV's plain sans-serif, ASCII only."""
 FONT_UNIT_PX = 22
 """Height of a capital in this font at scale 1, in pixels (cv2.getTextSize of "X")."""
 TEXT_SHARE = 45
-"""A caption's capitals are a 45th of the picture's height unless the options say otherwise: 16 px in 720 lines."""
+"""By default a caption's capitals are 1/45 of the picture's height: 16 px at 720 lines."""
 TEXT_MIN_PX = 8
 """Below eight pixels the font's strokes run together."""
 PADDING_PX = 3
@@ -39,22 +39,22 @@ class Style(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     color: Annotated[str, Meta(pattern=COLOR, description="#rrggbb")] = "#00bfff"
     thickness: Annotated[
-        int, Meta(ge=0, le=100, description="Of the box, in pixels; 0: a 150th of the picture's height")
+        int, Meta(ge=0, le=100, description="Of the box, in pixels; 0: 1/150 of the picture's height")
     ] = 2
     caption: Annotated[
-        bool | str, Meta(description="true, false, or words with places: '{gender!c}: {age}', see docs/stages.md")
+        bool | str, Meta(description="true, false, or a template: '{gender!c}: {age}', see docs/stages.md")
     ] = True
-    plate: Annotated[bool, Meta(description="A caption stands on a plate; false: plain, 10 pixels above the box")] = (
+    plate: Annotated[bool, Meta(description="Draw the caption on a plate; false: plain, 10 pixels above the box")] = (
         True
     )
     text_color: Annotated[
-        str, Meta(pattern=f"{COLOR}|^$", description="#rrggbb; default: black or white on the plate, else the box'")
+        str, Meta(pattern=f"{COLOR}|^$", description="#rrggbb; default: black or white on a plate, else the box's")
     ] = ""
-    text_thickness: Annotated[int, Meta(ge=0, le=50, description="Of a caption's strokes; 0: by their height")] = 0
+    text_thickness: Annotated[int, Meta(ge=0, le=50, description="Caption stroke width; 0: by text height")] = 0
 
     @property
     def bgr(self) -> Bgr:
-        """The box' colour in OpenCV's order."""
+        """The box colour in OpenCV's order."""
         return bgr_of(self.color)
 
     @property
@@ -65,7 +65,7 @@ class Style(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return readable_on(self.bgr) if self.plate else self.bgr
 
     def line(self, height: int) -> int:
-        """The box' line in pixels, in a picture of this height."""
+        """The box's line width in a picture of this height."""
         return self.thickness or max(1, round(height / TUTORIAL_LINES))
 
 
@@ -73,7 +73,7 @@ TUTORIAL_STYLES = {
     "face": Style(color="#ff0000", thickness=2),
     "eye": Style(color="#00ff00", thickness=1, caption=False),
 }
-"""How faces and eyes look where the options do not say: red, two pixels; green, one pixel."""
+"""Default styles of faces and eyes: red, two pixels; green, one pixel."""
 
 
 class AnnotateOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -83,10 +83,10 @@ class AnnotateOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         dict[str, Style],
         Meta(
             description="By label: {color: '#rrggbb', thickness: pixels, caption: true or false}; "
-            "faces are red, eyes green, unless said here"
+            "by default faces are red, eyes green"
         ),
     ] = {}
-    other: Annotated[Style, Meta(description="The style of labels that have none")] = Style()
+    other: Annotated[Style, Meta(description="The style of all other labels")] = Style()
     captions: Annotated[bool, Meta(description="Write labels and attributes at the boxes")] = True
     text_px: Annotated[
         float, Meta(ge=0, le=500, description="Height of a caption's capitals in pixels; 0: by the picture's height")
@@ -97,8 +97,8 @@ class AnnotateOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Annotate(Stage[AnnotateOptions]):
     """Draw boxes and captions into a copy of the picture; detections stay as they are.
 
-    A caption stands on a plate of its box's colour, in black or white, whichever is easier to read, and is moved
-    until all of it is inside the picture. Frames without detections are not copied.
+    A caption is drawn on a plate of its box's colour, in black or white, whichever is easier to read, and moved to
+    lie fully inside the picture. Frames without detections are not copied.
 
     Example:
         drawn: {use: annotate, input: eyes, styles: {face: {color: "#ffff00", thickness: 3}}}
@@ -107,7 +107,7 @@ class Annotate(Stage[AnnotateOptions]):
     Options = AnnotateOptions
 
     def open(self) -> None:
-        """Read the captions' templates."""
+        """Parse the caption templates."""
         styles = {**TUTORIAL_STYLES, **self.options.styles}
         self._styles = {label: _Drawn(style, self.options.text_px) for label, style in styles.items()}
         self._other = _Drawn(self.options.other, self.options.text_px)
@@ -129,7 +129,7 @@ class Annotate(Stage[AnnotateOptions]):
 
 
 class _Drawn:
-    """A style with its template read."""
+    """A style and parsed template."""
 
     def __init__(self, style: Style, text_px: float) -> None:
         self.style = style
@@ -139,10 +139,10 @@ class _Drawn:
             try:
                 self._template = CaptionTemplate(style.caption)
             except ValueError as error:
-                raise StageError(f"the caption {style.caption!r} cannot be read: {error}") from error
+                raise StageError(f"invalid caption {style.caption!r}: {error}") from error
 
     def write(self, pixels: Pixels, detection: Detection) -> None:
-        """Write the caption, if there is to be one."""
+        """Write the caption, if enabled."""
         if self.style.caption is not False:
             text = self._template.of(detection) if self._template else caption(detection)
             draw_caption(pixels, detection.box, text, self.style, self._text_px)
@@ -174,7 +174,7 @@ def draw_caption(pixels: Pixels, box: Box, text: str, style: Style, text_px: flo
 def caption_place(box: Box, plate: tuple[int, int], picture: tuple[int, int], thickness: int) -> tuple[int, int]:
     """Left and top of a plate (width, height) for a box: above it, else just inside its top, always in the picture.
 
-    A plate that is larger than the picture starts at its left, or top, edge.
+    A plate larger than the picture starts at its left or top edge.
     """
     half = (thickness + 1) // 2
     left, top = round(box[0]) - half, round(box[1]) - half - plate[1]

@@ -1,4 +1,4 @@
-"""The words at a box: by default all that is known of it, or a template of the user's."""
+"""A detection's caption: by default all its values, or a user's template."""
 
 import string
 from collections.abc import Mapping, Sequence
@@ -7,13 +7,13 @@ from typing import Any
 from framewire.pipeline.frame.packet import Attribute, Detection
 
 UNKNOWN = "?"
-"""Stands for what a template asks for and nobody has said."""
+"""Replaces a template field that has no value."""
 _PARTS = ("label", "score", "track")
 _OF_ATTRIBUTE = ("value", "score")
 
 
 def caption(detection: Detection) -> str:
-    """What is written at a box: `face #3 90 %: male, 25`, with what there is of it, in ASCII."""
+    """The default caption: `face #3 90 %: male, 25`, as far as known, in ASCII."""
     words = [detection.label]
     if detection.track is not None:
         words.append(f"#{detection.track}")
@@ -27,28 +27,28 @@ def caption(detection: Detection) -> str:
 
 
 class CaptionTemplate(string.Formatter):
-    """Words with places: `{gender!c}: {age}` becomes `Male: (25-32)`.
+    """A template: `{gender!c}: {age}` becomes `Male: (25-32)`.
 
-    A place is `label`, `score`, `track`, the name of an attribute, or `NAME.value` or `NAME.score` of one; `!c` begins
-    it with a capital, and `:.0f` and the like format numbers as Python does. What is not known is a question mark.
+    A field is `label`, `score`, `track`, the name of an attribute, or `NAME.value` or `NAME.score` of one; `!c` makes
+    its first letter a capital, and `:.0f` and the like format numbers as in Python. Missing values become `?`.
 
-    Raises ValueError where the template cannot be read.
+    Raises ValueError if the template is invalid.
     """
 
     def __init__(self, template: str) -> None:
         self._template = template
         for _, name, _, conversion in self.parse(template):
             if conversion not in (None, "c"):
-                raise ValueError(f"!{conversion} is not known; there is !c, which begins with a capital")
+                raise ValueError(f"!{conversion} is unknown; only !c (initial capital) is supported")
             if name is not None and not all(part.isidentifier() or "-" in part for part in name.split(".")):
-                raise ValueError(f"{{{name}}} is no name of an attribute; a brace itself is written {{{{ or }}}}")
+                raise ValueError(f"{{{name}}} is not an attribute name; write a brace itself as {{{{ or }}}}")
 
     def of(self, detection: Detection) -> str:
         """The caption of a detection, in ASCII."""
         return _ascii(self.vformat(self._template, (), {"": detection}))
 
     def get_field(self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, str]:
-        """See string.Formatter; no other attribute of any object can be reached."""
+        """See string.Formatter; no other object attributes are reachable."""
         name, _, part = field_name.partition(".")
         return _value(kwargs[""], name, part), name
 
@@ -57,7 +57,7 @@ class CaptionTemplate(string.Formatter):
         return str(value)[:1].upper() + str(value)[1:] if conversion == "c" else value
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        """See string.Formatter; what is not known stays a question mark however it is to be formatted."""
+        """See string.Formatter; a missing value stays a question mark in any format."""
         return UNKNOWN if value == UNKNOWN else format(value, format_spec)
 
 
@@ -77,5 +77,5 @@ def _part(attribute: Attribute, part: str) -> str | float | None:
 
 
 def _ascii(text: str) -> str:
-    """OpenCV's fonts have no more."""
+    """OpenCV fonts are ASCII only."""
     return text.encode("ascii", "replace").decode()

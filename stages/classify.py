@@ -1,4 +1,4 @@
-"""classify: says something of each face, or of the whole frame, by any number of models."""
+"""classify: adds attributes to faces, or to whole frames, with any number of models."""
 
 import time
 from collections.abc import Sequence
@@ -24,61 +24,55 @@ from framewire.pipeline.option import InputFile, InputFolder
 from framewire.pipeline.stage import Stage, StageError, stage
 
 WHOLE_FRAME = "frame"
-"""The label of the detection that stands for the whole frame."""
+"""Label of the detection that covers the whole frame."""
 
 
 class ClassifierOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One model: a name of the catalogue, which knows the rest, or an .onnx file with what is to be known of it."""
+    """One model: a catalogue name, which determines the rest, or an .onnx file with its settings."""
 
     model: Annotated[
         InputFile, Meta(min_length=1, description="A model of the catalogue, or the path of an .onnx file")
     ]
     instead: Annotated[
-        str, Meta(description="A model that stands in where the first is not on this machine: it says the same things")
+        str, Meta(description="Model with the same attributes to use if the first is not on this machine")
     ] = ""
     name: Annotated[str, Meta(description="Name of the attribute; default: the model's task, or the file's name")] = ""
-    labels: Annotated[
-        InputFile, Meta(description="A file with one label a line, in the order of the model's answers")
-    ] = ""
-    height: Annotated[int, Meta(ge=0, description="Of the input, where the model leaves it open")] = 0
-    width: Annotated[int, Meta(ge=0, description="Of the input, where the model leaves it open")] = 0
-    order: Annotated[Literal["BGR", "RGB", "grey"], Meta(description="Of the input's colours")] = "RGB"
-    mean: Annotated[list[float], Meta(min_length=1, max_length=3, description="Taken from each colour (0 to 255)")] = (
+    labels: Annotated[InputFile, Meta(description="A file with one label per line, in the model's output order")] = ""
+    height: Annotated[int, Meta(ge=0, description="Input height, if the model leaves it open")] = 0
+    width: Annotated[int, Meta(ge=0, description="Input width, if the model leaves it open")] = 0
+    order: Annotated[Literal["BGR", "RGB", "grey"], Meta(description="Input colour order")] = "RGB"
+    mean: Annotated[list[float], Meta(min_length=1, max_length=3, description="Subtracted per colour (0 to 255)")] = (
         field(default_factory=lambda: [0.0, 0.0, 0.0])
     )
-    scale: Annotated[float, Meta(description="By which the difference is multiplied")] = 1 / 255
+    scale: Annotated[float, Meta(description="Factor applied to the difference")] = 1 / 255
     crop: Annotated[
         Literal["box", "aligned"],
-        Meta(description="box: what the detector found; aligned: turned so that five landmarks lie in their places"),
+        Meta(description="box: as detected; aligned: warped to bring five landmarks to standard places"),
     ] = "box"
     margin: Annotated[
         float,
-        Meta(ge=0, le=2, description="Added on each side of the box, as a share; our own models have their own crop"),
+        Meta(ge=0, le=2, description="Added per side, as a share of the box; our own models have their own crop"),
     ] = 0.0
     padding: Annotated[int, Meta(ge=0, le=1000, description="Added on each side of the box, in pixels")] = 0
 
 
 class ClassifyOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is looked at, and by which models."""
+    """What to classify, with which models."""
 
     models: Annotated[list[ClassifierOptions], Meta(min_length=1, description="Models, each with its settings")]
-    of: Annotated[
-        str, Meta(min_length=1, description="Label of the detections to look at; frame: the whole picture")
-    ] = "face"
-    device: Annotated[Device, Meta(description="Where the networks run; auto: the best that is there")] = "auto"
+    of: Annotated[str, Meta(min_length=1, description="Detections to classify, by label; frame: the whole picture")] = (
+        "face"
+    )
+    device: Annotated[Device, Meta(description="Where the networks run; auto: the best available")] = "auto"
     threads: Annotated[
-        int, Meta(ge=0, le=64, description="Threads on a CPU, for each replica; 0: what the other workers leave")
+        int, Meta(ge=0, le=64, description="CPU threads per replica; 0: what the other workers leave")
     ] = 0
-    precision: Annotated[Precision, Meta(description="tensorrt: float16 is quicker and a little less exact")] = (
-        "float32"
-    )
-    model_dir: Annotated[InputFolder, Meta(description="Folder with model files; else FRAMEWIRE_MODELS, the cache")] = (
-        ""
-    )
+    precision: Annotated[Precision, Meta(description="tensorrt: float16 is faster but slightly less exact")] = "float32"
+    model_dir: Annotated[InputFolder, Meta(description="Model folder; default: FRAMEWIRE_MODELS, then the cache")] = ""
 
 
 class _Chosen(Struct, frozen=True):
-    """A model that will be loaded: its files, what it takes, the answers that are wanted of it, how faces are cut."""
+    """A model to load: its files, its input, the answers wanted from it, and how faces are cropped."""
 
     name: str
     files: list[Path]
@@ -95,10 +89,10 @@ class _Loaded(Struct, frozen=True):
 
 @stage("classify")
 class Classify(Stage[ClassifyOptions]):
-    """Add attributes to detections: {name: label, score}, by one model or several.
+    """Add attributes to detections: {name: label, score}, with one or more models.
 
-    All crops of all frames of a batch go through each model together. With `of: frame`, each frame gets a detection
-    `frame` of its whole size, which carries the attributes; so any image classifier can be a stage.
+    All crops of all frames of a batch go through each model together. With `of: frame`, each frame gets a full-size
+    detection `frame` that carries the attributes, so any image classifier can be a stage.
 
     Example:
         people: {use: classify, input: faces, models: [{model: framewire-emotion}, {model: framewire-age-gender}]}
@@ -114,18 +108,18 @@ class Classify(Stage[ClassifyOptions]):
             chosen = _merged([self._choose(each, store) for each in self.options.models])
             names = [head.attribute for model in chosen for head in model.heads]
             if len(set(names)) < len(names):
-                raise StageError(f"two models say {', '.join(sorted(names))}; give each a `name` of its own")
+                raise StageError(f"two models output {', '.join(sorted(names))}; give each its own `name`")
             self._models = [self._load(model) for model in chosen]
         except (CannotLoadError, OSError) as error:
             raise StageError(str(error)) from error
         self._told = False
 
     def idle(self, packet: Packet) -> bool:
-        """A frame without faces waits for no batch."""
+        """Frames without faces skip batching."""
         return self.options.of != WHOLE_FRAME and not self._subjects(packet)
 
     def process_batch(self, packets: Sequence[Packet]) -> Sequence[Packet]:
-        """Say what the models say."""
+        """Add the models' answers."""
         packets = [self._with_subjects(packet) for packet in packets]
         subjects = [(place, found) for place, packet in enumerate(packets) for found in self._subjects(packet)]
         if not subjects:
@@ -150,7 +144,7 @@ class Classify(Stage[ClassifyOptions]):
     def _cut(
         self, loaded: _Loaded, pictures: Sequence[Picture], subjects: Sequence[tuple[int, Detection]]
     ) -> tuple[list[tuple[int, str]], list[Picture]]:
-        """What this model is shown: the place of the frame and the detection's id, and the crop, of each."""
+        """This model's input: for each, the frame's place and the detection's id, and the crop."""
         keys, crops = [], []
         for place, found in subjects:
             crop = loaded.crop.cut(pictures[place], found.box, found.landmarks)
@@ -160,8 +154,8 @@ class Classify(Stage[ClassifyOptions]):
             elif not self._told:
                 self._told = True
                 self.log.warning(
-                    "%s wants faces aligned by five landmarks, and %s has none: it says nothing of such; "
-                    "take a detector with landmarks, such as face_detect with method: dnn, model: yunet",
+                    "%s needs faces aligned by five landmarks, and %s has none: such faces are skipped; "
+                    "use a detector with landmarks, such as face_detect with method: dnn, model: yunet",
                     loaded.name,
                     found.id,
                 )
@@ -176,7 +170,7 @@ class Classify(Stage[ClassifyOptions]):
         return packet.plus([whole])
 
     def _subjects(self, packet: Packet) -> list[Detection]:
-        """What is looked at: detections that are due, and have some part inside the picture."""
+        """What to classify: detections that are due and at least partly in the picture."""
         return [
             found
             for found in packet.labelled(self.options.of)
@@ -198,7 +192,7 @@ class Classify(Stage[ClassifyOptions]):
         wanted = {head.attribute for head in entry.answers}
         heads = tuple(head for head in other.answers if head.attribute in wanted)
         if not heads:
-            raise StageError(f"{other.name} cannot stand in for {entry.name}: it says nothing of {', '.join(wanted)}")
+            raise StageError(f"{other.name} cannot stand in for {entry.name}: it does not give {', '.join(wanted)}")
         self.context.facts[entry.name] = f"is not on this machine: {other.name} stands in"
         self.log.info("%s is not on this machine: %s stands in", entry.name, other.name)
         return other, heads
@@ -213,7 +207,7 @@ class Classify(Stage[ClassifyOptions]):
 
 
 def _merged(chosen: Sequence[_Chosen]) -> list[_Chosen]:
-    """The same models, but one that stands in for several is there once, with all their answers."""
+    """The same models, but a stand-in for several is listed once, with all their answers."""
     merged: dict[str, _Chosen] = {}
     for number, model in enumerate(chosen):
         before = merged.get(model.name)
@@ -226,7 +220,7 @@ def _merged(chosen: Sequence[_Chosen]) -> list[_Chosen]:
 
 def _from_file(options: ClassifierOptions) -> _Chosen:
     if not options.labels:
-        raise StageError(f"{options.model}: say `labels`, a file with one label a line")
+        raise StageError(f"{options.model}: set `labels` (a file, one label per line)")
     text = Path(options.labels).read_text(encoding="utf-8")
     labels = tuple(line.strip() for line in text.splitlines() if line.strip())
     facts = ModelInput(

@@ -1,4 +1,4 @@
-"""eye_detect: finds eyes in faces that were found before."""
+"""eye_detect: finds eyes in detected faces."""
 
 import math
 from collections.abc import Iterator
@@ -28,28 +28,28 @@ class EyeDetectOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     method: Annotated[
         Literal["haar", "landmarks", "auto"],
         Meta(
-            description="haar: OpenCV's cascade in each face; landmarks: where the face detector saw them, for free; "
-            "auto: landmarks in faces that have them, the cascade in others"
+            description="haar: OpenCV's cascade in each face; landmarks: from the face detector, at no cost; "
+            "auto: landmarks in faces that have them, else the cascade"
         ),
     ] = "haar"
-    inside: Annotated[str, Meta(min_length=1, description="Label of the detections to look into")] = "face"
+    inside: Annotated[str, Meta(min_length=1, description="Label of the detections to search")] = "face"
     cascade: Annotated[
-        InputFile, Meta(min_length=1, description="haar: a cascade that comes with OpenCV, or the path of an .xml file")
+        InputFile, Meta(min_length=1, description="haar: a cascade shipped with OpenCV, or the path of an .xml file")
     ] = "eye"
     scale_factor: Annotated[
-        float, Meta(gt=1, le=10, description="haar: ratio of one size searched to the next; nearer to 1 finds more")
+        float, Meta(gt=1, le=10, description="haar: ratio of one size searched to the next; closer to 1 finds more")
     ] = 1.1
     min_neighbors: Annotated[
-        int, Meta(ge=0, le=1000, description="haar: hits that must agree on an eye; more means fewer false ones")
+        int, Meta(ge=0, le=1000, description="haar: hits needed per eye; more means fewer false positives")
     ] = 3
     search: Annotated[
         Search,
         Meta(
-            description="haar: full: OpenCV's answers, in a quarter of its time where Numba is installed; opencv: by "
-            "OpenCV itself; scouts: one window in four goes ahead, which gains nothing in small faces"
+            description="haar: full: OpenCV's results, in a quarter of its time with Numba; opencv: OpenCV itself; "
+            "scouts: one window in four is tried first, which gains nothing in small faces"
         ),
     ] = "full"
-    min_size: Annotated[int, Meta(ge=0, description="Smallest eye to look for: its side in pixels of the frame")] = 0
+    min_size: Annotated[int, Meta(ge=0, description="Smallest eye to search for: its side in frame pixels")] = 0
 
 
 @stage("eye_detect")
@@ -102,7 +102,7 @@ class EyeDetect(Stage[EyeDetectOptions]):
 
 
 def eyes_from_landmarks(face: Detection) -> Iterator[Detection]:
-    """The two eyes of a face with five landmarks, the person's right one first; none where it has no landmarks."""
+    """The two eyes of a face with five landmarks, the person's right one first; none without landmarks."""
     if len(face.landmarks) != len(LANDMARKS):
         return
     (right_x, right_y), (left_x, left_y) = face.landmarks[:2]

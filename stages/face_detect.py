@@ -1,4 +1,4 @@
-"""face_detect: finds faces and adds a detection `face` for each, by a Haar cascade or a network."""
+"""face_detect: finds faces and adds a detection `face` for each, with a Haar cascade or network."""
 
 import time
 from collections.abc import Sequence
@@ -27,13 +27,13 @@ from framewire.pipeline.stage import Stage, StageError, stage
 FACE = "face"
 """The label of a face."""
 DNN_WIDTH = 640
-"""Width of a network's input unless the options say otherwise: faces from some 12 pixels on in 640."""
+"""Default width of a network's input: finds faces from about 12 pixels up at 640."""
 DNN_BATCH = 8
-"""Frames in one call of a network unless `batch` says otherwise."""
-QUICKER = 'three times as quick with Numba: pip install "framewire[fast]"'
-"""Said where Numba is not installed."""
-OPENCV_ALONE = "nothing else knows a cascade of trees, or of tilted features"
-"""Said where it is."""
+"""Default frames per network call, unless `batch` is set."""
+QUICKER = 'three times as fast with Numba: pip install "framewire[fast]"'
+"""Logged if Numba is missing."""
+OPENCV_ALONE = "the fast search supports no trees or tilted features"
+"""Logged otherwise."""
 
 Model = Literal["yunet", "yunet-n", "ultraface-rfb-320", "ssd-res10"]
 
@@ -44,47 +44,45 @@ class FaceDetectOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     method: Annotated[
         Literal["haar", "dnn", "auto"],
         Meta(
-            description="haar: OpenCV's cascade; dnn: a network, better and often quicker; "
-            "auto: the network where its file is on this machine, else the cascade"
+            description="haar: OpenCV's cascade; dnn: a network, better and often faster; "
+            "auto: the network if its file is on this machine, else the cascade"
         ),
     ] = "haar"
     cascade: Annotated[
-        InputFile, Meta(min_length=1, description="haar: a cascade that comes with OpenCV, or the path of an .xml file")
+        InputFile, Meta(min_length=1, description="haar: a cascade shipped with OpenCV, or the path of an .xml file")
     ] = "frontalface_default"
     scale_factor: Annotated[
-        float, Meta(gt=1, le=10, description="haar: ratio of one size searched to the next; nearer to 1 finds more")
+        float, Meta(gt=1, le=10, description="haar: ratio of one size searched to the next; closer to 1 finds more")
     ] = 1.2
     min_neighbors: Annotated[
-        int, Meta(ge=0, le=1000, description="haar: hits that must agree on a face; more means fewer false ones")
+        int, Meta(ge=0, le=1000, description="haar: hits needed per face; more means fewer false positives")
     ] = 3
     search: Annotated[
         Search,
         Meta(
-            description="haar: full: OpenCV's answers, in a third of its time where Numba is installed; opencv: by "
-            "OpenCV itself; scouts: one window in four goes ahead, the same faces in three quarters of full's time"
+            description="haar: full: OpenCV's results, in a third of its time with Numba; opencv: OpenCV itself; "
+            "scouts: one window in four is tried first, the same faces in three quarters of full's time"
         ),
     ] = "full"
-    min_size: Annotated[int, Meta(ge=0, description="Smallest face to look for: its side in pixels of the frame")] = 32
+    min_size: Annotated[int, Meta(ge=0, description="Smallest face to search for: its side in frame pixels")] = 32
     detect_every: Annotated[
-        int, Meta(ge=1, le=1000, description="Search each n-th frame alone; `track` follows faces in those between")
+        int, Meta(ge=1, le=1000, description="Search only every n-th frame; `track` follows faces in between")
     ] = 1
     width: Annotated[
         int, Meta(ge=0, le=8192, description="Search a copy this many pixels wide; 0: the frame (haar), 640 (dnn)")
     ] = 0
-    model: Annotated[Model, Meta(description="dnn: a model of the catalogue; `models list` tells more")] = "yunet"
-    score: Annotated[float, Meta(gt=0, lt=1, description="dnn: how sure the network must be of a face")] = 0.7
-    nms: Annotated[
-        float, Meta(gt=0, le=1, description="dnn: of faces that overlap more than this (IoU), the surest stays")
-    ] = 0.3
-    device: Annotated[Device, Meta(description="dnn: where the network runs; auto: the best that is there")] = "auto"
-    threads: Annotated[
-        int, Meta(ge=0, le=64, description="dnn: threads on a CPU, for each replica; 0: what the other workers leave")
-    ] = 0
-    precision: Annotated[Precision, Meta(description="tensorrt: float16 is quicker and a little less exact")] = (
-        "float32"
+    model: Annotated[Model, Meta(description="dnn: a model of the catalogue; see `models list`")] = "yunet"
+    score: Annotated[float, Meta(gt=0, lt=1, description="dnn: minimum score of a face")] = 0.7
+    nms: Annotated[float, Meta(gt=0, le=1, description="dnn: IoU above which non-maximum suppression drops a face")] = (
+        0.3
     )
+    device: Annotated[Device, Meta(description="dnn: where the network runs; auto: the best available")] = "auto"
+    threads: Annotated[
+        int, Meta(ge=0, le=64, description="dnn: CPU threads per replica; 0: what the other workers leave")
+    ] = 0
+    precision: Annotated[Precision, Meta(description="tensorrt: float16 is faster but slightly less exact")] = "float32"
     model_dir: Annotated[
-        InputFolder, Meta(description="dnn: folder with model files; else FRAMEWIRE_MODELS, the cache")
+        InputFolder, Meta(description="dnn: model folder; default: FRAMEWIRE_MODELS, then the cache")
     ] = ""
 
 
@@ -92,7 +90,7 @@ class FaceDetectOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class FaceDetect(Stage[FaceDetectOptions]):
     """Find faces. Adds detections `face`; with a network also their score, and five landmarks where the model has them.
 
-    Haar's boxes are whole pixels of the frame, in the order in which OpenCV gives them; a network's come best first.
+    Haar boxes are in whole frame pixels and OpenCV's order; a network's come best first.
 
     Example:
         faces: {use: face_detect, input: capture, scale_factor: 1.1, width: 640}
@@ -103,7 +101,7 @@ class FaceDetect(Stage[FaceDetectOptions]):
 
     @classmethod
     def batch_size(cls, options: FaceDetectOptions) -> int:
-        """Haar gains nothing from company."""
+        """Batching does not help Haar."""
         return DNN_BATCH if method_of(options) == "dnn" else 1
 
     def open(self) -> None:
@@ -130,7 +128,7 @@ class FaceDetect(Stage[FaceDetectOptions]):
         return [packet.without_search(FACE) if self.idle(packet) else next(searched) for packet in packets]
 
     def idle(self, packet: Packet) -> bool:
-        """A frame that is not searched waits for no batch. The first of a scene is always searched."""
+        """Frames that are not searched skip batching. The first of a scene is always searched."""
         return packet.seq % self.options.detect_every != 0 and not packet.cut
 
     def _searched(self, packets: Sequence[Packet]) -> Sequence[Packet]:
@@ -174,14 +172,14 @@ class FaceDetect(Stage[FaceDetectOptions]):
 
 
 def method_of(options: FaceDetectOptions) -> Literal["haar", "dnn"]:
-    """The method, `auto` decided: the network if its file and onnxruntime are here. Nothing is downloaded for it."""
+    """The method, with `auto` resolved: the network if its file and onnxruntime are here. Downloads nothing."""
     if options.method != "auto":
         return options.method
     entry = find_entry(options.model)
     try:
         here = _store(options).find(entry) is not None
     except CannotLoadError:
-        # A spoilt file is the user's to hear of, when it is loaded.
+        # A corrupt file is reported when it is loaded.
         here = True
     runs = entry.runtime == "cv2.dnn" or find_spec("onnxruntime") is not None
     return "dnn" if here and runs else "haar"
@@ -196,7 +194,7 @@ def _detection(face: Face) -> Detection:
 
 
 def _shrink(grey: Pixels, width: int) -> tuple[Pixels, float]:
-    """A copy `width` pixels wide, and how many pixels of the picture one of its pixels is; never a larger copy."""
+    """A copy `width` pixels wide, and the picture's pixels per copy pixel; never an enlarged copy."""
     if not 0 < width < grey.shape[1]:
         return grey, 1.0
     scale = grey.shape[1] / width
@@ -205,6 +203,6 @@ def _shrink(grey: Pixels, width: int) -> tuple[Pixels, float]:
 
 
 def _map_back(box: Box, scale: float, width: int, height: int) -> tuple[float, float, float, float]:
-    """The box in pixels of the frame, cut at its edges (rounding may reach one pixel beyond)."""
+    """The box in frame pixels, clipped at the edges (rounding may overshoot by one pixel)."""
     left, top, right, bottom = (round(edge * scale) for edge in (box[0], box[1], box[0] + box[2], box[1] + box[3]))
     return (left, top, min(right, width) - left, min(bottom, height) - top)

@@ -1,4 +1,4 @@
-"""image_writer: pictures of what was found, or of whole frames, as files."""
+"""image_writer: saves detections, or whole frames, as picture files."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -15,37 +15,37 @@ from framewire.pipeline.option import OutputPath
 from framewire.pipeline.stage import Sink, StageError, stage
 
 WHOLE_FRAME = "frame"
-"""What `of` says for whole pictures."""
+"""Value of `of` for whole pictures."""
 
 
 class ImageWriterOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is written, and where."""
+    """What to write, and where."""
 
     path: Annotated[
         OutputPath,
         Meta(
             description="The files, relative to the output folder, .jpg or .png; "
-            "{stream}, {seq}, {id}, {label} and {track} are those of the picture"
+            "{stream}, {seq}, {id}, {label} and {track} are filled in"
         ),
     ] = "faces/{stream}-{seq:08d}-{id}.jpg"
-    of: Annotated[
-        str, Meta(min_length=1, description="Label of the detections that are cut out; frame: whole pictures")
-    ] = "face"
-    every: Annotated[int, Meta(ge=1, description="Look at each n-th frame alone")] = 1
+    of: Annotated[str, Meta(min_length=1, description="Label of the detections to crop; frame: whole pictures")] = (
+        "face"
+    )
+    every: Annotated[int, Meta(ge=1, description="Use only every n-th frame")] = 1
     where: Annotated[
-        dict[str, str], Meta(description="{emotion: happy}: only detections of which all of this is said")
+        dict[str, str], Meta(description="{emotion: happy}: only detections with all these attributes")
     ] = {}
-    min_size: Annotated[int, Meta(ge=0, description="Shortest side of a detection, in pixels of the frame")] = 0
-    margin: Annotated[float, Meta(ge=0, le=2, description="Added on each side of a box, as a share of it")] = 0.2
+    min_size: Annotated[int, Meta(ge=0, description="Minimum side of a detection, in frame pixels")] = 0
+    margin: Annotated[float, Meta(ge=0, le=2, description="Added on each side, as a share of the box")] = 0.2
     quality: Annotated[int, Meta(ge=1, le=100, description="Of .jpg")] = 90
-    keep: Annotated[int, Meta(ge=0, description="Files that stay, the newest; 0: all")] = 0
+    keep: Annotated[int, Meta(ge=0, description="Keep this many newest files; 0: all")] = 0
 
 
 @stage("image_writer")
 class ImageWriter(Sink[ImageWriterOptions]):
-    """Write the part of the picture inside each detection that fits, or the whole picture of each frame that has one.
+    """Write the picture inside each matching detection, or the whole picture of each frame that has one.
 
-    Names come from the frames, so that a frame that comes again after a crash writes the same file again. These are
+    Names come from the frames, so a frame that is resent after a crash writes the same file again. These are
     pictures of people: see docs/responsible-use.md before you keep them.
 
     Example:
@@ -55,7 +55,7 @@ class ImageWriter(Sink[ImageWriterOptions]):
     Options = ImageWriterOptions
 
     def open(self) -> None:
-        """See that names can be made, and that the kind of file is known."""
+        """Check the name template and the file type."""
         self._kept: deque[Path] = deque()
         self._crop = BoxCrop(margin=self.options.margin)
         try:
@@ -65,10 +65,10 @@ class ImageWriter(Sink[ImageWriterOptions]):
         except (KeyError, IndexError, ValueError) as error:
             raise StageError(f"the path {self.options.path!r} cannot be filled in: {error}") from error
         if not cv2.haveImageWriter(str(example)):
-            raise StageError(f"{self.options.path}: {example.suffix or 'no suffix'} is no picture; try .jpg or .png")
+            raise StageError(f"{self.options.path}: {example.suffix or 'no suffix'} is invalid; use .jpg or .png")
 
     def write(self, packet: Packet) -> int:
-        """Write what fits."""
+        """Write matches."""
         if packet.alive and packet.seq % self.options.every == 0:
             for one in self._fitting(packet):
                 self._put(self._path(packet, one), self._part(packet, one))
@@ -117,7 +117,7 @@ class ImageWriter(Sink[ImageWriterOptions]):
         self._forget(path)
 
     def _forget(self, path: Path) -> None:
-        """Let go of the oldest of those that this process has written."""
+        """Delete the oldest files this process has written."""
         if self.options.keep:
             self._kept.append(path)
             while len(self._kept) > self.options.keep:

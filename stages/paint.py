@@ -1,4 +1,4 @@
-"""The small picture that the live page shows of a frame: scaled down, with its boxes, as JPEG."""
+"""A frame's thumbnail for the live page: scaled down, with its boxes, as JPEG."""
 
 import cv2
 import numpy as np
@@ -7,19 +7,19 @@ from numpy.typing import NDArray
 from framewire.pipeline.frame.packet import FRAME, Detection, Packet
 
 WIDTH_MAX = 640
-"""A phone is 400 points wide; on a desk several streams stand side by side."""
+"""A phone is 400 points wide; desktops show several streams side by side."""
 QUALITY = 75
 COLOR = (60, 220, 60)
 PARTS_COLOR = (220, 180, 60)
-"""Of boxes that lie in another: eyes in a face."""
+"""For boxes inside another: eyes in a face."""
 RIM_COLOR = (20, 20, 20)
 TEXT = 0.45
 
 
 def paint(pixels: NDArray[np.uint8], packet: Packet, step: int) -> bytes:
-    """JPEG of a picture, uint8 (height, width, 3) BGR, that holds each `step`-th pixel of the packet's.
+    """JPEG of a picture, uint8 (height, width, 3) BGR, with every `step`-th pixel of the packet's.
 
-    Boxes are drawn unless a stage before has drawn on the picture.
+    Boxes are drawn unless an earlier stage drew on the picture.
     """
     scale = min(1.0, WIDTH_MAX / pixels.shape[1])
     size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
@@ -29,12 +29,12 @@ def paint(pixels: NDArray[np.uint8], packet: Packet, step: int) -> bytes:
             _draw(small, found, scale / step)
     done, jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     if not done:
-        raise ValueError("the picture cannot be made a JPEG")
+        raise ValueError("cannot encode the picture as JPEG")
     return jpeg.tobytes()
 
 
 def words(found: Detection) -> str:
-    """What stands above a box: its track, and what classifiers say."""
+    """Text above a box: its track and its attributes' labels."""
     said = [attribute.label for attribute in found.attributes.values()]
     track = [f"#{found.track}"] if found.track is not None else []
     return " ".join([*track, *said])
@@ -47,6 +47,6 @@ def _draw(picture: NDArray[np.uint8], found: Detection, scale: float) -> None:
     text = words(found)
     if text and not found.parent:
         at = (left, max(10, top - 4))
-        # A dark rim first: letters must be read on whatever lies behind them.
+        # A dark rim first: letters must be readable on any background.
         for ink, thickness in ((RIM_COLOR, 3), (color, 1)):
             cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, TEXT, ink, thickness, cv2.LINE_AA)

@@ -6,12 +6,14 @@ import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from framewire.pipeline.graph import load_pipeline
 from framewire.pipeline.registry import find_stage, known_stages
-from tests.system.running import ROOT, run
+from tests.stages.faces import demo_frame
+from tests.system.running import ROOT, Running, lines_in, run, wait_until
 
 STAGES = (ROOT / "docs" / "stages.md").read_text()
 README = (ROOT / "README.md").read_text()
@@ -21,12 +23,22 @@ def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
-def test_the_example_stage_runs_and_its_test_passes(tmp_path: Path) -> None:
-    stage, test = blocks(STAGES, "python")
-    (config,) = [block for block in blocks(STAGES, "yaml") if "blurring:" in block]
-    (tmp_path / "blurring.py").write_text(stage)
-    (tmp_path / "test_blurring.py").write_text(test)
-    (tmp_path / "hidden.yaml").write_text(config)
+def write_modules(folder: Path) -> None:
+    """The Python of docs/stages.md, each block in the file that its docstring names."""
+    for block in blocks(STAGES, "python"):
+        (name,) = re.findall(r'^"""(\w+\.py)', block)
+        (folder / name).write_text(block)
+
+
+def pipeline_with(word: str, folder: Path) -> Path:
+    (config,) = [block for block in blocks(STAGES, "yaml") if word in block]
+    path = folder / "example.yaml"
+    path.write_text(config)
+    return path
+
+
+def test_the_examples_tests_pass(tmp_path: Path) -> None:
+    write_modules(tmp_path)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
         capture_output=True,
@@ -34,9 +46,33 @@ def test_the_example_stage_runs_and_its_test_passes(tmp_path: Path) -> None:
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    finished = run(tmp_path / "hidden.yaml", tmp_path / "out")
+    assert "3 passed" in done.stdout
+
+
+def test_the_example_stage_runs(tmp_path: Path) -> None:
+    write_modules(tmp_path)
+    finished = run(pipeline_with("blurring:", tmp_path), tmp_path / "out")
     assert finished.code == 0, finished.stderr
     assert (tmp_path / "out" / "hidden.mp4").stat().st_size > 1000
+
+
+def test_the_example_source_and_sink_lose_nothing_when_they_are_killed(tmp_path: Path) -> None:
+    write_modules(tmp_path)
+    frames = 60
+    np.save(tmp_path / "stack.npy", np.stack([demo_frame(number) for number in range(0, 2 * frames, 2)]))
+    config = pipeline_with("stacked:", tmp_path)
+    assert run(config, tmp_path / "whole").code == 0
+    whole = (tmp_path / "whole" / "detections.csv").read_bytes()
+    assert whole.count(b"\n") > frames
+    running = Running(config, tmp_path / "out")
+    for victim, rows in (("table#0", frames // 3), ("capture#0", frames // 2)):
+        wait_until(lambda rows=rows: lines_in(tmp_path / "out" / "detections.csv") > rows, "some rows")  # type: ignore[misc]
+        running.worker(victim).kill()
+    finished = running.finish()
+    assert finished.code == 0, finished.stderr
+    assert finished.summary is not None
+    assert finished.summary.restarts == 1
+    assert (tmp_path / "out" / "detections.csv").read_bytes() == whole
 
 
 @pytest.mark.parametrize("block", [block for block in blocks(STAGES, "yaml") if not block.startswith("stages:")])

@@ -1,1 +1,1 @@
-"""A frame as it travels: its packet, its pixels in shared memory, and how one that crashed a stage is kept."""
+"""A frame in transit: its packet, its pixels in shared memory, and how one that crashed a stage is saved."""

@@ -1,4 +1,4 @@
-"""A frame that kept killing a stage, kept on disk with its pictures, so that it can be replayed under a debugger."""
+"""A frame that kept crashing a stage, saved with its pictures so that it can be replayed under a debugger."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from framewire.pipeline.frame.packet import Packet
 from framewire.pipeline.frame.ring import Pixels, RingReader
 
 FOLDER = "failed"
-"""Where such frames lie, below the output folder."""
+"""Folder for such frames, in the output folder."""
 SUFFIX = ".frame"
 
 
@@ -30,7 +30,7 @@ class SavedPicture(Struct, frozen=True):
 
 
 class FailedFrame(Struct, frozen=True):
-    """What is needed to put one frame through one stage again."""
+    """All that is needed to rerun one frame in one stage."""
 
     stage: str
     use: str
@@ -47,7 +47,7 @@ class NotAFailedFrameError(ValueError):
 def save(
     out: Path, stage: str, use: str, options: dict[str, Any], folder: str, packet: Packet, reader: RingReader
 ) -> Path:
-    """Write the frame below `out`/failed and return the file. Raises OSError, PictureLostError."""
+    """Write the frame under `out`/failed and return its path. Raises OSError, PictureLostError."""
     pictures = {
         name: SavedPicture(ref.height, ref.width, ref.channels, reader.view(ref).tobytes())
         for name, ref in packet.pictures.items()
@@ -64,4 +64,4 @@ def load(path: Path) -> FailedFrame:
     try:
         return msgspec.msgpack.decode(path.read_bytes(), type=FailedFrame)
     except msgspec.DecodeError as error:
-        raise NotAFailedFrameError(f"{path} is not a frame that a run kept under {FOLDER}/ ({error})") from error
+        raise NotAFailedFrameError(f"{path} is not a frame saved by a run under {FOLDER}/ ({error})") from error

@@ -1,4 +1,4 @@
-"""What travels for a frame: its name, its times, what was found in it, and where its pixels are."""
+"""The packet of a frame: its identity, times, detections, events, and where its pixels are."""
 
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
@@ -9,14 +9,14 @@ from msgspec import Meta, Struct
 
 NotNegative = Annotated[int, Meta(ge=0)]
 Positive = Annotated[int, Meta(gt=0)]
-# Checked where a packet is decoded: what comes over a socket has these ranges, whoever sent it.
+# Checked when a packet is decoded: whatever arrives over a socket is in range, whoever sent it.
 
 FRAME = "frame"
-"""Name of the picture that sinks write and that detectors look at unless they ask for another."""
+"""Name of the picture that sinks write and detectors search unless they ask for another."""
 
 
 class Outcome(IntEnum):
-    """What became of a frame so far. A later stage may only make it worse."""
+    """The outcome of a frame so far. A later stage can only make it worse."""
 
     OK = 0
     DROPPED = 1
@@ -29,10 +29,10 @@ class Outcome(IntEnum):
 
 
 class PictureRef(Struct, frozen=True, array_like=True):
-    """Where the pixels of one picture lie: a slot of a ring in some process of this machine.
+    """Where the pixels of one picture are: a slot of a ring in some process on this machine.
 
     The picture is uint8, `height` x `width` x `channels`, rows packed; channels is 3 (BGR) or 1 (grey).
-    `generation` counts how often it was drawn over since the source made it.
+    `generation` counts how often it was drawn over since capture.
     """
 
     ring: NotNegative
@@ -48,7 +48,7 @@ class PictureRef(Struct, frozen=True, array_like=True):
 
 
 class Attribute(Struct, frozen=True, array_like=True):
-    """A thing said of a detection: a word, how sure the model is (0 to 1), and a number where it is one (an age)."""
+    """A property of a detection: a label, the model's score (0 to 1), and a number if it is one (an age)."""
 
     label: str
     score: float | None = None
@@ -60,8 +60,8 @@ class Detection(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     `box` is (x, y, width, height) in pixels of the frame, origin top left; `landmarks` are (x, y) in the same
     frame. `id` is unique within the frame: `STAGE.N` for the Nth detection that a stage made (the engine fills it
-    in where a stage leaves it empty). `parent` is the id of the detection that this one lies in. `due` is false where
-    a tracker knows that classifiers have looked at the same thing a moment ago.
+    in if a stage leaves it empty). `parent` is the id of the detection that contains this one. `due` is false if a
+    tracker knows that classifiers saw the same object a moment ago.
     """
 
     label: str
@@ -75,12 +75,12 @@ class Detection(Struct, frozen=True, omit_defaults=True, kw_only=True):
     due: bool = True
 
     def with_attributes(self, attributes: dict[str, Attribute]) -> "Detection":
-        """The same detection with more said of it; a name already there is said anew."""
+        """The same detection with more attributes; existing names are replaced."""
         return msgspec.structs.replace(self, attributes={**self.attributes, **attributes})
 
 
 class Event(Struct, frozen=True, array_like=True):
-    """Something that happens in a frame: what, where, to which track, and a number where there is one."""
+    """Something that happens in a frame: what, where, to which track, and a number if it has one."""
 
     kind: str
     where: str = ""
@@ -92,12 +92,11 @@ class Packet(Struct, frozen=True, array_like=True, kw_only=True):
     """One frame on its way through the graph, or the end of its stream. Never changed, only replaced.
 
     `pts * time_base` is the frame's time in seconds (`time_base` is numerator, denominator); `rate` is the stream's
-    nominal frames per second, likewise, or None where the source does not know. `captured` is CLOCK_MONOTONIC in
-    seconds when the source had it. `mark` is the stream's settled mark when the source sent it: every frame with a
-    smaller seq is settled, and may be forgotten. `sent` is when the stage before handed the packet on, by the same
-    clock as `captured`. `unsearched` are labels that a detector did not look for in this frame, to save time: that
-    there are none does not mean that there is nothing. `cut` says that the picture begins another scene than that of
-    the frame before.
+    nominal frames per second, likewise, or None if the source does not know. `captured` is CLOCK_MONOTONIC in seconds
+    at capture. `mark` is the stream's settled mark when the source sent it: every frame with a smaller seq is settled,
+    and may be forgotten. `sent` is when the previous stage sent the packet, by the same clock as `captured`.
+    `unsearched` are labels that a detector did not look for in this frame, to save time: their absence means nothing.
+    `cut` says that the picture starts a new scene.
     """
 
     source: str
@@ -129,11 +128,11 @@ class Packet(Struct, frozen=True, array_like=True, kw_only=True):
 
     @property
     def alive(self) -> bool:
-        """Whether there is a frame for stages to work on: not the end, not dropped, not failed."""
+        """Whether there is a frame for stages to process: not the end, not dropped, not failed."""
         return self.outcome is Outcome.OK and not self.end
 
     def labelled(self, label: str) -> list[Detection]:
-        """The detections with this label, in the order in which they were made."""
+        """The detections with this label, in order of creation."""
         return [detection for detection in self.detections if detection.label == label]
 
     def plus(self, detections: Iterable[Detection]) -> Self:
@@ -141,7 +140,7 @@ class Packet(Struct, frozen=True, array_like=True, kw_only=True):
         return msgspec.structs.replace(self, detections=(*self.detections, *detections))
 
     def without_search(self, label: str) -> Self:
-        """This packet, saying that nobody has looked for this label in it."""
+        """This packet, marked as not searched for this label."""
         return msgspec.structs.replace(self, unsearched=(*self.unsearched, label))
 
     def with_detections(self, detections: Sequence[Detection]) -> Self:
@@ -157,11 +156,11 @@ class Packet(Struct, frozen=True, array_like=True, kw_only=True):
         return msgspec.structs.replace(self, pictures={**self.pictures, name: ref})
 
     def drop(self, reason: str) -> Self:
-        """This packet as a frame that a filter takes out, for a reason that may be counted (few words, no data)."""
+        """This packet as a frame dropped by a filter, for a reason that can be counted (few words, no data)."""
         return msgspec.structs.replace(self, outcome=Outcome.DROPPED, reason=reason)
 
     def fail(self, reason: str, stage: str) -> Self:
-        """This packet as a frame that `stage` could not work on."""
+        """This packet as a frame that `stage` could not process."""
         return msgspec.structs.replace(self, outcome=Outcome.FAILED, reason=reason, stage=stage)
 
     def by(self, stage: str) -> Self:
@@ -170,7 +169,7 @@ class Packet(Struct, frozen=True, array_like=True, kw_only=True):
 
 
 def number_detections(packet: Packet, stage: str) -> Packet:
-    """Give every detection without an id the next `STAGE.N` that is free in this packet."""
+    """Give every detection without an id the next free `STAGE.N` in this packet."""
     if all(detection.id for detection in packet.detections):
         return packet
     prefix = stage + "."

@@ -1,12 +1,12 @@
-"""Where pixels live: memory that one process writes and any process of this machine and user reads.
+"""Shared memory for pixels: one process writes, any of the same user on this machine may read.
 
 A ring is a memfd of its maker; a reader opens it through /proc/PID/fd/N. So there is no name to clean up, nothing
-under /dev/shm, and the kernel frees it when the last process that maps it is gone, however that one died.
+under /dev/shm, and the kernel frees it when the last process that maps it is gone, however it died.
 
-Frame `seq` of a stream lies in slot `seq mod slots`. A source admits a frame only when the one that is `slots` older
-is settled, so a slot is never written while anybody may read it: no locks, no reference counts. Each slot is stamped
-with its seq; a reader checks the stamp before and after, and so knows when it came too late (which only a packet
-that was sent again after a crash can do).
+Frame `seq` of a stream lies in slot `seq mod slots`. A source admits a frame only when the one `slots` earlier is
+settled, so a slot is never written while anyone may read it: no locks, no reference counts. Each slot is stamped with
+its seq; a reader checks the stamp before and after, and so knows when it came too late (which happens only to a packet
+sent again after a crash).
 """
 
 import mmap
@@ -28,7 +28,7 @@ _BEING_WRITTEN = -2
 
 
 class PictureLostError(Exception):
-    """The picture is not there any more: its maker is gone, or its slot holds a later frame."""
+    """The picture is gone: its process has ended, or its slot holds a later frame."""
 
 
 def _page_aligned(size: int) -> int:
@@ -36,7 +36,7 @@ def _page_aligned(size: int) -> int:
 
 
 class Ring:
-    """The maker's side of a ring: `slots` pictures of at most `slot_bytes` each."""
+    """The write side of a ring: `slots` pictures of at most `slot_bytes` each."""
 
     def __init__(self, slots: int, slot_bytes: int) -> None:
         self.id = secrets.randbits(62)
@@ -44,7 +44,7 @@ class Ring:
         self.slot_bytes = slot_bytes
         self._stride = _page_aligned(slot_bytes)
         self._first = _page_aligned(8 * (_HEADER_WORDS + slots))
-        # Pages that were never written take no memory.
+        # Unwritten pages take no memory.
         size = self._first + slots * self._stride
         self.fd = os.memfd_create(f"framewire-ring-{slots}x{slot_bytes}", os.MFD_CLOEXEC)
         os.ftruncate(self.fd, size)
@@ -55,15 +55,15 @@ class Ring:
         self._stamps[:] = _EMPTY
 
     def holds(self, seq: int) -> bool:
-        """Whether the picture of frame `seq` is there, complete."""
+        """Whether frame `seq` has a complete picture here."""
         return bool(self._stamps[seq % self.slots] == seq)
 
     def newer_than(self, seq: int) -> bool:
-        """Whether the slot of frame `seq` has gone to a later frame already."""
+        """Whether the slot of frame `seq` already holds a later frame."""
         return bool(self._stamps[seq % self.slots] > seq)
 
     def begin(self, seq: int, height: int, width: int, channels: int, generation: int = 0) -> tuple[Pixels, PictureRef]:
-        """A writable picture in the slot of frame `seq`, and the reference that others will read it by."""
+        """A writable picture in the slot of frame `seq`, and the reference for its readers."""
         slot = seq % self.slots
         self._stamps[slot] = _BEING_WRITTEN
         offset = self._first + slot * self._stride
@@ -71,11 +71,11 @@ class Ring:
         return _pixels(self._memory, ref), ref
 
     def finish(self, seq: int) -> None:
-        """The picture of frame `seq` is complete: from now on it may be read, and is not written again."""
+        """Mark the picture of frame `seq` complete: from now on it may be read, and is never rewritten."""
         self._stamps[seq % self.slots] = seq
 
     def close(self) -> None:
-        """Let the file go; the memory goes with the last array that looks at it."""
+        """Close the file; the memory is freed with the last array viewing it."""
         os.close(self.fd)
 
 
@@ -90,7 +90,7 @@ class _MappedRing:
 
     def __init__(self, ref: PictureRef) -> None:
         try:
-            # os.open, not pathlib: a few microseconds on the path of a first picture, and a plain descriptor.
+            # os.open, not pathlib: a few microseconds less for a first picture, and a plain descriptor.
             fd = os.open(f"/proc/{ref.pid}/fd/{ref.fd}", os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             raise PictureLostError(f"the process that made the picture is gone ({error})") from error
@@ -106,7 +106,7 @@ class _MappedRing:
         header = np.frombuffer(self.memory, np.int64, _HEADER_WORDS)
         slots = int(header[2])
         if header[0] != _MAGIC or header[1] != ref.ring or not 0 < slots < size // 8:
-            raise PictureLostError("the ring that the picture was in is gone")
+            raise PictureLostError("the ring of the picture is gone")
         self.size = size
         self.slots = slots
         self.stamps = np.frombuffer(self.memory, np.int64, slots, 8 * _HEADER_WORDS)
@@ -116,19 +116,19 @@ class _MappedRing:
 
 
 MAPPED_RINGS_KEPT = 64
-"""Rings that a reader keeps mapped: a stream's sources and drawers, times the streams that a worker may see."""
+"""Rings that a reader keeps mapped: one per source and drawing stage of each stream a worker may see."""
 
 
 class RingReader:
-    """The reader's side of all rings that a process meets."""
+    """The read side of all rings that a process uses."""
 
     def __init__(self) -> None:
         self._rings: dict[int, _MappedRing] = {}
 
     def view(self, ref: PictureRef) -> Pixels:
-        """The picture, read-only, without a copy; good for as long as its frame is unsettled.
+        """The picture, read-only, without a copy; valid while its frame is unsettled.
 
-        Raises PictureLostError where the picture is not there any more.
+        Raises PictureLostError if the picture is gone.
         """
         ring = self._rings.get(ref.ring)
         if ring is None:
@@ -138,7 +138,7 @@ class RingReader:
         if min(ref.offset, ref.height, ref.width, ref.channels) < 0 or (
             ref.offset + ref.height * ref.width * ref.channels > ring.size
         ):
-            raise PictureLostError("the picture would reach beyond its ring")
+            raise PictureLostError("the picture extends beyond its ring")
         return _pixels(ring.memory, ref)
 
     def still_there(self, ref: PictureRef) -> bool:
@@ -155,7 +155,7 @@ class RingReader:
 
 
 class StreamRings:
-    """The rings that one stage keeps for its own pictures of one stream: the present one, and outgrown ones.
+    """The rings that one stage keeps for its own pictures of one stream: the current one, and outgrown ones.
 
     A picture larger than a slot gets a new ring; the outgrown one stays until all frames in it are settled.
     """
@@ -168,19 +168,19 @@ class StreamRings:
     def begin(
         self, seq: int, mark: int, height: int, width: int, channels: int, generation: int = 0
     ) -> tuple[Pixels, PictureRef]:
-        """A writable picture for frame `seq`; rings that hold nothing at or above `mark` are let go."""
+        """A writable picture for frame `seq`; rings that hold nothing at or above `mark` are closed."""
         self._forget(mark)
         needed = height * width * channels
         if not self._rings or self._rings[-1].slot_bytes < needed:
             self._rings.append(Ring(self._slots, needed))
             self._last_seq.append(-1)
         elif self._rings[-1].newer_than(seq):
-            raise PictureLostError("the frame is settled: its slot has gone to a later one")
+            raise PictureLostError("the frame is settled: its slot holds a later one")
         self._last_seq[-1] = max(seq, self._last_seq[-1])
         return self._rings[-1].begin(seq, height, width, channels, generation)
 
     def finish(self, seq: int) -> None:
-        """The picture of frame `seq` is complete."""
+        """Mark frame `seq`'s picture complete."""
         self._rings[-1].finish(seq)
 
     def made(self, ref: PictureRef) -> bool:
@@ -188,7 +188,7 @@ class StreamRings:
         return any(ring.id == ref.ring for ring in self._rings)
 
     def close(self) -> None:
-        """Let all rings go."""
+        """Close all rings."""
         for ring in self._rings:
             ring.close()
         self._rings.clear()

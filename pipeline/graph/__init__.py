@@ -1,4 +1,4 @@
-"""What the YAML says, checked: stages, edges, options; every error with file, line, column and a cure."""
+"""The checked YAML file: stages, edges, options; every error with file, line, column and a fix."""
 
 from framewire.pipeline.graph.check import load_pipeline
 from framewire.pipeline.graph.config_error import ConfigError

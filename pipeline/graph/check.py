@@ -1,4 +1,4 @@
-"""Reading a pipeline file and checking all of it before any process starts."""
+"""Reads a pipeline file and checks all of it before any process starts."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ Name = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 
 
 class PipelineKeys(Struct, frozen=True, kw_only=True):
-    """The keys at the top of a pipeline file, but for `stages`."""
+    """The top-level keys of a pipeline file, except `stages`."""
 
     name: Annotated[Name, Meta(description="Name in logs, metrics and process titles; default: the file's name")] = ""
     window: Annotated[
@@ -32,14 +32,14 @@ class PipelineKeys(Struct, frozen=True, kw_only=True):
         Meta(
             ge=WINDOW_MIN,
             le=1024,
-            description="Unsettled frames of a stream: what is in memory, and how late the newest may be",
+            description="Unsettled frames per stream: limits memory, and how late the newest may be",
         ),
     ] = WINDOW_DEFAULT
     ring_mb: Annotated[
         int, Meta(ge=1, description="Memory of one ring in MiB: large pictures get a smaller window")
     ] = RING_BYTES_DEFAULT // 2**20
     restarts: Annotated[
-        RestartSpec, Meta(description="limit: deaths of one worker within within_s seconds that end the run")
+        RestartSpec, Meta(description="limit: restarts of one worker allowed within within_s seconds")
     ] = RestartSpec()
     max_failed: Annotated[
         float,
@@ -54,16 +54,16 @@ class PipelineKeys(Struct, frozen=True, kw_only=True):
 class StageKeys(Struct, frozen=True, kw_only=True):
     """The keys of a stage that the engine reads; the others are the stage's options."""
 
-    use: Annotated[str, Meta(description="Stage by name, or module:Class of your own; default: the key itself")] = ""
-    input: Annotated[str | list[str], Meta(description="The stage, or stages, whose packets this one gets")] = []
+    use: Annotated[str, Meta(description="Stage name, or your own module:Class; default: the key itself")] = ""
+    input: Annotated[str | list[str], Meta(description="The stage, or stages, that this one reads")] = []
     replicas: Annotated[int, Meta(ge=1, le=256, description="Processes that share the work")] = 1
     sources: Annotated[
         dict[str, str | dict[str, Any]],
-        Meta(description="Instead of one `source`: a stream for each, by name; its address, or options of its own"),
+        Meta(description="Instead of one `source`: several streams by name, each an address or its own options"),
     ] = {}
-    process: Annotated[str, Meta(description="Stages with the same word here share one process")] = ""
+    process: Annotated[str, Meta(description="Stages with the same name here share one process")] = ""
     batch: Annotated[
-        BatchSpec | None, Meta(description="{size, wait_ms}: frames in one call, and how long they may be waited for")
+        BatchSpec | None, Meta(description="{size, wait_ms}: frames per call, and how long to wait for them")
     ] = None
 
 
@@ -74,9 +74,9 @@ def load_pipeline(
     out: Path = Path("out"),
     environment: Mapping[str, str] | None = None,
 ) -> PipelineSpec:
-    """The checked pipeline of a file.
+    """Load and check a pipeline file.
 
-    `overrides` are `STAGE.OPTION=VALUE`, `source` replaces the `source` option of the pipeline's one source. Raises
+    `overrides` are `STAGE.OPTION=VALUE`, `source` replaces the `source` option of the pipeline's sole source. Raises
     ConfigError.
     """
     document = parse(_read(path), str(path), environment)
@@ -95,26 +95,26 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise ConfigError(Place(str(path)), "there is no such file") from error
+        raise ConfigError(Place(str(path)), "no such file") from error
     except IsADirectoryError as error:
         raise ConfigError(Place(str(path)), "this is a folder; name a YAML file in it") from error
     except UnicodeDecodeError as error:
-        raise ConfigError(Place(str(path)), "this is not YAML: it is not text in UTF-8") from error
+        raise ConfigError(Place(str(path)), "invalid YAML: not UTF-8 text") from error
     except OSError as error:
         raise ConfigError(Place(str(path)), f"cannot be read: {error.strerror}") from error
 
 
 def _check_top(document: Document) -> None:
     if not isinstance(document.value, dict):
-        raise ConfigError(document.place(), "a pipeline is a mapping; write `stages:` and the stages below it")
+        raise ConfigError(document.place(), "a pipeline must be a mapping; put its stages under `stages:`")
     stages = document.value.get("stages", {})
     if not isinstance(stages, dict):
-        raise ConfigError(document.place("stages"), "`stages` is a mapping: a name for each stage, its options below")
+        raise ConfigError(document.place("stages"), "`stages` must be a mapping from stage names to their options")
     for name, keys in stages.items():
         if keys is None:
             stages[name] = {}
         elif not isinstance(keys, dict):
-            raise ConfigError(document.place("stages", name), f"the stage {name!r} is a mapping of options")
+            raise ConfigError(document.place("stages", name), f"stage {name!r} needs a mapping of options")
 
 
 def _override(document: Document, text: str) -> None:
@@ -148,7 +148,7 @@ def _override_source(document: Document, source: str) -> None:
 
 
 class _Checker:
-    """Checks one document; every method raises ConfigError at the first thing that is wrong."""
+    """Checks one document; every method raises ConfigError at the first error."""
 
     def __init__(self, document: Document, folder: Path, out: Path) -> None:
         self.document = document
@@ -193,7 +193,7 @@ class _Checker:
         except msgspec.ValidationError as error:
             raise ConfigError(
                 self.document.key_place(*path),
-                f"{name!r} cannot name a stage: use letters, digits, _ and -, a letter first",
+                f"{name!r} is not a stage name: use letters, digits, _ and -, a letter first",
             ) from error
         own = {key: value for key, value in keys.items() if key in RESERVED_KEYS}
         options = {key: value for key, value in keys.items() if key not in RESERVED_KEYS}
@@ -203,12 +203,12 @@ class _Checker:
         self.known_keys(path, options, [*_names(cls.Options), *sorted(RESERVED_KEYS)])
         checked = self.values(path, cls.Options, options)
         filled = msgspec.to_builtins(checked)
-        # What the command line says is meant from where the user is.
+        # Command-line paths are relative to the current folder.
         from_file = {key: filled[key] for key in filled if not self.document.is_overridden(*path, key)}
         if engine.batch is not None and not cls.batches():
             raise ConfigError(
                 self.document.key_place(*path, "batch"),
-                f"{name!r} takes one frame at a time and has no batches; take `batch` away",
+                f"{name!r} takes one frame at a time and has no batches; remove `batch`",
             )
         return StageSpec(
             name=name,
@@ -252,20 +252,20 @@ class _Checker:
         for spec in specs:
             place = self.document.place("stages", spec.name, "input")
             if spec.kind == "source" and spec.inputs:
-                raise ConfigError(place, f"{spec.name!r} is a source and has no input; take `input` away")
+                raise ConfigError(place, f"{spec.name!r} is a source and has no input; remove `input`")
             if spec.kind != "source" and not spec.inputs:
                 raise ConfigError(
                     self.document.key_place("stages", spec.name),
-                    f"{spec.name!r} has no input; add `input: NAME` with the stage that it follows",
+                    f"{spec.name!r} has no input; add `input: NAME` with the stage it reads",
                 )
             if len(set(spec.inputs)) < len(spec.inputs):
                 raise ConfigError(place, f"{spec.name!r} names an input twice; keep one")
             for name in spec.inputs:
                 if name not in kinds:
-                    near = nearest(name, list(kinds)) or f"; there are {', '.join(kinds)}"
-                    raise ConfigError(place, f"the input {name!r} of {spec.name!r} is no stage here{near}")
+                    near = nearest(name, list(kinds)) or f"; choose from {', '.join(kinds)}"
+                    raise ConfigError(place, f"the input {name!r} of {spec.name!r} is not a stage{near}")
                 if kinds[name] == "sink":
-                    raise ConfigError(place, f"{name!r} is a sink: nothing comes out of it; read what it reads instead")
+                    raise ConfigError(place, f"{name!r} is a sink and has no output; read what it reads instead")
 
     def check_cycle(self, specs: tuple[StageSpec, ...]) -> None:
         try:
@@ -274,7 +274,7 @@ class _Checker:
             first = str(error).split(" -> ")[0]
             raise ConfigError(
                 self.document.place("stages", first, "input"),
-                f"the stages run in a circle: {error}; cut one input",
+                f"the stages form a cycle: {error}; remove one input",
             ) from error
         if not any(spec.kind == "source" for spec in specs):
             raise ConfigError(self.document.key_place("stages"), "the pipeline has no source; add a `capture` stage")
@@ -285,7 +285,7 @@ class _Checker:
             if spec.kind != "sink" and spec.name not in read:
                 raise ConfigError(
                     self.document.key_place("stages", spec.name),
-                    f"nothing reads {spec.name!r}; name it as an input of some stage, or take it away",
+                    f"nothing reads {spec.name!r}; make it an input of some stage, or remove it",
                 )
 
     def check_processes(self, specs: tuple[StageSpec, ...]) -> None:
@@ -294,7 +294,7 @@ class _Checker:
             place = self.document.place("stages", spec.name, "replicas")
             if spec.replicas > 1 and (spec.kind == "source" or spec.ordered):
                 what = "a source" if spec.kind == "source" else "ordered" if spec.kind == "stage" else "a sink"
-                raise ConfigError(place, f"{spec.name!r} is {what} and cannot have replicas; take `replicas` away")
+                raise ConfigError(place, f"{spec.name!r} is {what} and cannot have replicas; remove `replicas`")
             if not spec.process:
                 continue
             mate = first.setdefault(spec.process, spec)
@@ -316,7 +316,7 @@ class _Checker:
                     raise ConfigError(
                         self.document.place("stages", spec.name, option.name),
                         f"{spec.name!r} writes to {spec.options[option.name]}, and so does {taken[path]!r}; "
-                        "give each a path of its own",
+                        "give each its own path",
                     )
                 taken[path] = spec.name
 

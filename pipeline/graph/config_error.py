@@ -1,4 +1,4 @@
-"""An error in a pipeline file: where, what, and how to mend it."""
+"""An error in a pipeline file: where, what, and how to fix it."""
 
 from msgspec import Struct
 
@@ -15,7 +15,7 @@ class Place(Struct, frozen=True):
 
 
 class ConfigError(Exception):
-    """`FILE:LINE:COLUMN: what is wrong (the cure)`."""
+    """`FILE:LINE:COLUMN: what is wrong; the fix`."""
 
     def __init__(self, place: Place, text: str) -> None:
         super().__init__(f"{place}: {text}")

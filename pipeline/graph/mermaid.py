@@ -7,7 +7,7 @@ _SHAPES = {"source": ("([", "])"), "stage": ("[", "]"), "sink": ("[/", "/]")}
 
 
 def mermaid(spec: PipelineSpec, plan: Plan) -> str:
-    """A Mermaid flowchart: sources round, sinks slanted, stages that share a process in one frame."""
+    """A Mermaid flowchart: sources round, sinks slanted, stages sharing a process in a subgraph."""
     lines = ["flowchart LR"]
     for process in plan.processes:
         lines += _process(spec, process)
@@ -29,6 +29,6 @@ def _node(stage: StageSpec) -> str:
 
 
 def caption(stage: StageSpec) -> str:
-    """`faces (face_detect) x 3`, with what there is to say."""
+    """`faces (face_detect) x 3`, as far as it applies."""
     use = f" ({stage.use})" if stage.use != stage.name else ""
     return stage.name + use + (f" x {stage.replicas}" if stage.replicas > 1 else "")

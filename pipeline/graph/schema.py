@@ -1,4 +1,4 @@
-"""The JSON Schema of pipeline files, made from the types of all options: editors check and complete with it."""
+"""The JSON Schema of pipeline files, generated from the option types: editors check and complete with it."""
 
 import json
 from typing import Any
@@ -19,7 +19,7 @@ def schema_text() -> str:
 
 
 def pipeline_schema() -> dict[str, Any]:
-    """The schema: a stage's options are those of what it uses, or of the stage with its own name."""
+    """The schema: a stage's options are those of its `use`, or of the stage with its own name."""
     names = known_stages()
     options = [find_stage(name).Options for name in names]
     schemas, definitions = msgspec.json.schema_components([PipelineKeys, StageKeys, *options], ref_template=_REFERENCE)
@@ -67,7 +67,7 @@ def pipeline_schema() -> dict[str, Any]:
 
 
 def _with_variables(properties: dict[str, Any]) -> dict[str, Any]:
-    """Every value may be a ${VARIABLE}, too, whatever it turns into."""
+    """Every value may also be a ${VARIABLE}, whatever its type."""
     return {
         name: {
             **{key: schema[key] for key in ("description", "default") if key in schema},

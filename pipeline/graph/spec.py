@@ -1,4 +1,4 @@
-"""A pipeline as its file says, checked and with every option filled in: what the supervisor hands to its workers."""
+"""A checked pipeline with every option filled in: what the supervisor hands to its workers."""
 
 from typing import Annotated, Any
 
@@ -8,11 +8,11 @@ from framewire.pipeline.flow.window import RING_BYTES_DEFAULT, WINDOW_DEFAULT
 
 
 class BatchSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a stage that takes several frames at once gathers them."""
+    """How a batching stage gathers its frames."""
 
-    size: Annotated[int, Meta(ge=1, le=256, description="Frames in one call at the most")] = 8
+    size: Annotated[int, Meta(ge=1, le=256, description="Frames per call at most")] = 8
     wait_ms: Annotated[
-        float, Meta(ge=0, le=1000, description="How long the first may wait for others; 0: take what is there")
+        float, Meta(ge=0, le=1000, description="How long the first may wait for others; 0: take what is ready")
     ] = 0.0
 
 
@@ -35,20 +35,20 @@ class StageSpec(Struct, frozen=True, kw_only=True):
 
 
 class LatencySpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How old a picture of a live source may be when it is settled."""
+    """How old a frame of a live source may be when it is settled."""
 
-    target_ms: Annotated[float, Meta(gt=0, description="Milliseconds from capture to the last sink, as a wish")]
+    target_ms: Annotated[float, Meta(gt=0, description="Target milliseconds from capture to the last sink")]
 
 
 class RestartSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How often a worker may die before the run is given up: `limit` deaths of one worker within `within_s`."""
+    """How often a worker may be restarted before the run is given up: `limit` times within `within_s`."""
 
-    limit: Annotated[int, Meta(ge=0, description="Deaths of one worker that are taken in good part")] = 10
-    within_s: Annotated[float, Meta(gt=0, description="Seconds within which they count together")] = 60.0
+    limit: Annotated[int, Meta(ge=0, description="Restarts per worker before the run is given up")] = 10
+    within_s: Annotated[float, Meta(gt=0, description="Seconds over which they are counted")] = 60.0
 
 
 class PipelineSpec(Struct, frozen=True, kw_only=True):
-    """A whole pipeline. `folder` is where its file lies: modules of the user's own are looked for there."""
+    """A whole pipeline. `folder` is where its file is: the user's own modules are looked up there."""
 
     name: str
     stages: tuple[StageSpec, ...]

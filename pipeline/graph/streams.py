@@ -1,4 +1,4 @@
-"""Several streams by one stage: `sources: {door: ..., hall: ...}` stands for a source stage for each of them."""
+"""Several streams from one stage: `sources: {door: ..., hall: ...}` expands to a source stage for each."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ INPUT = "input"
 
 
 def expand_streams(document: Document) -> None:
-    """Put a stage in place for each stream, with the options that all share and those of its own.
+    """Expand each stream to a stage, with the shared options and its own.
 
-    Whoever has the stage as an input gets all of its streams. Raises ConfigError.
+    Stages that read the original read all of its streams. Raises ConfigError.
     """
     stages: dict[str, Any] = document.value.get("stages") or {}
     expanded: dict[str, Any] = {}
@@ -28,7 +28,7 @@ def expand_streams(document: Document) -> None:
             if stream in stages or stream in expanded:
                 raise ConfigError(
                     document.key_place("stages", name, SOURCES, stream),
-                    f"the stream {stream!r} has the name of a stage; give it another",
+                    f"the stream {stream!r} has the name of a stage; rename it",
                 )
             expanded[stream] = options
             document.alias(("stages", stream), ("stages", name))
@@ -41,7 +41,7 @@ def expand_streams(document: Document) -> None:
 
 
 def stream_path(document: Document, stream: str) -> tuple[str, ...] | None:
-    """Where the options of a stream stand that some stage has among its `sources`; None for no stream of any."""
+    """The path to a stream's options in the `sources` of some stage; None if no stage has the stream."""
     stages: dict[str, Any] = document.value.get("stages") or {}
     for name, keys in stages.items():
         streams = keys.get(SOURCES)
@@ -56,11 +56,11 @@ def _streams(document: Document, name: str, keys: dict[str, Any]) -> dict[str, d
     named = keys[SOURCES]
     if not isinstance(named, dict) or not named:
         raise ConfigError(
-            document.place("stages", name, SOURCES), "`sources` is a mapping: a name for each stream, and its address"
+            document.place("stages", name, SOURCES), "`sources` must be a mapping from stream names to addresses"
         )
     if SOURCE in keys:
         raise ConfigError(
-            document.key_place("stages", name, SOURCE), f"{name!r} has `source` and `sources`; keep one of them"
+            document.key_place("stages", name, SOURCE), f"{name!r} has both `source` and `sources`; keep one"
         )
     shared = {key: value for key, value in keys.items() if key != SOURCES}
     shared.setdefault("use", name)

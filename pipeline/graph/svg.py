@@ -1,4 +1,4 @@
-"""The graph as a picture: columns by distance from the sources, one box a stage, one frame a shared process."""
+"""The graph as SVG: columns by distance from the sources, a box per stage, a frame per shared process."""
 
 from html import escape
 
@@ -9,7 +9,7 @@ from framewire.pipeline.graph.plan import Plan, topological
 from framewire.pipeline.graph.spec import PipelineSpec
 
 CHARACTER_W = 7.4
-"""Width of a character of the font below, in pixels, on the wide side."""
+"""Width of a character in the font below, in pixels, rounded up."""
 BOX_H = 40
 GAP_X = 56
 GAP_Y = 26

@@ -1,7 +1,7 @@
-"""YAML with a memory of places: plain values, and for each of them the line and column that it came from.
+"""YAML with source positions: plain values, and for each of them the line and column it came from.
 
 `${NAME}` and `${NAME:-default}` are replaced by environment variables. Anchors and merge keys work; a file whose
-aliases unfold to more values than any pipeline needs is refused (the "billion laughs" attack).
+aliases expand to more values than any pipeline needs is refused (the "billion laughs" attack).
 """
 
 import os
@@ -14,9 +14,9 @@ import yaml
 from framewire.pipeline.graph.config_error import ConfigError, Place
 
 VALUES_MAX = 20_000
-"""Values in one file, aliases unfolded: a pipeline of a thousand stages has fewer."""
+"""Values in one file, aliases expanded: a pipeline of a thousand stages has fewer."""
 DEPTH_MAX = 40
-"""Nesting of a file: a pipeline needs six."""
+"""Nesting depth: a pipeline needs six."""
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _MERGE = "tag:yaml.org,2002:merge"
 _STRING = "tag:yaml.org,2002:str"
@@ -25,7 +25,7 @@ KeyPath = tuple[str | int, ...]
 
 
 class Document:
-    """A parsed file: `value` of dicts, lists and scalars, and the places of its parts by path of keys."""
+    """A parsed file: `value` of dicts, lists and scalars, and the places of its parts by key path."""
 
     def __init__(self, file: str, value: Any, places: dict[KeyPath, Place], keys: dict[KeyPath, Place]) -> None:
         self.file = file
@@ -34,7 +34,7 @@ class Document:
         self._keys = keys
 
     def place(self, *path: str | int) -> Place:
-        """Where the value at this path stands, or the nearest value around it."""
+        """Place of the value at this path, or of the nearest one around it."""
         for length in range(len(path), -1, -1):
             found = self._places.get(path[:length])
             if found is not None:
@@ -42,7 +42,7 @@ class Document:
         return Place(self.file)
 
     def key_place(self, *path: str | int) -> Place:
-        """Where the key at the end of this path stands."""
+        """Place of the key at the end of this path."""
         return self._keys.get(path) or self.place(*path)
 
     def is_overridden(self, *path: str | int) -> bool:
@@ -50,14 +50,14 @@ class Document:
         return any(known[: len(path)] == path and place.file != self.file for known, place in self._places.items())
 
     def alias(self, path: KeyPath, old: KeyPath) -> None:
-        """What will stand at `path` comes from `old`: errors in it name that place."""
+        """The value at `path` comes from `old`: errors in it name that place."""
         for places in (self._places, self._keys):
             for known, place in list(places.items()):
                 if known[: len(old)] == old:
                     places[(*path, *known[len(old) :])] = place
 
     def override(self, path: KeyPath, value: Any, origin: str) -> None:
-        """Set the value at `path` as the command line says; errors in it will name `origin`."""
+        """Set the value at `path` from the command line; errors in it name `origin`."""
         at = self.value
         for key in path[:-1]:
             if not isinstance(at.get(key), dict):
@@ -68,7 +68,7 @@ class Document:
 
 
 def parse(text: str, file: str, environment: Mapping[str, str] | None = None) -> Document:
-    """Parse YAML text. Raises ConfigError for what is not YAML, double keys, unset variables and alias bombs."""
+    """Parse YAML text. Raises ConfigError for invalid YAML, duplicate keys, unset variables and alias bombs."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
@@ -76,19 +76,19 @@ def parse(text: str, file: str, environment: Mapping[str, str] | None = None) ->
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
         problem = (error.problem or error.context or "cannot be read").replace("character '\\t'", "a tab")
         if mark and "${" in text.splitlines()[mark.line]:
-            problem += "; inside { } write the key with its ${...} on a line of its own, or in quotes"
-        raise ConfigError(place, f"this is not YAML: {problem}") from error
+            problem += "; inside { } quote the ${...}, or write its key on its own line"
+        raise ConfigError(place, f"invalid YAML: {problem}") from error
     except yaml.reader.ReaderError as error:
-        raise ConfigError(Place(file), f"this is not YAML: {error.reason} at byte {error.position}") from error
+        raise ConfigError(Place(file), f"invalid YAML: {error.reason} at byte {error.position}") from error
     except RecursionError as error:
-        raise ConfigError(Place(file), "this is nested too deeply to be a pipeline") from error
+        raise ConfigError(Place(file), "this is nested too deeply for a pipeline") from error
     if root is None:
         raise ConfigError(Place(file, 1, 1), "the file is empty; a pipeline needs `stages:`")
     return _Builder(file, os.environ if environment is None else environment).document(root)
 
 
 def parse_scalar(text: str) -> Any:
-    """A value as YAML reads it: `3` is a number, `true` a truth, `[1, 2]` a list. Raises ValueError."""
+    """A value as YAML reads it: `3` is a number, `true` a bool, `[1, 2]` a list. Raises ValueError."""
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -115,7 +115,7 @@ class _Builder:
         if self.count > VALUES_MAX or len(path) > DEPTH_MAX:
             raise ConfigError(
                 self.place(node),
-                f"the file unfolds to more than {VALUES_MAX} values or {DEPTH_MAX} levels: "
+                f"the file expands to more than {VALUES_MAX} values or {DEPTH_MAX} levels: "
                 "its aliases multiply; write the values out",
             )
         self.places.setdefault(path, self.place(node))
@@ -138,7 +138,7 @@ class _Builder:
                 raise ConfigError(self.place(key_node), "a key must be a plain word")
             key = str(key_node.value)
             if key in built:
-                raise ConfigError(self.place(key_node), f"the key {key!r} stands here twice; keep one")
+                raise ConfigError(self.place(key_node), f"duplicate key {key!r}; keep one")
             self.keys[(*path, key)] = self.place(key_node)
             self.places[(*path, key)] = self.place(value_node)
             built[key] = self.build(value_node, (*path, key))
@@ -165,7 +165,7 @@ class _Builder:
             value = self.scalars.construct_object(node)
         except (yaml.YAMLError, ValueError) as error:
             raise ConfigError(self.place(node), f"{text!r} cannot be read as a value; put it in quotes") from error
-        # A date in YAML is a Python date; no option of a pipeline is one.
+        # YAML dates become Python dates; no option of a pipeline is one.
         return value if isinstance(value, str | int | float | bool | None) else text
 
     def variable(self, match: re.Match[str], node: yaml.Node) -> str:

@@ -1,1 +1,1 @@
-"""What is counted of a run, all of it at one moment, how fast it changes, and what it means."""
+"""What a run counts: figures, snapshots of them, their rates of change, and what they mean."""

@@ -1,9 +1,9 @@
-"""Where the time goes: which stage, or what else, limits a run, and what a change would give, in words and figures.
+"""Where the time goes: which stage, or what else, limits a run, and what a change would gain, in words and figures.
 
-The model is a line of stages. A stage with n replicas that take w seconds for a frame lets n / w frames through in a
-second; the cores let cores / (CPU seconds of all stages for a frame) through; the least of these is the limit. What is
-below all of them waits for its source. Times of a stage are those by the clock, unless the cores are full: then waiting
-for a core is in them, and CPU seconds count instead.
+The model is a line of stages. A stage with n replicas that take w seconds per frame passes n / w frames per second;
+the cores pass cores / (CPU seconds of all stages per frame); the lowest of these is the limit. A run below all of them
+waits for its source. Stage times are wall-clock times, unless the cores are saturated: then those include waiting for a
+core, and CPU seconds are used instead.
 """
 
 from collections.abc import Mapping
@@ -13,19 +13,19 @@ from msgspec import Struct
 from framewire.pipeline.seen.summary import StageSummary, Summary
 
 FULL_SHARE = 0.9
-"""Of the cores: Linux itself, and starting, take the rest."""
+"""Share of the cores; the OS and startup take the rest."""
 BUSY_SHARE = 0.7
-"""A stage that works for less of its time holds nobody up."""
+"""A stage busy for less of its time is no bottleneck."""
 GAIN_MIN = 1.05
-"""What gives less is not worth a line."""
+"""Smaller gains are not listed."""
 HALF_WIDTH_SHARE = 1 / 3
-"""Of the time that is left with half the width. The area is a quarter, but not all goes with it: measured were 0.38
-for Haar at 960 pixels (python -m bench promises) and 0.29 for YuNet at 640."""
+"""Share of the time left at half the width. The area is a quarter, but not all time scales with it: measured 0.38 for
+Haar at 960 pixels (python -m bench promises) and 0.29 for YuNet at 640."""
 BATCH = 16
 
 
 class Change(Struct, frozen=True):
-    """Something to try, and the frames per second that the model promises of it."""
+    """Something to try, and the frames per second that the model predicts."""
 
     what: str
     fps: float
@@ -41,14 +41,14 @@ class Explanation(Struct, frozen=True):
 
 
 class _Cost(Struct, frozen=True):
-    """What a stage takes for a frame of the run, in seconds by the clock and of CPU."""
+    """What a frame of the run costs a stage, in seconds of wall-clock and CPU time."""
 
     wall: float
     cpu: float
     replicas: int
 
     def times(self, share: float) -> "_Cost":
-        """What it would take if its work were this share of what it is."""
+        """The cost if its work were scaled by this share."""
         return _Cost(self.wall * share, self.cpu * share, self.replicas)
 
 
@@ -56,10 +56,10 @@ CORES, SOURCE, NOTHING = "cores", "source", "nothing"
 
 
 def explain(summary: Summary) -> Explanation:
-    """What limits a run that has ended, or goes on, by its summary."""
+    """What limits a run, finished or still going, by its summary."""
     frames = summary.frames.admitted - summary.frames.in_flight
     if not frames or not summary.seconds:
-        return Explanation(0.0, NOTHING, "no frame has come through yet: there is nothing to explain", [])
+        return Explanation(0.0, NOTHING, "no frame has completed yet: there is nothing to explain", [])
     fps = frames / summary.seconds
     costs = {name: _cost(stage, frames) for name, stage in summary.stages.items()}
     used = sum(cost.cpu for cost in costs.values()) * fps / summary.cores
@@ -72,14 +72,14 @@ def explain(summary: Summary) -> Explanation:
         cost = costs[busiest]
         limit = busiest
         words = (
-            f"{busiest} is at work {busy:.0%} of the time and takes {1000 * cost.wall:.1f} ms for a frame: "
-            f"no more than {cost.replicas / cost.wall:.1f} frames a second come through {_replicas(cost.replicas)}"
+            f"{busiest} is busy {busy:.0%} of the time and takes {1000 * cost.wall:.1f} ms per frame: "
+            f"at most {cost.replicas / cost.wall:.1f} frames a second get through {_replicas(cost.replicas)}"
         )
     else:
         limit = SOURCE
         words = (
-            f"no stage is at work for more than {busy:.0%} of the time ({busiest}), and {used:.0%} of the cores "
-            "are used: the stages wait for the source, or for a window that is small for how long a frame takes"
+            f"no stage is busy for more than {busy:.0%} of the time ({busiest}), and {used:.0%} of the cores "
+            "are used: the stages wait for the source, or the window is too small for the latency of a frame"
         )
     changes = [] if limit == SOURCE else _changes(summary, costs, full, fps)
     return Explanation(round(fps, 2), limit, words, changes)
@@ -94,8 +94,8 @@ def _cores_words(summary: Summary, costs: Mapping[str, _Cost], used: float) -> s
     most = sorted(costs, key=lambda name: -costs[name].cpu)[:3]
     parts = ", ".join(f"{name} {costs[name].cpu / total:.0%}" for name in most)
     return (
-        f"the {summary.cores} cores are used to {used:.0%}: a frame takes {1000 * total:.1f} ms of CPU ({parts}), "
-        f"so {summary.cores / total:.1f} frames a second are all that they can do; replicas give nothing"
+        f"the {summary.cores} cores are {used:.0%} used: a frame takes {1000 * total:.1f} ms of CPU ({parts}), "
+        f"so {summary.cores / total:.1f} frames a second is all they can do; replicas gain nothing"
     )
 
 
@@ -112,7 +112,7 @@ def _changes(summary: Summary, costs: Mapping[str, _Cost], full: bool, fps: floa
         if share is not None:
             tries.append((f"batches of {BATCH} at {name}", {**costs, name: cost.times(share)}))
     limit_now = _limit(costs, summary.cores, full)
-    # The model's limit is a little more than what is reached: the promise keeps that share.
+    # The model's limit is a little above what is reached: the prediction keeps that ratio.
     changes = [Change(what, round(fps * _limit(tried, summary.cores, full) / limit_now, 1)) for what, tried in tries]
     return sorted((one for one in changes if one.fps >= GAIN_MIN * fps), key=lambda one: -one.fps)
 
@@ -124,13 +124,13 @@ def _limit(costs: Mapping[str, _Cost], cores: int, full: bool) -> float:
 
 
 def _batch_share(stage: StageSummary) -> float | None:
-    """What is left of a frame's time in larger batches, from how long those of different sizes took."""
+    """Share of a frame's time left in larger batches, by how long those of different sizes took."""
     sizes = stage.batch_ms
     frames = sum(size * tally.calls for size, tally in sizes.items())
     calls = sum(tally.calls for tally in sizes.values())
     if len(sizes) < 2 or not frames or frames / calls >= BATCH / 2:
         return None
-    # Least squares of ms = fixed + each * size, every call counting once.
+    # Least squares fit of ms = fixed + each * size, weighted by calls.
     mean_size, mean_ms = frames / calls, sum(tally.total_ms for tally in sizes.values()) / calls
     spread = sum(tally.calls * (size - mean_size) ** 2 for size, tally in sizes.items())
     together = sum((size - mean_size) * (tally.total_ms - tally.calls * mean_ms) for size, tally in sizes.items())

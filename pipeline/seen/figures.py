@@ -1,4 +1,4 @@
-"""What a worker counts and times: per stage, per stream that it produces, and for itself. It all only grows."""
+"""What a worker counts and times: per stage, per stream that it produces, and for itself. Figures only grow."""
 
 from collections import Counter
 from typing import Self
@@ -9,9 +9,9 @@ from msgspec import Struct, field
 from framewire.pipeline.seen.histogram import Histogram
 
 MODEL_AND_PROVIDER = "|"
-"""Separates the two in `StageFigures.inference` keys."""
+"""Separator in `StageFigures.inference` keys."""
 KIND_AND_PLACE = "|"
-"""Separates the two in event tally keys."""
+"""Separator in event tally keys."""
 
 
 class EventTally(Struct, array_like=True):
@@ -118,7 +118,7 @@ class WorkerFigures(Struct, array_like=True):
     late: int = 0
 
     def copy(self) -> Self:
-        """A copy that may change."""
+        """A mutable copy."""
         return msgspec.msgpack.decode(msgspec.msgpack.encode(self), type=type(self))
 
     def merge(self, later: "WorkerFigures") -> None:

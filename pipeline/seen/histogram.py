@@ -1,4 +1,4 @@
-"""Durations counted in buckets that grow by 2 %: cheap to add to, to send and to merge, percentiles to 2 %."""
+"""Durations counted in buckets that grow by 2 %: cheap to update, send and merge, percentiles within 2 %."""
 
 import math
 from collections.abc import Iterable
@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 GROWTH = 1.02
-"""Ratio of a bucket's upper to its lower edge: the error of any percentile is at most half of it."""
+"""Ratio of a bucket's upper to its lower edge: a percentile is off by at most half of it."""
 _LOG_GROWTH = math.log(GROWTH)
 _SMALLEST_S = 1e-6
-"""Whatever is shorter than a microsecond counts as one."""
+"""Anything shorter than a microsecond counts as one."""
 
 
 def upper_edge(bucket: float) -> float:
-    """The longest duration in seconds that counts into a bucket; half a number less is its middle, by ratio."""
+    """The longest duration in seconds in a bucket; `bucket - 0.5` gives its geometric middle."""
     return _SMALLEST_S * math.exp(bucket * _LOG_GROWTH)
 
 
@@ -32,20 +32,20 @@ class Histogram(Struct, array_like=True):
         self.total_s += seconds
 
     def merge(self, other: "Histogram") -> None:
-        """Count all that `other` has counted, too."""
+        """Add everything `other` has counted."""
         for bucket, count in other.buckets.items():
             self.buckets[bucket] = self.buckets.get(bucket, 0) + count
         self.count += other.count
         self.total_s += other.total_s
 
     def minus(self, earlier: "Histogram") -> "Histogram":
-        """What was counted since it was as `earlier` says."""
+        """What was counted since `earlier` was taken."""
         later = {bucket: count - earlier.buckets.get(bucket, 0) for bucket, count in self.buckets.items()}
         since = {bucket: count for bucket, count in later.items() if count > 0}
         return Histogram(since, sum(since.values()), max(0.0, self.total_s - earlier.total_s))
 
     def percentile(self, share: float) -> float | None:
-        """The duration in seconds that `share` (0 to 1) of all do not exceed; None where nothing was counted."""
+        """The duration in seconds that `share` (0 to 1) of all do not exceed; None if nothing was counted."""
         if not self.count:
             return None
         wanted = max(1, math.ceil(share * self.count))
@@ -53,7 +53,7 @@ class Histogram(Struct, array_like=True):
         for bucket in sorted(self.buckets):
             seen += self.buckets[bucket]
             if seen >= wanted:
-                # The middle of the bucket, by ratio.
+                # The bucket's geometric middle.
                 return upper_edge(bucket - 0.5)
         raise AssertionError("the buckets hold fewer than count")
 
@@ -64,5 +64,5 @@ class Histogram(Struct, array_like=True):
 
 
 def slowest(histograms: Iterable[Histogram]) -> Histogram:
-    """The one with the largest median: a frame has arrived when the slowest sink has it. Empty where there is none."""
+    """The one with the largest median: a frame has arrived when the slowest sink has it. Empty if there is none."""
     return max(histograms, key=lambda histogram: histogram.percentile(0.5) or 0.0, default=Histogram())

@@ -1,4 +1,4 @@
-"""How fast everything goes: what has changed between two snapshots, a few seconds apart."""
+"""Rates: what has changed between two snapshots, a few seconds apart."""
 
 from collections import deque
 
@@ -9,17 +9,17 @@ from framewire.pipeline.seen.histogram import Histogram, slowest
 from framewire.pipeline.seen.snapshot import Snapshot, StageNow, StreamNow
 
 SPAN_S = 5.0
-"""Rates are of so many seconds: fewer jump about, more come late."""
+"""Rates span this many seconds: fewer are jumpy, more lag behind."""
 BOTTLENECK_SHARE = 0.85
-"""A stage that works for less of its time than this holds nobody up: then the source gives no more."""
+"""A stage busy for less of its time than this is no bottleneck: then the source limits the run."""
 
 
 class StageRate(Struct):
-    """One stage lately.
+    """Recent rates of one stage.
 
-    `fps` frames a second, all replicas together; `p50_ms`, `p99_ms` of the time in its own code; `wait_ms` the mean
-    wait of a frame for it; `queue` the frames that waited, on average (Little's law: rate times wait); `busy` the share
-    of time that a replica worked, 0 to 1; `cores` CPU seconds a second; `batch` frames in a call.
+    `fps` is frames per second, all replicas together; `p50_ms`, `p99_ms` the time in its own code; `wait_ms` the mean
+    wait of a frame for it; `queue` the mean queue depth (Little's law: rate times wait); `busy` the share of time that
+    a replica worked, 0 to 1; `cores` CPU seconds per second; `batch` frames per call.
     """
 
     fps: float = 0.0
@@ -33,7 +33,7 @@ class StageRate(Struct):
 
 
 class StreamRate(Struct):
-    """One stream lately. `fps` frames that settled whole; `window_used` unsettled frames as a share of the window."""
+    """Recent rates of one stream. `fps` is frames written; `window_used` unsettled frames / window."""
 
     fps: float = 0.0
     window_used: float = 0.0
@@ -43,7 +43,7 @@ class StreamRate(Struct):
 
 
 class Rates(Struct):
-    """All of them. `bottleneck` is the stage that is busiest, where one is busy."""
+    """All of them. `bottleneck` is the busiest stage, if one is busy enough."""
 
     seconds: float
     fps: float
@@ -53,14 +53,14 @@ class Rates(Struct):
 
 
 class RateMeter:
-    """Takes snapshots as they come, and knows the rates of the last seconds."""
+    """Takes snapshots as they come and computes the latest rates."""
 
     def __init__(self, span_s: float = SPAN_S) -> None:
         self._span_s = span_s
         self._snapshots: deque[Snapshot] = deque()
 
     def take(self, now: Snapshot) -> Rates:
-        """The rates up to `now`, since the snapshot of `span_s` ago, or the first."""
+        """The rates up to `now`, since the snapshot `span_s` ago, or the first."""
         self._snapshots.append(now)
         while len(self._snapshots) > 2 and self._snapshots[1].time <= now.time - self._span_s:
             self._snapshots.popleft()
@@ -68,7 +68,7 @@ class RateMeter:
 
 
 def rates(before: Snapshot, now: Snapshot) -> Rates:
-    """What has changed from one snapshot to a later one, by the second."""
+    """Changes per second from one snapshot to a later one."""
     seconds = now.time - before.time
     stages = {name: _stage(before.stages.get(name), stage, seconds) for name, stage in now.stages.items()}
     streams = {name: _stream(before, now, name, seconds) for name in now.streams}

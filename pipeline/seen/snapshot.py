@@ -31,7 +31,7 @@ class WorkerNow(Struct):
 
 
 class StageNow(Struct):
-    """One stage and its figures, by worker. `cpu_seconds` is its share of its workers'.
+    """One stage and its figures per worker. `cpu_seconds` is its share of its workers' CPU seconds.
 
     `searches_width`: it has an option `width` for the picture it works on.
     """
@@ -107,4 +107,4 @@ class Snapshot(Struct):
     refused: int = 0
     failure: str | None = None
     ready: bool = False
-    """Whether all workers are and know each other."""
+    """Whether all workers are up and know each other."""

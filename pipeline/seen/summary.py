@@ -1,4 +1,4 @@
-"""The account of a run: what the summary prints, what `--summary` writes, and what the exit code follows."""
+"""The summary of a run: what is printed, what `--summary` writes, and what decides the exit code."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -13,25 +13,25 @@ from framewire.pipeline.seen.snapshot import Frames, Snapshot, StageNow, StreamN
 
 
 class Milliseconds(Struct, frozen=True):
-    """A distribution of times; None where there was nothing to time."""
+    """Percentiles of a duration; None if nothing was timed."""
 
     p50: float | None = None
     p99: float | None = None
 
 
 class BatchSummary(Struct):
-    """Calls with one number of frames, and the milliseconds of all of them together."""
+    """Calls with the same number of frames, and their milliseconds in total."""
 
     calls: int
     total_ms: float
 
 
 class StageSummary(Struct):
-    """One stage, all its workers together; `count` includes frames done again after a crash.
+    """One stage, all workers combined; `count` includes frames repeated after a crash.
 
-    `wait_ms` is how long a frame waited for the stage, `mean_batch` the number of frames in one call. `facts` are what
-    the stage says of how it runs: a model's name and what it runs on. `busy_s` is time in its own code, `cpu_s` its
-    CPU seconds; `batch_ms` tells calls of several frames by their number.
+    `wait_p50_ms` is how long a frame waited for the stage, `mean_batch` the frames per call. `facts` are what the
+    stage reports of how it runs: a model's name and what it runs on. `busy_s` is time in its own code, `cpu_s` its CPU
+    seconds; `batch_ms` groups calls by their number of frames.
     """
 
     count: int = 0
@@ -73,7 +73,7 @@ class Summary(Struct):
 
     @property
     def restarts(self) -> int:
-        """Restarts of all workers (stages that share a process restart together: the most of any)."""
+        """The most restarts of any stage (stages that share a process restart together)."""
         return max((stage.restarts for stage in self.stages.values()), default=0)
 
     def write(self, path: Path) -> None:
@@ -83,7 +83,7 @@ class Summary(Struct):
 
 
 def summary_of(now: Snapshot) -> Summary:
-    """The summary of what is known now."""
+    """The summary of a snapshot."""
     frames = total_frames(stream.frames for stream in now.streams.values())
     found: Counter[str] = Counter()
     for stream in now.streams.values():
@@ -107,7 +107,7 @@ def summary_of(now: Snapshot) -> Summary:
 
 
 def total_frames(parts: Iterable[Frames]) -> Frames:
-    """Of several streams together."""
+    """The sum of several streams."""
     total = Frames(dropped={}, failed={})
     for part in parts:
         total.admitted += part.admitted
@@ -141,7 +141,7 @@ def _stage(stage: StageNow) -> StageSummary:
 
 
 def _arrival(now: Snapshot, stream: str | None) -> Milliseconds:
-    """How long frames took to the slowest sink: of one stream, or of all."""
+    """Latency to the slowest sink, of one stream or of all."""
     found = slowest(stage.end_to_end(stream) for stage in now.stages.values())
     return Milliseconds(found.milliseconds(0.5), found.milliseconds(0.99))
 

@@ -1,4 +1,4 @@
-"""A run as it is looked at: what the terminal's table, `top`, /graph.json and the live page all show."""
+"""The view of a run that the terminal's table, `top`, /graph.json and the live page share."""
 
 from msgspec import Struct
 from msgspec.structs import asdict
@@ -9,7 +9,7 @@ from framewire.pipeline.seen.summary import total_frames
 
 
 class StageView(Struct, kw_only=True):
-    """One stage, an element of the drawn graph: see StageRate for `rate`. `count` is frames so far."""
+    """One stage of the drawn graph: see StageRate for `rate`. `count` is frames so far."""
 
     name: str
     use: str
@@ -30,7 +30,7 @@ class StreamView(StreamNow, kw_only=True):
 
 
 class View(Struct, kw_only=True):
-    """The whole run. `time` is Unix time; `bottleneck` names the stage that limits, if one does."""
+    """The whole run. `time` is Unix time; `bottleneck` names the limiting stage, if any."""
 
     pipeline: str
     time: float
@@ -45,7 +45,7 @@ class View(Struct, kw_only=True):
 
 
 def view_of(now: Snapshot, rates: Rates) -> View:
-    """The snapshot and what has lately changed, side by side."""
+    """The snapshot and its rates, side by side."""
     return View(
         pipeline=now.pipeline,
         time=now.time,
@@ -63,7 +63,7 @@ def view_of(now: Snapshot, rates: Rates) -> View:
 
 
 def is_well(state: str) -> bool:
-    """Whether a stream in this state gives pictures, or has given all."""
+    """Whether a stream in this state is delivering, or has ended."""
     return state in ("live", "ended")
 
 

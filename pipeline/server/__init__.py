@@ -1,1 +1,1 @@
-"""What a browser, Prometheus and Kubernetes see of a run: one HTTP server in a process of its own."""
+"""What a browser, Prometheus and Kubernetes see of a run: one HTTP server in its own process."""

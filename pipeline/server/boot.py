@@ -1,10 +1,10 @@
-"""What the server's process is told at its start."""
+"""What the server's process gets at startup."""
 
 from msgspec import Struct
 
 
 class ServerBoot(Struct, frozen=True, tag=True):
-    """`fd` is the socket that listens, inherited; `supervisor` the supervisor's inbox; `token` may be empty."""
+    """`fd` is the inherited listening socket; `supervisor` the supervisor's inbox; `token` may be empty."""
 
     pipeline: str
     supervisor: str

@@ -185,9 +185,7 @@ def _events(now: Snapshot) -> Iterator[Metric]:
     counts = [(values, float(tally.count)) for values, tally in rows]
     yield _counter(now, "events", "Events on settled frames, from stages such as count", labels, counts)
     valued = [(values, tally) for values, tally in rows if tally.last is not None]
-    sums = SummaryMetricFamily(
-        "framewire_event_value", "Event values: seconds or counts", labels=["pipeline", *labels]
-    )
+    sums = SummaryMetricFamily("framewire_event_value", "Event values: seconds or counts", labels=["pipeline", *labels])
     for values, tally in valued:
         sums.add_metric([now.pipeline, *values], tally.count, tally.total)
     yield sums

@@ -1,4 +1,4 @@
-"""What the GPUs of this machine do, where there are any and NVIDIA's library can be asked."""
+"""GPU usage of this machine, where NVIDIA's library is available."""
 
 from functools import cache
 from typing import Any
@@ -15,7 +15,7 @@ class Gpu(Struct, frozen=True):
 
 
 def gpus() -> list[Gpu]:
-    """All GPUs now; none where NVML is not installed (it comes with the extra `gpu`) or does not answer."""
+    """All GPUs now; none if NVML is not installed (it comes with the extra `gpu`) or fails."""
     library = _nvml()
     if library is None:
         return []

@@ -1,4 +1,4 @@
-"""Who may see faces: those who know the token; and no page of another site, whatever name it gives this machine."""
+"""Who may see faces: those with the token, and no page of another site, whatever name it gives this machine."""
 
 import base64
 import binascii
@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 OPEN = ("/healthz", "/readyz")
-"""Probes say nothing about anybody, and what asks them can seldom be told a secret."""
+"""Probes reveal nothing about anyone, and their callers can rarely keep a secret."""
 COOKIE = "framewire"
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 HEADERS = (
@@ -23,10 +23,10 @@ HEADERS = (
 
 
 class Guard:
-    """Lets through who shows the token: as a bearer, as basic auth's password, as `?token=`, then by a cookie.
+    """Admits requests with the token: as a bearer, basic auth password or `?token=`, then as a cookie.
 
-    Without a token, on loopback, the request's Host must be a name of loopback: a site elsewhere that points its own
-    name at 127.0.0.1 (DNS rebinding) sees nothing.
+    Without a token, on loopback, the Host header must name loopback: a remote site that points its own name at
+    127.0.0.1 (DNS rebinding) sees nothing.
     """
 
     def __init__(self, app: ASGIApp, token: str) -> None:
@@ -44,12 +44,12 @@ class Guard:
             if self._token:
                 new_cookie = self._knows(parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0])
                 if not (new_cookie or self._shown(headers)):
-                    text = "this page shows people: it needs its token, which the run's log names\n"
+                    text = "this page shows people: a token is required; see the run's log\n"
                     refusal = PlainTextResponse(text, 401, {"WWW-Authenticate": 'Basic realm="framewire"'})
                     await refusal(scope, receive, send)
                     return
             elif not _is_local(headers.get("host", "")):
-                await PlainTextResponse("ask by the name localhost\n", 421)(scope, receive, send)
+                await PlainTextResponse("use localhost as the host\n", 421)(scope, receive, send)
                 return
 
         async def sending(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""What the server knows of the run: the view of now, and the last minutes for the plot."""
+"""What the server knows of the run: its latest view, and the last minutes to plot."""
 
 import time
 from collections import deque
@@ -11,13 +11,13 @@ from framewire.pipeline.seen.view import View, is_well, view_of
 from framewire.pipeline.server.exposition import RunCollector
 
 HISTORY = 300
-"""Points of the plot, one a second: five minutes."""
+"""Points in the plot, one a second: five minutes."""
 SILENT_S = 5.0
-"""The supervisor speaks each second; after so long it is not well."""
+"""The supervisor reports every second; unhealthy after this."""
 
 
 class Point(Struct, frozen=True):
-    """One second of the plot: `time` is Unix time; the delay is that of the slowest stream."""
+    """One second of the plot: `time` is Unix time; latency is that of the slowest stream."""
 
     time: float
     fps: float
@@ -27,7 +27,7 @@ class Point(Struct, frozen=True):
 
 
 class Known:
-    """The newest snapshot, in the forms in which it is asked for."""
+    """The newest snapshot, in the forms that are asked for."""
 
     def __init__(self, collector: RunCollector) -> None:
         self.view: View | None = None
@@ -38,7 +38,7 @@ class Known:
         self._heard = time.monotonic()
 
     def take(self, now: Snapshot) -> None:
-        """The supervisor has spoken."""
+        """Take a new snapshot."""
         self._heard = time.monotonic()
         self.now = now
         rates = self._meter.take(now)
@@ -57,12 +57,12 @@ class Known:
         )
 
     def health(self) -> str:
-        """Why the run is not well; nothing where it is."""
+        """Why the run is unhealthy; empty if it is not."""
         silent = time.monotonic() - self._heard
         return f"the supervisor has been silent for {silent:.0f} s" if silent > SILENT_S else ""
 
     def readiness(self) -> str:
-        """Why the run is not ready; nothing where it is: every worker is up, every stream live, or ended."""
+        """Why the run is not ready; empty if it is: every worker up, every stream live or ended."""
         if self.health():
             return self.health()
         if self.view is None:

@@ -1,4 +1,4 @@
-"""Where the server listens, and who may look: loopback for everybody here, elsewhere for those who know the token."""
+"""Where the server listens, and who may look: anyone on loopback, elsewhere only those with the token."""
 
 import ipaddress
 import secrets
@@ -16,9 +16,9 @@ BACKLOG = 128
 
 
 class Listening(Struct):
-    """A socket that listens, its address, and the token that must be shown, or none on loopback.
+    """A listening socket, its address, and the required token, or none on loopback.
 
-    `made` is true for a token that was made here, which nobody knows unless the log says it.
+    `made` is true for a generated token, which nobody knows unless it is logged.
     """
 
     socket: socket.socket
@@ -29,16 +29,16 @@ class Listening(Struct):
 
     @property
     def url(self) -> str:
-        """Where a browser finds it; a token that the user has given is not shown."""
+        """The URL for a browser; a token given by the user is not shown."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         shown = self.token if self.made else "..."
         return f"http://{host}:{self.port}/" + (f"?token={shown}" if self.token else "")
 
 
 def listen(address: str, token: str = "") -> Listening:
-    """Listen at HOST:PORT (port 0: any that is free). Raises ConfigError, OSError where it is taken.
+    """Listen at HOST:PORT (port 0: any free one). Raises ConfigError, OSError if it is taken.
 
-    Beyond loopback a token is needed; where none is given, one is made.
+    Beyond loopback a token is required; one is generated if not given.
     """
     host, port = parse_address(address)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -1,4 +1,4 @@
-"""The pictures of every stream for those who look: kept small, made once for all viewers, none while nobody looks."""
+"""Live pictures of every stream: kept small, made once for all viewers, and only while somebody watches."""
 
 import asyncio
 import time
@@ -13,16 +13,16 @@ from framewire.pipeline.frame.packet import FRAME, Packet
 from framewire.pipeline.wire.message import Seen
 
 PAINTERS = "framewire.painters"
-"""The entry-point group in which a package announces `paint`: see Paint. The engine itself knows no pictures."""
+"""The entry-point group in which a package registers a painter: see Paint. The engine itself has none."""
 Paint = Callable[[Any, Packet, int], bytes]
 """(pixels uint8 (h, w, 3) BGR, packet, step) -> JPEG: draws the packet's boxes unless a stage has drawn already."""
 WATCHED_S = 3.0
-"""A stream is watched for so long after a viewer last asked for it."""
+"""A stream counts as watched this long after its last request."""
 LOOK_AGAIN_S = 1.0
 WAIT_S = 2.0
-"""A viewer that waits for a new picture is told after so long that there is none, and asks again."""
+"""A request for a new picture times out after this long, and the viewer asks again."""
 WIDTHS = ((2, 1280), (6, 960), (10**6, 640))
-"""(streams, width): how wide pictures are made while so many streams are watched."""
+"""(streams, width): how wide pictures are while up to that many are watched."""
 
 
 class _Newest(Struct):
@@ -32,12 +32,12 @@ class _Newest(Struct):
 
 
 class Pictures:
-    """The newest picture of each stream. All methods are for one asyncio loop."""
+    """The newest picture of each stream. All methods run in one asyncio loop."""
 
     def __init__(
         self, look: Callable[[int], None], paint: Paint | None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """`look(width)` asks the pipeline to show pictures for a while."""
+        """`look(width)` asks the pipeline to send pictures for a while."""
         self._look = look
         self._paint = paint
         self._clock = clock
@@ -47,7 +47,7 @@ class Pictures:
         self._come = asyncio.Condition()
 
     async def take(self, seen: Seen) -> None:
-        """A picture has reached a sink. Of several sinks of a stream the one that has drawn most is shown."""
+        """Take a picture from a sink. Of a stream's sinks, the one with the most drawn over it is shown."""
         stream = seen.packet.stream
         known = self._newest.get(stream)
         if known is not None and seen.sink != known.seen.sink and _drawn(seen) <= _drawn(known.seen):
@@ -57,7 +57,7 @@ class Pictures:
             self._come.notify_all()
 
     async def next(self, stream: str, after: int) -> tuple[int, bytes] | None:
-        """The JPEG of the newest picture with a number other than `after`; None where none comes in time."""
+        """Number and JPEG of the newest picture whose number is not `after`; None on timeout."""
         self._asked(stream)
         try:
             async with asyncio.timeout(WAIT_S), self._come:
@@ -93,12 +93,12 @@ class Pictures:
 
     @property
     def possible(self) -> bool:
-        """Whether there is somebody who paints."""
+        """Whether there is a painter."""
         return self._paint is not None
 
 
 def find_painter() -> Paint | None:
-    """The first painter that an installed package announces."""
+    """The first painter that an installed package registers."""
     for point in entry_points(group=PAINTERS):
         paint: Paint = point.load()
         return paint

@@ -1,4 +1,4 @@
-"""The life of the server's process: it hears the supervisor and the sinks, and answers whoever asks."""
+"""The server's process: it listens to the supervisor and the sinks, and answers requests."""
 
 import asyncio
 import socket
@@ -24,7 +24,7 @@ KEEP_ALIVE_S = 15
 class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """The supervisor alone decides what Ctrl-C means."""
+        """Only the supervisor handles Ctrl-C."""
         yield
 
 

@@ -1,4 +1,4 @@
-"""The server's addresses: the page, its pictures, the metrics, and what probes and programs ask for."""
+"""The server's routes: the page, its pictures, the metrics, and those for probes and programs."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -21,7 +21,7 @@ from framewire.pipeline.server.pictures import Pictures
 PAGE = Path(__file__).parent / "page"
 BOUNDARY = "framewire"
 NUMBER_HEADER = "X-Picture"
-"""Of a picture: its number, to be named in `after` for the next one."""
+"""A picture's number, to pass in `after` for the next one."""
 
 
 def web_app(known: Known, pictures: Pictures, registry: CollectorRegistry, token: str) -> ASGIApp:
@@ -45,7 +45,7 @@ def web_app(known: Known, pictures: Pictures, registry: CollectorRegistry, token
 
 
 class Answers:
-    """One method for each address."""
+    """One method per route."""
 
     def __init__(self, known: Known, pictures: Pictures, registry: CollectorRegistry) -> None:
         self._known = known
@@ -53,20 +53,20 @@ class Answers:
         self._registry = registry
 
     async def page(self, _request: Request) -> Response:
-        """The page for people."""
+        """The live page."""
         return FileResponse(PAGE / "index.html")
 
     async def metrics(self, request: Request) -> Response:
-        """Prometheus' text, or OpenMetrics where the asker takes it."""
+        """Prometheus' text, or OpenMetrics if the client accepts it."""
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(self._registry), media_type=content_type)
 
     async def health(self, _request: Request) -> Response:
-        """200 where the supervisor speaks."""
+        """200 if the supervisor reports."""
         return _probe(self._known.health())
 
     async def readiness(self, _request: Request) -> Response:
-        """200 where every worker is ready and every stream gives pictures."""
+        """200 if every worker is ready and every stream is live or ended."""
         return _probe(self._known.readiness())
 
     async def graph(self, _request: Request) -> Response:
@@ -80,15 +80,15 @@ class Answers:
         return Response(msgspec.json.encode(list(self._known.history)), media_type="application/json")
 
     async def summary(self, _request: Request) -> Response:
-        """The account of now, as `--summary` writes it at the end."""
+        """The summary so far, as `--summary` writes it at the end."""
         if self._known.now is None:
             return PlainTextResponse("starting\n", 503)
         return Response(msgspec.json.encode(summary_of(self._known.now)), media_type="application/json")
 
     async def picture(self, request: Request) -> Response:
-        """The newest picture of a stream, as soon as there is one other than `?after=NUMBER`; 204 where none comes."""
+        """The newest picture of a stream, once it is not the one of `?after=NUMBER`; 204 on timeout."""
         if not self._is_stream(request.path_params["stream"]):
-            return PlainTextResponse("there is no such stream\n", 404)
+            return PlainTextResponse("no such stream\n", 404)
         after = request.query_params.get("after", "0")
         if not after.isdecimal():
             return PlainTextResponse("`after` is a number\n", 400)
@@ -99,10 +99,10 @@ class Answers:
         return Response(jpeg, media_type="image/jpeg", headers={NUMBER_HEADER: str(number)})
 
     async def film(self, request: Request) -> Response:
-        """The pictures of a stream one after the other (MJPEG), for players and other pages."""
+        """The pictures of a stream as MJPEG, for players and other pages."""
         stream = request.path_params["stream"]
         if not self._is_stream(stream):
-            return PlainTextResponse("there is no such stream\n", 404)
+            return PlainTextResponse("no such stream\n", 404)
         return StreamingResponse(self._parts(stream), media_type=f"multipart/x-mixed-replace; boundary={BOUNDARY}")
 
     async def _parts(self, stream: str) -> AsyncIterator[bytes]:
@@ -111,7 +111,7 @@ class Answers:
             yield head.encode() + jpeg + b"\r\n"
 
     def _is_stream(self, name: str) -> bool:
-        """Names come from outside: only streams that there are may be watched."""
+        """Names are untrusted input: only existing streams may be watched."""
         view = self._known.view
         return self._pictures.possible and view is not None and any(stream.name == name for stream in view.streams)
 

@@ -1,4 +1,4 @@
-"""Exit codes of the command line: 0 done, 1 failed, 2 wrong, 130 interrupted."""
+"""Exit codes of the command line: 0 done, 1 failed, 2 invalid, 130 interrupted."""
 
 FAILED = 1
 """The run, or what was asked for, failed."""

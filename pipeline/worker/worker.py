@@ -3,11 +3,13 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 
 import msgspec
+from msgspec import Struct
 
 from framewire.pipeline.frame.packet import Packet
-from framewire.pipeline.graph.plan import EdgeId, Plan, Process, Routing
+from framewire.pipeline.graph.plan import Edge, EdgeId, Plan, Process, Routing
 from framewire.pipeline.nodes.batch_node import BatchNode
 from framewire.pipeline.nodes.node import StageNode
 from framewire.pipeline.nodes.sink_node import SinkNode
@@ -41,6 +43,14 @@ REPORT_S = 0.5
 
 EARLY_MAX = 10_000
 """Messages of an epoch to come that are kept: a peer that is ahead sends a window or so of each stream."""
+
+
+class _EdgeIn(Struct, frozen=True):
+    """An edge into this process: `asked` are the workers that we give credit to, none where packets come unasked."""
+
+    consumer: str
+    sources: frozenset[str]
+    asked: list[str]
 
 
 class Worker:
@@ -77,19 +87,23 @@ class Worker:
         self._leaving = False
         self._last_report = 0.0
         self._changed = False
-        self._consumer_of = {edge.id: edge.consumer for edge in plan.edges if edge.consumer in nodes}
-        self._local = {edge.id for edge in plan.edges if edge.routing is Routing.LOCAL}
+        self._in = {
+            edge.id: _EdgeIn(
+                edge.consumer,
+                frozenset(plan.sources_at[edge.producer]),
+                plan.process_of(edge.producer).workers if edge.routing is Routing.ASK else [],
+            )
+            for edge in plan.edges
+            if edge.consumer in nodes
+        }
         self._out = {
             edge.id: OutEdge(edge, plan.process_of(edge.consumer).workers, self._send)
             for edge in plan.edges
             if edge.producer in process.stages and edge.routing is not Routing.LOCAL
         }
-        asking = [edge for edge in plan.edges if edge.consumer in process.stages and edge.routing is Routing.ASK]
-        self._producers = {edge.id: plan.process_of(edge.producer).workers for edge in asking}
         self._asked_of: dict[tuple[EdgeId, str], int] = {}
         """For each producer that we give credit, in which of its lives it got it."""
-        self._sources_over = {edge.id: frozenset(plan.sources_at[edge.producer]) for edge in plan.edges}
-        self._edges_out = {stage: tuple(edge.id for edge in plan.out_of(stage)) for stage in process.stages}
+        self._ways_out = {stage: [self._way_out(edge) for edge in plan.out_of(stage)] for stage in process.stages}
         self._batching = [node for node in nodes.values() if isinstance(node, BatchNode)]
         self._glimpses = Glimpses(self._show)
         self._tracer = Tracer(trace_every) if trace_every else None
@@ -230,8 +244,8 @@ class Worker:
             self._refused += 1
 
     def _delivered(self, message: Deliver) -> None:
-        consumer = self._consumer_of.get(message.edge)
-        if consumer is None or message.packet.source not in self._sources_over[message.edge]:
+        edge = self._in.get(message.edge)
+        if edge is None or message.packet.source not in edge.sources:
             self._refused += 1
             return
         epoch = self._epochs[message.packet.source]
@@ -239,14 +253,13 @@ class Worker:
             self._hold(message)
             return
         if message.epoch == epoch:
-            self._accept(consumer, message.edge, message.packet)
-        if message.edge in self._producers:
+            self._accept(edge.consumer, message.edge, message.packet)
+        if edge.asked:
             # A stale packet has used up credit, too.
-            self._give_credit_back(message)
+            self._give_credit_back(message, edge.asked)
         self._settle(at_once=False)
 
-    def _give_credit_back(self, used: Deliver) -> None:
-        producers = self._producers[used.edge]
+    def _give_credit_back(self, used: Deliver, producers: list[str]) -> None:
         if not 0 <= used.sender < len(producers):
             self._refused += 1
         elif self._asked_of.get((used.edge, producers[used.sender])) == used.incarnation:
@@ -267,11 +280,13 @@ class Worker:
 
     def _emit(self, stage: str, packet: Packet) -> None:
         packet = msgspec.structs.replace(packet, sent=time.monotonic())
-        for edge in self._edges_out[stage]:
-            if edge in self._local:
-                self._accept(self._consumer_of[edge], edge, packet)
-            else:
-                self._out[edge].put(packet)
+        for hand_on in self._ways_out[stage]:
+            hand_on(packet)
+
+    def _way_out(self, edge: Edge) -> Callable[[Packet], None]:
+        if edge.routing is Routing.LOCAL:
+            return partial(self._accept, edge.consumer, edge.id)
+        return self._out[edge.id].put
 
     def _produce(self, source: SourceNode) -> None:
         packet = source.produce()
@@ -314,12 +329,12 @@ class Worker:
 
     def _ask_the_new(self, lives: dict[str, int]) -> None:
         """Give credit to each producer that has none of ours: the first time, and after its restart."""
-        for edge, producers in self._producers.items():
-            for producer in producers:
+        for edge, known in self._in.items():
+            for producer in known.asked:
                 life = lives.get(producer)
                 if life is not None and self._asked_of.get((edge, producer)) != life:
                     self._asked_of[edge, producer] = life
-                    self._ask(edge, producer, PREFETCH + self._nodes[self._consumer_of[edge]].batch_size - 1)
+                    self._ask(edge, producer, PREFETCH + self._nodes[known.consumer].batch_size - 1)
 
     def _go_on_with(self, source: SourceNode, message: Connect) -> None:
         if not source.started:

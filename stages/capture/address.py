@@ -1,4 +1,4 @@
-"""Addresses of live sources: which they are, how FFmpeg opens them, and how they may be shown."""
+"""Addresses of live sources: recognising them, opening them with FFmpeg, showing them safely."""
 
 import re
 from urllib.parse import urlsplit, urlunsplit
@@ -14,11 +14,11 @@ STDIN = "-"
 """The source that is standard input."""
 HIDDEN = "***"
 RAW_RATE = 25.0
-"""Frames per second of bare pixels where nobody says: PAL's."""
+"""Default frames per second of raw pixels: PAL's."""
 
 
 class Address(Struct, frozen=True):
-    """`name` and `format` are what FFmpeg opens, with `options`; `shown` has no password in it and may go anywhere."""
+    """`name` and `format` are what FFmpeg opens, with `options`; `shown` has no password and may appear anywhere."""
 
     name: str
     shown: str
@@ -32,16 +32,16 @@ def is_live(source: str) -> bool:
 
 
 def address_of(source: str, transport: str, timeout_s: float, camera: dict[str, str]) -> Address:
-    """The address that a user wrote. Raises StageError for a scheme that is not known."""
+    """Parse a user's address. Raises StageError for an unknown scheme."""
     if "://" not in source:
         device = f"/dev/video{source}" if source.isdigit() else source
         return Address(device, device, "v4l2", camera)
     scheme = source.split("://", 1)[0].lower()
     if scheme not in NETWORK:
-        raise StageError(f"{shown(source)}: {scheme} is not a kind of stream that is known ({', '.join(NETWORK)})")
+        raise StageError(f"{shown(source)}: {scheme} is not a supported stream type ({', '.join(NETWORK)})")
     options = {}
     if scheme.startswith("rtsp"):
-        # FFmpeg's RTSP has a time-out of its own, in microseconds, and keeps a queue for packets that overtake others.
+        # FFmpeg's RTSP has its own timeout, in microseconds, and a queue that reorders packets.
         options = {"rtsp_transport": transport, "timeout": str(round(timeout_s * 1e6))}
     elif scheme.startswith("http"):
         options = {"rw_timeout": str(round(timeout_s * 1e6))}
@@ -49,7 +49,7 @@ def address_of(source: str, transport: str, timeout_s: float, camera: dict[str, 
 
 
 def stdin_address(kind: str, size: str, rate: float) -> Address:
-    """Standard input: a film of a kind that FFmpeg finds out, `mjpeg` and the like, or bare pixels (`bgr24`, ...).
+    """Standard input: a video that FFmpeg detects, a format such as `mjpeg`, or raw pixels (`bgr24`, ...).
 
     Raises StageError.
     """
@@ -60,13 +60,13 @@ def stdin_address(kind: str, size: str, rate: float) -> Address:
     except ValueError:
         return Address("pipe:0", "standard input", kind)
     if not size:
-        raise StageError(f"standard input: say the `size` of pictures that are bare pixels ({kind}), such as 1280x720")
+        raise StageError(f"standard input: set `size` for raw pixels ({kind}), such as 1280x720")
     options = {"pixel_format": kind, "video_size": size}
     return Address("pipe:0", "standard input", "rawvideo", {**options, "framerate": f"{rate or RAW_RATE:g}"})
 
 
 def shown(source: str) -> str:
-    """The address without what must not be seen: the user's name and password, and what a query may hold."""
+    """The address without secrets: the user's name and password, and query values."""
     parts = urlsplit(source)
     host = parts.netloc.rsplit("@", 1)
     netloc = f"{HIDDEN}@{host[1]}" if len(host) == 2 else host[0]

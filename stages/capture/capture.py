@@ -1,4 +1,4 @@
-"""The capture stage: it finds out what kind of source is meant, and passes its pictures on."""
+"""The capture stage: detects the kind of source and passes its pictures on."""
 
 import glob
 import os
@@ -45,32 +45,32 @@ class CaptureOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     rate: Annotated[
         float, Meta(gt=0, le=1000, description="Frames per second of a sequence of pictures; videos have their own")
     ] = 25.0
-    limit: Annotated[int, Meta(ge=0, description="Stop after so many frames; 0: at the end")] = 0
+    limit: Annotated[int, Meta(ge=0, description="Stop after n frames; 0: at the end")] = 0
     threads: Annotated[int, Meta(ge=1, le=64, description="Threads that decode a video file")] = 1
-    start_s: Annotated[float, Meta(ge=0, description="Video files: seconds to leave out at the beginning")] = 0.0
+    start_s: Annotated[float, Meta(ge=0, description="Video files: seconds to skip at the beginning")] = 0.0
     duration_s: Annotated[float, Meta(ge=0, description="Video files: seconds to take; 0: to the end")] = 0.0
-    every: Annotated[int, Meta(ge=1, description="Video files: take each n-th frame alone")] = 1
-    loops: Annotated[int, Meta(ge=0, description="Video files: how often it is played; 0: for ever")] = 1
-    realtime: Annotated[bool, Meta(description="Files: play at their own pace, not as fast as can be")] = False
+    every: Annotated[int, Meta(ge=1, description="Video files: take only every n-th frame")] = 1
+    loops: Annotated[int, Meta(ge=0, description="Video files: how often to play; 0: forever")] = 1
+    realtime: Annotated[bool, Meta(description="Files: play in real time, not as fast as possible")] = False
     transport: Annotated[Literal["tcp", "udp"], Meta(description="RTSP: tcp loses nothing, udp is never late")] = "tcp"
     open_timeout_s: Annotated[float, Meta(gt=0, le=600, description="Streams: how long connecting may take")] = 10.0
     read_timeout_s: Annotated[
-        float, Meta(gt=0, le=600, description="Streams: how long nothing may come before it is tried again")
+        float, Meta(gt=0, le=600, description="Streams: seconds without data before reconnecting")
     ] = 10.0
-    tries: Annotated[int, Meta(ge=0, description="Streams: tries in a row that may fail before it ends; 0: any")] = 0
+    tries: Annotated[int, Meta(ge=0, description="Streams: failed tries in a row before giving up; 0: never")] = 0
     size: Annotated[
         str,
-        Meta(pattern=r"^(\d+x\d+)?$", description="Cameras, bare pixels: 1280x720 and the like; default: its own"),
+        Meta(pattern=r"^(\d+x\d+)?$", description="Cameras, raw pixels: such as 1280x720; default: the camera's"),
     ] = ""
     camera_rate: Annotated[
-        float, Meta(ge=0, le=1000, description="Cameras, bare pixels: frames per second; 0: its own")
+        float, Meta(ge=0, le=1000, description="Cameras, raw pixels: frames per second; 0: default")
     ] = 0.0
     camera_format: Annotated[
-        str, Meta(description="Cameras: mjpeg, yuyv422, ...; standard input: mjpeg, ..., or bare pixels: bgr24, ...")
+        str, Meta(description="Cameras: mjpeg, yuyv422, ...; standard input: mjpeg, ..., or raw pixels: bgr24, ...")
     ] = ""
-    watch: Annotated[bool, Meta(description="Folders: go on with pictures that are put there, for ever")] = False
+    watch: Annotated[bool, Meta(description="Folders: keep reading pictures added later, forever")] = False
     hwaccel: Annotated[
-        str, Meta(description="Decode by a device: auto, or FFmpeg's name of a kind (cuda, vaapi, qsv, ...)")
+        str, Meta(description="Hardware decoding: auto, or an FFmpeg device type (cuda, vaapi, qsv, ...)")
     ] = ""
 
 
@@ -78,13 +78,13 @@ class CaptureOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Capture(Source[CaptureOptions]):
     """Make a stream of frames from files, a camera, a network stream, or the built-in demo.
 
-    Files: time stamps are the source's own, and nothing is ever skipped. A picture that cannot be read, and a frame
-    that cannot be decoded, is a failed frame: it keeps its number, and the run goes on.
+    Files: timestamps are the source's own, and nothing is ever skipped. A picture that cannot be read, or a frame that
+    cannot be decoded, is a failed frame: it keeps its number, and the run continues.
 
-    Cameras and streams: time stamps are those of arrival. When the window is full, a new picture takes the place of the
-    one that waits (`window_full`), so what is shown is never older than the window. A stream that is down, silent or
-    ended is tried again after 0.5 s, 1 s, 1.5 s, 1.5 s, ..., and may come back with another size. Of standard input and
-    of a folder with `watch` nothing is skipped: they wait.
+    Cameras and streams: timestamps are arrival times. When the window is full, a new picture replaces the one that
+    waits (`window_full`), so what is shown is never older than the window. A stream that is down, silent or ended is
+    reconnected after 0.5 s, 1 s, 1.5 s, 1.5 s, ..., and may come back with another size. Standard input and a folder
+    with `watch` skip nothing: they wait.
 
     Example:
         capture: {source: people.mp4}
@@ -94,7 +94,7 @@ class Capture(Source[CaptureOptions]):
     Options = CaptureOptions
 
     def open(self) -> None:
-        """Open the source, so that what is wrong with it is said before anything else starts."""
+        """Open the source, so that errors in it are reported before anything else starts."""
         self._live: LiveStream | None = None
         self._opened: PictureSource | None = None
         self._watched: WatchedFolder | None = None
@@ -117,9 +117,9 @@ class Capture(Source[CaptureOptions]):
         return self._live is not None
 
     def ready(self) -> bool:
-        """See Source; also the moment at which the stream's news reach the log."""
+        """See Source; this is also when the stream's news is logged."""
         if self.options.limit and self._given >= self.options.limit:
-            # The end is there, whether or not another picture comes.
+            # This is the end, whether or not another picture comes.
             return True
         if self._watched is not None:
             return self._watched.ready
@@ -155,14 +155,14 @@ class Capture(Source[CaptureOptions]):
         return self._with_cuts(self._frames(start))
 
     def _with_cuts(self, shots: Iterator[Shot]) -> Iterator[Shot]:
-        """The shots, saying which of them begin a scene."""
+        """The shots, marking those that begin a scene."""
         for shot in shots:
             self._given += 1
             cut = self._cuts.look(None if shot.failed else self._pixels)
             yield msgspec.structs.replace(shot, cut=cut) if cut else shot
 
     def _from(self, start: int, opened: PictureSource) -> Iterator[Shot]:
-        """The frames from number `start` on; the one before is looked at, too: it tells whether they begin a scene."""
+        """The frames from number `start` on; the one before is also read, to tell whether they begin a scene."""
         self._unasked = start > 0
         for shot in opened.shots(max(0, start - 1), self._place):
             if not self._unasked:
@@ -172,7 +172,7 @@ class Capture(Source[CaptureOptions]):
             self._cuts.look(None if shot.failed else self._pixels)
 
     def _place(self, height: int, width: int) -> Pixels:
-        """The place for the next picture, which is looked at once it is written."""
+        """The place for the next picture, checked for a cut once it is written."""
         self._pixels = np.empty((height, width, 3), np.uint8) if self._unasked else self.slot(height, width)
         return self._pixels
 
@@ -201,7 +201,7 @@ class Capture(Source[CaptureOptions]):
             self._pace.played(shot)
             yield shot
         if expected is not None and made < expected:
-            self.log.warning("%s ends after %d of %d frames that it promised", facts.description, made, expected)
+            self.log.warning("%s ended early, after %d of %d frames", facts.description, made, expected)
 
     def close(self) -> None:
         """Close the source."""
@@ -222,7 +222,7 @@ class Capture(Source[CaptureOptions]):
             yield shot
 
     def _describing(self, description: str, rate: Callable[[], float | None] = lambda: None) -> Slot:
-        """A slot that describes the stream by its first picture, and the rate that is known by then."""
+        """A slot that describes the stream by its first picture and the rate known by then."""
 
         def slot(height: int, width: int) -> Pixels:
             self.describe(description, height, width, self.options.limit or None, rate())
@@ -253,7 +253,7 @@ class Capture(Source[CaptureOptions]):
 
     def _stdin(self) -> Address:
         if os.isatty(0):
-            raise StageError("standard input is a terminal; pipe a film into it, or name a file")
+            raise StageError("standard input is a terminal; pipe in a video, or name a file")
         return stdin_address(self.options.camera_format, self.options.size, self.options.camera_rate)
 
     def _open_file(self) -> PictureSource:
@@ -274,4 +274,4 @@ class Capture(Source[CaptureOptions]):
             return film
         if glob.has_magic(name):
             return ImageFiles([Path(file) for file in glob.glob(name, recursive=True)], name, self.options.rate)  # noqa: PTH207
-        raise StageError(f"there is no file {name}")
+        raise StageError(f"no such file: {name}")

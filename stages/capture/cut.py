@@ -1,22 +1,22 @@
-"""Finding cuts: where a picture has little to do with the one before, what was followed must be searched for."""
+"""Finding cuts: where a picture has little to do with the one before, faces must be detected again."""
 
 import numpy as np
 
 from framewire.pipeline.frame.ring import Pixels
 
 POINTS = (18, 32)
-"""Rows and columns of the points that are compared: enough to see a scene, few enough to cost 30 us."""
+"""Rows and columns of the points compared: enough to tell scenes apart, few enough to cost 30 us."""
 CUT = 20.0
-"""Mean difference of the points (0 to 255) from which it is a cut: people and cameras that move gave up to 12 on five
+"""Mean difference of the points (0 to 255) from which it is a cut: moving people and cameras gave up to 12 on five
 clips, cuts 30 and more."""
 
 
 class CutFinder:
-    """Gets picture after picture; says of each whether it is another scene than the one before.
+    """Takes pictures in order; tells of each whether it begins a new scene.
 
     Example:
         finder = CutFinder()
-        [finder.look(picture) for picture in film]    # False, False, True, ...
+        [finder.look(picture) for picture in clip]    # False, False, True, ...
     """
 
     def __init__(self) -> None:
@@ -34,6 +34,6 @@ class CutFinder:
 
 
 def _points(picture: Pixels) -> Pixels:
-    """Points in a grid over the picture, from the middle of each part."""
+    """A grid of points over the picture, from the middle of each cell."""
     rows, columns = (max(1, side // count) for side, count in zip(picture.shape, POINTS, strict=False))
     return np.ascontiguousarray(picture[rows // 2 :: rows, columns // 2 :: columns])

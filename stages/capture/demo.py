@@ -1,4 +1,4 @@
-"""The built-in demo: real faces that move, made at run time from pictures that installed packages carry."""
+"""The built-in demo: real faces that move, made at run time from pictures in installed packages."""
 
 import importlib.util
 import math
@@ -36,7 +36,7 @@ PORTRAITS = (
 
 
 class Mover(Struct, frozen=True):
-    """A portrait's way over the picture: where its middle is, how high it is, how it tilts, over one turn."""
+    """A portrait's path over the picture: its centre, its height and its tilt, over one turn."""
 
     portrait: int
     turns: float
@@ -52,11 +52,11 @@ MOVERS = (
     Mover(1, 1.5, 2.0, (930, 350), (190, 110), (280, 460), 5.0),
     Mover(0, 2.0, 4.0, (640, 540), (420, 60), (170, 240), 4.0),
 )
-"""Two large portraits that pass in front of a small one; each moves by at most some ten pixels a frame."""
+"""Two large portraits that pass in front of a small one; each moves at most about ten pixels a frame."""
 
 
 class Demo:
-    """Frame n is a function of n alone, so a capture that starts again in the middle makes the same pictures."""
+    """Frame n is a function of n alone, so a capture restarted in the middle makes the same pictures."""
 
     def __init__(self) -> None:
         self._portraits = [_load(portrait) for portrait in PORTRAITS]
@@ -64,7 +64,7 @@ class Demo:
         self.facts = StreamFacts("the built-in demo", HEIGHT, WIDTH, FRAMES)
 
     def shots(self, start: int, slot: Slot) -> Iterator[Shot]:
-        """Draw frame after frame, from number `start` on."""
+        """Draw the frames, from number `start` on."""
         for number in range(start, FRAMES):
             self.draw(number, slot(HEIGHT, WIDTH))
             yield Shot(number, (1, RATE), (RATE, 1))
@@ -100,7 +100,7 @@ def _height(mover: Mover, number: int) -> float:
 
 
 def _placement(mover: Mover, number: int, portrait: Pixels) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
-    """The 2x3 affine matrix from the portrait's pixels to the canvas'."""
+    """The 2x3 affine matrix from portrait pixels to canvas pixels."""
     angle = _angle(mover, number)
     height, width = portrait.shape[:2]
     matrix = cv2.getRotationMatrix2D(
@@ -112,7 +112,7 @@ def _placement(mover: Mover, number: int, portrait: Pixels) -> "np.ndarray[tuple
 
 
 def _background() -> Pixels:
-    """A soft pattern that repeats after the picture's width, made without any random number."""
+    """A soft pattern that repeats after the picture's width, made without random numbers."""
     x = np.arange(WIDTH, dtype=np.float32)[None, :] * (2 * math.pi / WIDTH)
     y = np.arange(HEIGHT, dtype=np.float32)[:, None] * (2 * math.pi / HEIGHT)
     waves = [
@@ -130,8 +130,7 @@ def _load(portrait: Portrait) -> Pixels:
     picture = cv2.imread(str(Path(folders[0], portrait.file))) if folders else None
     if picture is None:
         raise StageError(
-            "the demo shows pictures that come with scikit-image and matplotlib; "
-            'install them: pip install "framewire[demo]"'
+            'the demo uses pictures from scikit-image and matplotlib; install them: pip install "framewire[demo]"'
         )
     left, top, right, bottom = portrait.crop
     return np.asarray(picture[top:bottom, left:right], np.uint8)

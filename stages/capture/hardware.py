@@ -1,4 +1,4 @@
-"""Opening what FFmpeg reads, its video decoded by a device where one is asked for and works."""
+"""Opening FFmpeg inputs, with hardware decoding where it is requested and works."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ AUTO = "auto"
 
 
 class HardwareError(ValueError):
-    """The device that was asked for cannot decode this; the text says so."""
+    """The requested device cannot decode this; the text says so."""
 
 
 def open_input(name: str, hwaccel: str, **options: Any) -> tuple[InputContainer, str]:
-    """The opened container, and the kind of device that decodes it, or nothing where the processor does.
+    """The opened container, and the type of device that decodes it, empty for the CPU.
 
-    `hwaccel` is a kind that FFmpeg knows (cuda, vaapi, qsv, ...), `auto` for the first that works, or nothing;
-    `options` go to av.open. Raises what av.open raises; HardwareError where what opens does not with that device.
+    `hwaccel` is an FFmpeg device type (cuda, vaapi, qsv, ...), `auto` for the first that works, or empty; `options`
+    go to av.open. Raises what av.open raises; HardwareError if it opens, but not with that device.
     """
     if hwaccel == SOFTWARE:
         return av.open(name, **options), SOFTWARE
@@ -28,11 +28,11 @@ def open_input(name: str, hwaccel: str, **options: Any) -> tuple[InputContainer,
         try:
             return av.open(name, hwaccel=HWAccel(kind, allow_software_fallback=False), **options), kind
         except (av.error.FFmpegError, RuntimeError, ValueError):
-            # The device, or what is to be opened: the next lines tell which.
+            # The device or the input failed: the next lines tell which.
             continue
     container = av.open(name, **options)
     if hwaccel == AUTO:
         return container, SOFTWARE
     container.close()
     words = ", ".join(known) or "nothing"
-    raise HardwareError(f"hwaccel {hwaccel} cannot decode it here (FFmpeg was built with {words}); try auto")
+    raise HardwareError(f"hwaccel {hwaccel} cannot decode this (FFmpeg was built with {words}); try auto")

@@ -33,13 +33,13 @@ SUFFIXES = frozenset(
         ".hdr",
     ]
 )
-"""What OpenCV's imgcodecs reads, by name."""
+"""Suffixes that OpenCV's imgcodecs reads."""
 UNREADABLE = "unreadable"
-"""The reason of a frame whose file is not a picture."""
+"""The reason if a frame's file is not a picture."""
 
 
 def is_image(path: Path) -> bool:
-    """Whether the file's name says that it is a picture."""
+    """Whether the file's suffix is that of a picture."""
     return path.suffix.lower() in SUFFIXES
 
 
@@ -50,11 +50,11 @@ def natural_order(path: Path) -> list[tuple[int, int, str]]:
 
 
 class ImageFiles:
-    """Picture after picture, in natural order of their names, at a rate of your choice. Sizes may differ."""
+    """Pictures in natural order of their names, at a rate of your choice. Sizes may differ."""
 
     def __init__(self, files: Sequence[Path], name: str, rate: float) -> None:
         if not files:
-            raise StageError(f"there is no picture in {name} ({', '.join(sorted(SUFFIXES))})")
+            raise StageError(f"no pictures in {name} ({', '.join(sorted(SUFFIXES))})")
         self._files = sorted(files, key=natural_order)
         self._rate = Fraction(rate).limit_denominator(1001)
         first = next((picture for file in self._files if (picture := read_picture(file)) is not None), None)
@@ -64,7 +64,7 @@ class ImageFiles:
         self.facts = StreamFacts(f"{name} ({many})", first.shape[0], first.shape[1], len(files))
 
     def shots(self, start: int, slot: Slot) -> Iterator[Shot]:
-        """Read file after file, from number `start` on."""
+        """Read the files, from number `start` on."""
         rate = self._rate
         for number, file in enumerate(self._files[start:], start):
             picture = read_picture(file)
@@ -78,7 +78,7 @@ class ImageFiles:
 
 
 def read_picture(file: Path) -> Pixels | None:
-    """The picture in a file, uint8 (height, width, 3) BGR; None where there is none that can be read."""
+    """The picture in a file, uint8 (height, width, 3) BGR; None if it cannot be read."""
     try:
         raw = np.fromfile(file, np.uint8)
         if not raw.size:

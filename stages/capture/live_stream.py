@@ -1,4 +1,4 @@
-"""A camera or a network stream: a thread connects, decodes, connects again; the newest picture waits for the engine."""
+"""A camera or network stream: a thread connects, decodes and reconnects; the newest picture waits for the engine."""
 
 import logging
 import random
@@ -22,18 +22,18 @@ from framewire.stages.capture.picture_source import Slot
 from framewire.stages.capture.video_file import picture_of
 
 MICROSECONDS = (1, 1_000_000)
-"""Time stamps are those of arrival: a stream's own may jump, run backwards, and begin anew after each connection."""
+"""Timestamps are arrival times: a stream's own may jump, run backwards, and restart after each connection."""
 STALLED_S = 1.0
-"""Without a picture for so long a stream counts as stalled: the slowest cameras in use send one a second."""
+"""Time without a picture after which a stream is stalled: the slowest cameras in use send one a second."""
 NEWS_MAX = 100
-"""Lines that wait for the log; a stream that flaps must not fill the memory."""
+"""Lines queued for the log; a flapping stream must not fill the memory."""
 
 
 class LiveRules(Struct, frozen=True):
-    """`open_s` and `read_s` are how long a server may be silent; `tries` in a row that may fail, 0 for any number.
+    """`open_s` and `read_s`: how long a server may be silent; `tries`: failures in a row before it ends, 0: never.
 
-    With `once` there is one connection, of which every picture is kept: a pipe. `hwaccel` names a kind of device that
-    decodes, see hardware.py.
+    With `once` there is one connection and every picture is kept: a pipe. `hwaccel` is the type of decoding device,
+    see hardware.py.
     """
 
     open_s: float
@@ -49,7 +49,7 @@ class _Seen(Struct):
 
 
 class LiveStream:
-    """Reads one stream in a thread of its own. What the engine's thread calls never waits."""
+    """Reads one stream in its own thread. What the engine's thread calls never blocks."""
 
     def __init__(self, address: Address, rules: LiveRules, wake: Callable[[], None], rng: random.Random) -> None:
         self.address = address
@@ -69,34 +69,34 @@ class LiveStream:
         self._thread = threading.Thread(target=self._run, name="stream", daemon=True)
 
     def start(self) -> None:
-        """Begin to connect."""
+        """Start connecting."""
         self._thread.start()
 
     def close(self) -> None:
-        """Stop the thread; a connection that hangs is left to its time-out."""
+        """Stop the thread; a connection that hangs is left to time out."""
         self._stop.set()
         self._newest.close()
         self._thread.join(timeout=1.0)
 
     @property
     def ready(self) -> bool:
-        """Whether there is a picture, or none will come any more."""
+        """Whether there is a picture, or no more will come."""
         return self._newest.there or self.state is StreamPhase.ENDED
 
     @property
     def stalls_at(self) -> float | None:
-        """When it will count as stalled unless a picture comes; None where it is not live."""
+        """When it will count as stalled unless a picture comes; None if it is not live."""
         return self._last + STALLED_S if self.state is StreamPhase.LIVE else None
 
     def look(self) -> None:
-        """See whether it has stalled."""
+        """Check for a stall."""
         stalls_at = self.stalls_at
         if stalls_at is not None and time.monotonic() >= stalls_at and not self._newest.there:
-            self._say(logging.WARNING, f"nothing has come for {STALLED_S:g} s")
+            self._say(logging.WARNING, f"no picture for {STALLED_S:g} s")
             self._now(StreamPhase.STALLED)
 
     def shot(self, slot: Slot) -> Shot | None:
-        """The newest picture, written to its place; None where none will come any more."""
+        """The newest picture, written to its place; None if no more will come."""
         seen, replaced = self._newest.take()
         if seen is None:
             return None
@@ -124,10 +124,10 @@ class LiveStream:
                 failed, pauses = 0, waits(self._rng)
             failed += 1
             if self._rules.tries and failed >= self._rules.tries:
-                self.failure = f"{self.address.shown}: {why}; given up after {failed} tries in a row"
+                self.failure = f"{self.address.shown}: {why}; gave up after {failed} tries in a row"
                 break
             pause = next(pauses)
-            self._say(logging.WARNING, f"{why}; trying again in {pause:.1f} s")
+            self._say(logging.WARNING, f"{why}; retrying in {pause:.1f} s")
             self._now(StreamPhase.DOWN)
             self._stop.wait(pause)
         self._now(StreamPhase.ENDED)
@@ -145,12 +145,12 @@ class LiveStream:
                         self._connected(container, frame)
                     self._last = time.monotonic()
                     if self.state is StreamPhase.STALLED:
-                        self._say(logging.INFO, "pictures come again")
+                        self._say(logging.INFO, "receiving again")
                         self._now(StreamPhase.LIVE)
                     if self._newest.put(_Seen(frame, self._last)):
                         self._wake()
         except (av.error.FFmpegError, OSError, ValueError, IndexError) as error:
-            # Its text may hold the address, password and all; its kind does not.
+            # Its text may include the address and password; its type does not.
             return _why(error, pictures), pictures
         return "the stream has ended", pictures
 
@@ -165,8 +165,8 @@ class LiveStream:
         )
         if not container.streams.video:
             container.close()
-            raise ValueError("it has no video")
-        # One picture late is one too many: no frame threads.
+            raise ValueError("no video stream")
+        # No frame threads: each adds a frame of latency.
         container.streams.video[0].thread_type = "NONE"
         return container
 
@@ -187,18 +187,18 @@ class LiveStream:
 
 
 def shots(stream: LiveStream, slot: Slot) -> Iterator[Shot]:
-    """The pictures of a stream, until none will come any more. Asked only when it is ready."""
+    """The pictures of a stream, until no more will come. Advance it only when ready."""
     while (shot := stream.shot(slot)) is not None:
         yield shot
 
 
 def _why(error: Exception, pictures: int) -> str:
     if isinstance(error, av.error.ExitError):
-        return "nothing has come for too long" if pictures else "it does not answer"
+        return "no data for too long" if pictures else "no answer"
     if isinstance(error, av.error.FFmpegError):
         return error.strerror or type(error).__name__
     if isinstance(error, HardwareError):
         return str(error)
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
-    return "it has no video"
+    return "no video stream"

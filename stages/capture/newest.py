@@ -1,4 +1,4 @@
-"""A place for one thing, between a thread that puts and one that takes."""
+"""A place for one thing, between a producer and a consumer thread."""
 
 import threading
 from typing import Generic, TypeVar
@@ -7,7 +7,7 @@ T = TypeVar("T")
 
 
 class Newest(Generic[T]):
-    """What is put takes the place of what waits there. With `keeps_all`, who puts waits until it is empty.
+    """A new thing replaces the one waiting there. With `keeps_all`, `put` blocks until it is empty.
 
     Example:
         place.put(a); place.put(b)
@@ -32,7 +32,7 @@ class Newest(Generic[T]):
             return empty
 
     def take(self) -> tuple[T | None, int]:
-        """What is there, and how many were replaced since the last take that found something."""
+        """The thing, and how many were replaced since the last take that found one."""
         with self._taken:
             thing, replaced = self._thing, self._replaced
             self._thing = None
@@ -42,12 +42,12 @@ class Newest(Generic[T]):
             return thing, replaced
 
     def close(self) -> None:
-        """Nobody takes any more: whoever waits to put, goes on."""
+        """No more takes: unblocks a waiting `put`."""
         with self._taken:
             self._closed = True
             self._taken.notify_all()
 
     @property
     def there(self) -> bool:
-        """Whether there is something."""
+        """Whether a thing waits."""
         return self._thing is not None

@@ -1,15 +1,15 @@
-"""Playing a file at its own pace."""
+"""Playing a file in real time."""
 
 import time
 
 from framewire.pipeline.stage import Shot
 
 RATE_OTHERWISE = 25
-"""Frames per second where the file does not say: PAL's."""
+"""Frames per second if the file gives none: PAL's."""
 
 
 class Pace:
-    """Says when the next frame is due: at its time in the film, counted from when the film began."""
+    """Tells when the next frame is due: at its video time, counted from when playback began."""
 
     def __init__(self, keeps: bool) -> None:
         self._keeps = keeps
@@ -17,11 +17,11 @@ class Pace:
         self._offset: float | None = None
 
     def begin(self, start: int) -> None:
-        """The film begins now, or goes on with frame `start`."""
+        """Playback begins now, or resumes at frame `start`."""
         self._offset = None
 
     def played(self, shot: Shot) -> None:
-        """A frame has been played: the next is due a frame's time later."""
+        """A frame was played: the next is due one frame interval later."""
         if not self._keeps:
             return
         seconds = shot.pts * shot.time_base[0] / shot.time_base[1]
@@ -31,5 +31,5 @@ class Pace:
         self._due = self._offset + seconds + step
 
     def due(self) -> float:
-        """When the next frame may come, by the monotonic clock; 0 where it may come at once."""
+        """When the next frame may come, by the monotonic clock; 0 if it may come at once."""
         return self._due

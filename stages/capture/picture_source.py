@@ -1,4 +1,4 @@
-"""What every kind of source looks like to `capture`."""
+"""Interface of every kind of source for `capture`."""
 
 from collections.abc import Callable, Iterator
 from typing import Protocol
@@ -9,11 +9,11 @@ from framewire.pipeline.frame.ring import Pixels
 from framewire.pipeline.stage import Shot
 
 Slot = Callable[[int, int], Pixels]
-"""Asks for the place of the next picture: (height, width) -> uint8 (height, width, 3) BGR, to be written over."""
+"""Gives the place of the next picture: (height, width) -> uint8 (height, width, 3) BGR, to be overwritten."""
 
 
 class StreamFacts(Struct, frozen=True):
-    """What is known of a stream before its first picture; `expected` is the number of frames, where it is known."""
+    """What is known of a stream before its first picture; `expected` is the number of frames, if known."""
 
     description: str
     height: int
@@ -22,12 +22,12 @@ class StreamFacts(Struct, frozen=True):
 
 
 class PictureSource(Protocol):
-    """An opened source: pictures in order, the same ones however often it is asked."""
+    """An opened source: pictures in order, the same ones every time."""
 
     facts: StreamFacts
 
     def shots(self, start: int, slot: Slot) -> Iterator[Shot]:
-        """Write picture after picture, from number `start` on, to the place that `slot` gives."""
+        """Write the pictures, from number `start` on, to the places that `slot` gives."""
 
     def close(self) -> None:
-        """Let go of files."""
+        """Close files."""

@@ -1,4 +1,4 @@
-"""A video file, decoded by FFmpeg through PyAV: exact time stamps, and every frame accounted for."""
+"""A video file, decoded by FFmpeg through PyAV: exact timestamps, and every frame accounted for."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -21,20 +21,20 @@ from framewire.stages.capture.hardware import HardwareError, open_input
 from framewire.stages.capture.picture_source import Slot, StreamFacts
 
 RATE_OTHERWISE = Fraction(25)
-"""Frames per second of a bare stream that does not say: PAL's."""
+"""Frames per second of an elementary stream by default: PAL's."""
 CORRUPT = "corrupt"
-"""The reason of a frame that was in the file but could not be decoded."""
+"""The reason if a frame was in the file but could not be decoded."""
 
 
 Decoded = tuple[int, Fraction, VideoFrame | None]
-"""Time stamp, its unit in seconds, and the frame; None where the decoder gave none for this time stamp."""
+"""Timestamp, its unit in seconds, and the frame; None if the decoder gave none for this timestamp."""
 
 
 class VideoFile:
     """The first video stream of a file. A coded frame that gives no picture is a failed frame, in its place.
 
-    Frames come in the order of their time stamps, so a frame that the decoder left out is known as soon as a later
-    one comes. Pictures are the same, to the bit, as those of cv2.VideoCapture.
+    Frames come in timestamp order, so a frame that the decoder left out is noticed as soon as a later one comes.
+    Pictures are bit-identical to those of cv2.VideoCapture.
     """
 
     def __init__(self, path: Path, threads: int, excerpt: Excerpt | None = None, hwaccel: str = "") -> None:
@@ -51,13 +51,13 @@ class VideoFile:
             self.facts = StreamFacts(str(path), height, width, expected)
 
     def shots(self, start: int, slot: Slot) -> Iterator[Shot]:
-        """Decode the file, and give its frames from number `start` on."""
+        """Decode the file and yield its frames from number `start` on."""
         for number, (decoded, rate) in enumerate(self._played()):
             if number >= start:
                 yield _shot(decoded, rate, slot)
 
     def _played(self) -> Iterator[tuple[Decoded, Fraction | None]]:
-        """The frames that are taken, with the file's rate; played again, their times go on."""
+        """The frames taken, with the file's rate; when looped, their times continue."""
         offset = Fraction(0)
         for _ in range(self._excerpt.loops) if self._excerpt.loops else count():
             length, first = Fraction(0), None
@@ -99,15 +99,15 @@ class VideoFile:
             raise StageError(f"{self._path}: {error}") from error
         except av.error.FFmpegError as error:
             size = self._path.stat().st_size
-            why = "it is empty" if not size else f"FFmpeg says: {error.strerror}"
-            raise StageError(f"{self._path} is not a video that can be read: {why}") from error
+            why = "it is empty" if not size else f"FFmpeg: {error.strerror}"
+            raise StageError(f"{self._path} is not a readable video: {why}") from error
         if not container.streams.video:
             kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
             container.close()
-            raise StageError(f"{self._path} has no video in it, only {kinds}")
+            raise StageError(f"{self._path} has no video, only {kinds}")
         if container.streams.video[0].codec_context is None:
             container.close()
-            raise StageError(f"{self._path}: there is no decoder for its video")
+            raise StageError(f"{self._path}: no decoder for its video")
         return container
 
 
@@ -119,7 +119,7 @@ def _decode(container: InputContainer, stream: VideoStream) -> Iterator[Decoded]
     step = max(1, round(1 / (rate * time_base)))
     for coded in _packets(container, stream):
         if coded.dts is not None and last_dts is not None and coded.dts < last_dts:
-            # Time itself jumps back: which frame is missing cannot be told from here on.
+            # Time jumps back: missing frames cannot be identified from here on.
             in_order = False
             owed.clear()
         last_dts = coded.dts if coded.dts is not None else last_dts
@@ -128,7 +128,7 @@ def _decode(container: InputContainer, stream: VideoStream) -> Iterator[Decoded]
         for frame in _frames_of(coded):
             pts = frame.pts
             if pts is None:
-                # A bare stream has no time stamps: frames follow each other at its rate.
+                # An elementary stream has no timestamps: frames follow at its rate.
                 pts = 0 if last is None else last + step
             unit = frame.time_base or time_base
             while owed and owed[0] < pts:
@@ -142,7 +142,7 @@ def _decode(container: InputContainer, stream: VideoStream) -> Iterator[Decoded]
 
 
 def _packets(container: InputContainer, stream: VideoStream) -> Iterator[CodedPacket]:
-    """The stream's packets, and at last the empty one that flushes the decoder, also where the file breaks off."""
+    """The stream's packets, then the empty one that flushes the decoder, even if the file is truncated."""
     demuxed = container.demux(stream)
     while True:
         try:
@@ -176,7 +176,7 @@ def _shot(decoded: Decoded, rate: Fraction | None, slot: Slot) -> Shot:
 
 
 def picture_of(frame: VideoFrame) -> Pixels:
-    """The frame's pixels, (height, width, 3) BGR, turned as the stream says; they go with the frame."""
+    """The frame's pixels, (height, width, 3) BGR, rotated as the stream says; freed with the frame."""
     return _upright(_bgr(frame), frame.rotation)
 
 
@@ -188,5 +188,5 @@ def _bgr(frame: VideoFrame) -> Pixels:
 
 
 def _upright(picture: Pixels, degrees: int) -> Pixels:
-    """The picture turned as the file says (a phone held sideways): `degrees` counter-clockwise."""
+    """The picture rotated by the file's `degrees` counter-clockwise (a phone held sideways)."""
     return np.rot90(picture, round(degrees / 90) % 4) if degrees else picture

@@ -1,4 +1,4 @@
-"""A folder that pictures are put into while we look: each becomes a frame, in the order of arrival."""
+"""A folder watched for new pictures: each becomes a frame, in the order of arrival."""
 
 import threading
 import time
@@ -12,32 +12,32 @@ from framewire.stages.capture.image_files import UNREADABLE, is_image, natural_o
 from framewire.stages.capture.picture_source import Slot, StreamFacts
 
 WHOLE_AFTER_S = 0.3
-"""A file that has not changed for so long is whole: who writes pictures does it in one go, or moves them here."""
+"""A file unchanged for this long is complete: pictures are written in one go, or moved here."""
 MICROSECONDS = (1, 1_000_000)
 DELETED = 3
-"""watchfiles' number of that change."""
+"""watchfiles' code for a deletion."""
 DEBOUNCE_MS, STEP_MS, LISTEN_MS = 200, 50, 5000
-"""Changes are gathered while they come each STEP_MS, for DEBOUNCE_MS at the most."""
+"""Changes are gathered while they come every STEP_MS, for at most DEBOUNCE_MS."""
 
 
 class WatchedFolder:
-    """The pictures that are there, then those that come. A thread waits for the kernel to tell of changes.
+    """The pictures already there, then new ones. A thread waits for the kernel to report changes.
 
-    `seen` is a file with the names that became frames, so that a worker that follows a dead one gives the same ones
-    the same numbers.
+    `seen` is a file with the names that became frames, so that a replacement worker gives the same ones the same
+    numbers.
     """
 
     def __init__(self, folder: Path, seen: Path, resumed: bool, wake: Callable[[], None]) -> None:
         """Raises StageError, OSError."""
         if not folder.is_dir():
-            raise StageError(f"{folder} is no folder that could be watched")
+            raise StageError(f"{folder} is not a folder; `watch` needs one")
         self.facts = StreamFacts(f"{folder} (watched)", 0, 0, None)
         self._folder = folder
         self._wake = wake
         self._lock = threading.Lock()
         self._changed: dict[str, float] = {}
         self._stop = threading.Event()
-        # It watches before we look: what comes in between is seen twice, but not missed.
+        # Watch before listing: what comes in between is seen twice, but not missed.
         notify = _watcher(folder)
         self._before = seen.read_text().splitlines() if resumed and seen.exists() else []
         seen.parent.mkdir(parents=True, exist_ok=True)
@@ -61,16 +61,16 @@ class WatchedFolder:
 
     @property
     def ready_at(self) -> float | None:
-        """When a file that has just changed will count as whole; None where none has."""
+        """When a file just changed will count as complete; None if none has."""
         with self._lock:
             return min(self._changed.values()) + WHOLE_AFTER_S if self._changed else None
 
     def begin(self, start: int) -> None:
-        """Begin with number `start`: those that a dead worker gave from there on are given again."""
+        """Begin with number `start`: what a dead worker gave from there on is given again."""
         self._again.extend(self._before[start:])
 
     def shots(self, slot: Slot) -> Iterator[Shot]:
-        """Picture after picture; never ends. Asked only when it is ready."""
+        """Pictures without end. Advance it only when ready."""
         began = time.monotonic()
         while True:
             if self._again:
@@ -82,7 +82,7 @@ class WatchedFolder:
             yield self._shot(name, slot, began)
 
     def close(self) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         self._stop.set()
         self._thread.join(timeout=1.0)
         self._seen.close()
@@ -97,7 +97,7 @@ class WatchedFolder:
         return Shot(since, MICROSECONDS)
 
     def _look(self) -> None:
-        """Files that have changed no more for a while are whole."""
+        """Files that have not changed for a while are complete."""
         now = time.monotonic()
         with self._lock:
             whole = [name for name, at in self._changed.items() if now >= at + WHOLE_AFTER_S]
@@ -122,7 +122,7 @@ class WatchedFolder:
             for change, path in changes:
                 name = Path(path).name
                 if change == DELETED:
-                    # What is gone need not be known: a folder that is emptied behind us costs no memory.
+                    # Forget deleted files: a folder that is emptied behind us costs no memory.
                     self._changed.pop(name, None)
                     self._known.discard(name)
                 elif _counts(Path(path)):
@@ -130,12 +130,12 @@ class WatchedFolder:
 
 
 def _counts(path: Path) -> bool:
-    """Whether it is a picture; a name with a dot before it is one that somebody still writes."""
+    """Whether it is a picture; a name with a leading dot is still being written."""
     return is_image(path) and not path.name.startswith(".")
 
 
 def _watcher(folder: Path) -> Any:
-    # Loaded where it is needed: most pipelines watch no folder.
+    # Imported on demand: most pipelines watch no folder.
     from watchfiles._rust_notify import RustNotify
 
     return RustNotify([str(folder)], False, False, 0, False, False)

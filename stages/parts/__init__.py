@@ -1,1 +1,1 @@
-"""A sink's output in parts: names from a template, a new part now and then, and a limit on what the disk holds."""
+"""A sink's output in parts: names from a template, periodic new parts, and a limit on disk use."""

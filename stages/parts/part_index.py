@@ -1,4 +1,4 @@
-"""The list of a run's parts, on disk: a worker that follows a dead one must know which files there are."""
+"""The list of a run's parts, on disk: a replacement worker must know which files exist."""
 
 from pathlib import Path
 
@@ -21,10 +21,10 @@ class Part(Struct, frozen=True):
 
 
 class PartIndex:
-    """Grows with each part; is gone when the run has ended well."""
+    """Grows with each part; deleted when the run ends well."""
 
     def __init__(self, path: Path, resumed: bool) -> None:
-        """Begin anew, or go on with the list of a dead worker. Raises OSError."""
+        """Start afresh, or continue a dead worker's list. Raises OSError."""
         self._path = path
         self._parts: list[Part] = []
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,18 +41,18 @@ class PartIndex:
         return [part.path for part in self._parts]
 
     def add(self, part: Part) -> None:
-        """A part begins: its file is made after this."""
+        """Record a part, before its file is created."""
         self._parts.append(part)
         with self._path.open("ab") as file:
             file.write(_line(part))
 
     def drop(self, part: Part) -> None:
-        """A part is no more."""
+        """Remove a part."""
         self._parts.remove(part)
         self._save()
 
     def close(self) -> None:
-        """The run is over: nobody will go on with it."""
+        """The run is over: delete the list."""
         self._path.unlink(missing_ok=True)
 
     def _save(self) -> None:

@@ -1,4 +1,4 @@
-"""Names of parts: a template filled in, and which files on disk such a template may have made."""
+"""Names of parts: filling in a template, and finding the files it may have named."""
 
 import re
 import string
@@ -9,9 +9,9 @@ from pathlib import Path
 
 FIELDS = ("stream", "start", "part")
 PART = "-{part:03d}"
-"""Put before the suffix where output comes in parts and the template would give all the same name."""
+"""Added before the suffix where the template would give all parts the same name."""
 _DIGITS = {"Y": 4, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2, "j": 3, "y": 2, "f": 6}
-"""Digits of the directives of strftime that are numbers; of others anything may have come."""
+"""Digits of strftime's numeric directives; others may give anything."""
 
 
 class TemplateError(ValueError):
@@ -38,12 +38,12 @@ class PartNames:
 
     @property
     def is_fixed(self) -> bool:
-        """Whether there is one part alone, whose name is known before the first frame."""
+        """Whether there is only one part, whose name is known before the first frame."""
         return "{" not in self.template
 
     @property
     def fixed_folder(self) -> Path:
-        """The folder that all parts lie in or under: it is known before the first frame."""
+        """The folder in or under which all parts lie, known before the first frame."""
         return Path(*takewhile(lambda part: "{" not in part, Path(self.template).parent.parts))
 
     def path(self, stream: str, start: datetime, part: int) -> str:
@@ -54,7 +54,7 @@ class PartNames:
             raise TemplateError(f"{self.template!r} cannot be filled in: {error}") from error
 
     def free_path(self, stream: str, start: datetime, part: int, taken: Iterable[str]) -> str:
-        """The name of a part that none of this run has: a second one in the same second gets `-2`."""
+        """A part name not yet used in this run: a second one in the same second gets `-2`."""
         name = self.path(stream, start, part)
         names, number, path = set(taken), 1, Path(name)
         while name in names:
@@ -63,7 +63,7 @@ class PartNames:
         return name
 
     def made(self, folder: Path, stream: str) -> Iterator[Path]:
-        """The files under a folder whose names this template gives for a stream, whichever run made them."""
+        """The files under a folder that this template names for a stream, whichever run made them."""
         pattern = re.compile(_pattern(self.template, stream))
         depth = len(Path(self.template).parts)
         for path in folder.glob("/".join(["*"] * depth)):
@@ -79,12 +79,12 @@ def _fields(template: str) -> set[str]:
     unknown = fields - set(FIELDS)
     if unknown:
         known = ", ".join(f"{{{name}}}" for name in FIELDS)
-        raise TemplateError(f"{template!r} has {{{sorted(unknown)[0]}}}; there are {known}")
+        raise TemplateError(f"{template!r} has {{{sorted(unknown)[0]}}}; valid: {known}")
     return fields
 
 
 def _pattern(template: str, stream: str) -> str:
-    """A regular expression of the names; the suffix may have a `-2` before it."""
+    """A regular expression for the names; a `-2` may precede the suffix."""
     parts = []
     for text, field, layout, _ in string.Formatter().parse(template):
         parts.append(re.escape(text))

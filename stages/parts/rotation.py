@@ -8,22 +8,20 @@ from msgspec import Meta, Struct
 
 MEGABYTE = 10**6
 ROUNDING_S = 1e-6
-"""Time stamps are sums and differences of binary fractions."""
+"""Timestamps are sums and differences of binary fractions."""
 
 
 class RotationOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Options of sinks whose output may come in parts."""
 
     rotate_s: Annotated[
-        float, Meta(ge=0, description="A new file after so many seconds of the stream; 0: one file for all")
+        float, Meta(ge=0, description="New file after this many seconds of the stream; 0: one file")
     ] = 0.0
-    rotate_mb: Annotated[float, Meta(ge=0, description="A new file after so many megabytes; 0: one for all")] = 0.0
+    rotate_mb: Annotated[float, Meta(ge=0, description="New file after this many megabytes; 0: one file")] = 0.0
     keep_mb: Annotated[
-        float, Meta(ge=0, description="Megabytes of a stream's files that stay, earlier runs' too; 0: all of them")
+        float, Meta(ge=0, description="Megabytes of files kept per stream, including earlier runs; 0: all")
     ] = 0.0
-    keep_files: Annotated[
-        int, Meta(ge=0, description="Files of a stream that stay, earlier runs' too; 0: all of them")
-    ] = 0
+    keep_files: Annotated[int, Meta(ge=0, description="Files kept per stream, including earlier runs; 0: all")] = 0
 
     @property
     def rotates(self) -> bool:
@@ -31,13 +29,13 @@ class RotationOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return bool(self.rotate_s or self.rotate_mb)
 
     def is_full(self, seconds: float, size: int) -> bool:
-        """Whether a part that has lasted so long, and holds so many bytes, is to be followed by a new one."""
+        """Whether a part of this many seconds and bytes must be followed by a new one."""
         lasted = self.rotate_s and seconds >= self.rotate_s - ROUNDING_S
         return bool(lasted or (self.rotate_mb and size >= self.rotate_mb * MEGABYTE))
 
 
 def surplus(options: RotationOptions, files: Iterable[Path], current: Iterable[Path]) -> list[Path]:
-    """The oldest of the files that are too many, or too large together; never one that is written to now."""
+    """The oldest files beyond the limits on number or total size; never one being written now."""
     sizes = {path: path.stat() for path in files}
     oldest_first = sorted(sizes, key=lambda path: (sizes[path].st_mtime_ns, str(path)))
     total = sum(stat.st_size for stat in sizes.values())

@@ -1,4 +1,4 @@
-"""Which box is whose: the pairs that overlap the most in sum, each box and each track once."""
+"""Matching boxes to tracks: pairs of maximum total overlap, each box and track once."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ def overlaps(ones: Sequence[Box], others: Sequence[Box]) -> NDArray[np.float64]:
 
 
 def pairs(likeness: NDArray[np.float64], least: float) -> list[tuple[int, int]]:
-    """Rows and columns that belong together: the assignment with the largest sum, less the pairs below `least`."""
+    """Matched rows and columns: the assignment with the largest sum, without pairs below `least`."""
     if not likeness.size:
         return []
     rows, columns = linear_sum_assignment(np.where(likeness >= least, likeness, 0.0), maximize=True)

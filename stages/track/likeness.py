@@ -1,6 +1,6 @@
-"""Finding a face again by what it looked like a moment ago, without a detector: normalised cross-correlation.
+"""Finding a face again by its last appearance, without a detector: normalised cross-correlation.
 
-A box is made 32 pixels wide and grey, and looked for in its neighbourhood: some 0.1 ms a face.
+A box is scaled to 32 pixels wide, in grey, and searched for nearby: about 0.1 ms a face.
 """
 
 import cv2
@@ -11,11 +11,11 @@ from framewire.pipeline.frame.ring import Pixels
 from framewire.stages.track.motion import Box
 
 SIDE = 32
-"""Pixels that a face is looked for with: eyes, nose and mouth can be told apart, and noise is gone."""
+"""Side of the search template in pixels: eyes, nose and mouth are distinct, and noise is gone."""
 AROUND = 0.5
-"""How far beyond its box a face is looked for, as a share of the box: it may have come so far since the last frame."""
+"""How far beyond its box a face is searched for, as a share of the box: it may move this far in one frame."""
 ALIKE = 0.5
-"""Correlation from which it is the same: below, something else is there, or the face has turned away."""
+"""Minimum correlation for a match: below it, something else is there, or the face has turned away."""
 
 
 class Likeness(Struct, frozen=True):
@@ -25,13 +25,13 @@ class Likeness(Struct, frozen=True):
 
 
 def likeness_of(picture: Pixels, box: Box) -> Likeness | None:
-    """What is in the box; None where a part of it lies outside the picture."""
+    """What is in the box; None if most of it lies outside the picture."""
     cut = _grey(picture, box, SIDE)
     return None if cut is None else Likeness(cut.tobytes())
 
 
 def find(picture: Pixels, box: Box, likeness: Likeness) -> Box | None:
-    """The box of the same size, near this one, that looks the most like it; None where nothing does."""
+    """The box of the same size, near this one, that matches best; None if nothing matches."""
     x, y, width, height = box
     wider = (x - AROUND * width, y - AROUND * height, (1 + 2 * AROUND) * width, (1 + 2 * AROUND) * height)
     neighbourhood = _grey(picture, wider, round(SIDE * (1 + 2 * AROUND)))
@@ -47,7 +47,7 @@ def find(picture: Pixels, box: Box, likeness: Likeness) -> Box | None:
 
 
 def _grey(picture: Pixels, box: Box, side: int) -> Pixels | None:
-    """The box as (side, side), grey; beyond the picture its edge is repeated, but half of it must be inside."""
+    """The box as (side, side), grey; beyond the picture its edge is replicated, but half must be inside."""
     left, top = round(box[0]), round(box[1])
     right, bottom = left + max(1, round(box[2])), top + max(1, round(box[3]))
     height, width = picture.shape[:2]
@@ -62,7 +62,7 @@ def _grey(picture: Pixels, box: Box, side: int) -> Pixels | None:
 
 
 def _between(alike: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]", row: int, column: int) -> tuple[float, float]:
-    """Where between the pixels the peak is: of a parabola through it and its neighbours, across and down."""
+    """The peak's sub-pixel offset, across and down: of a parabola through it and its neighbours."""
     across = _peak(alike[row, column - 1 : column + 2]) if 0 < column < alike.shape[1] - 1 else 0.0
     down = _peak(alike[row - 1 : row + 2, column]) if 0 < row < alike.shape[0] - 1 else 0.0
     return across, down

@@ -1,8 +1,8 @@
-"""How a box moves: a Kalman filter of constant velocity, with ByteTrack's noise.
+"""How a box moves: a constant-velocity Kalman filter with ByteTrack's noise.
 
-What is measured is the box' middle, its width over its height, and its height. None of the four has anything to do with
-the others in ByteTrack's model (all its matrices are diagonal in blocks of place and speed), so its filter of eight
-states is four filters of two, here without any matrix.
+It measures the box's centre, its width over its height, and its height. In ByteTrack's model the four are independent
+(all its matrices are diagonal in blocks of place and speed), so its filter of eight states is four filters of two,
+here without any matrix.
 """
 
 from msgspec import Struct
@@ -10,16 +10,16 @@ from msgspec import Struct
 Box = tuple[float, float, float, float]
 """x, y, width, height in pixels of the frame."""
 PLACE_SHARE = 1 / 20
-"""Standard deviation of a place, as a share of the box' height (ByteTrack's std_weight_position)."""
+"""Standard deviation of a place, as a share of the box height (ByteTrack's std_weight_position)."""
 SPEED_SHARE = 1 / 160
-"""Of a speed in a frame, likewise (std_weight_velocity)."""
+"""Likewise, of a speed per frame (std_weight_velocity)."""
 ASPECT_NOISE, ASPECT_SPEED_NOISE, ASPECT_MEASURED = 1e-2, 1e-5, 1e-1
-"""Of width over height, and of its change in a frame; the last is how much a detector is trusted with it."""
+"""Of width over height, of its change per frame, and of a detector's measurement of it."""
 _ASPECT, _HEIGHT = 2, 3
 
 
 class Moving(Struct):
-    """One of the four: where it is, its speed in a frame, and how sure that is (variances and their covariance)."""
+    """One of the four: its place, its speed per frame, and their uncertainty (variances and covariance)."""
 
     place: float
     speed: float
@@ -29,13 +29,13 @@ class Moving(Struct):
 
 
 class Motion(Struct):
-    """The four of a box: middle x, middle y, width / height, height."""
+    """The four of a box: centre x, centre y, width / height, height."""
 
     parts: list[Moving]
 
     @classmethod
     def of(cls, box: Box) -> "Motion":
-        """A box that has just been seen for the first time: it may be about to move anywhere."""
+        """Start from a box seen for the first time: it may be moving anywhere."""
         height = box[3]
         return cls(
             [
@@ -49,7 +49,7 @@ class Motion(Struct):
         )
 
     def step(self) -> None:
-        """One frame later."""
+        """Advance a frame."""
         height = self.parts[_HEIGHT].place
         for number, part in enumerate(self.parts):
             noise, speed_noise = PLACE_SHARE * height, SPEED_SHARE * height
@@ -61,7 +61,7 @@ class Motion(Struct):
             part.of_speed += speed_noise**2
 
     def see(self, box: Box) -> None:
-        """A detector has seen it here."""
+        """Correct with a detected box."""
         height = self.parts[_HEIGHT].place
         for number, (part, place) in enumerate(zip(self.parts, _measured(box), strict=True)):
             trusted = ASPECT_MEASURED if number == _ASPECT else PLACE_SHARE * height
@@ -75,12 +75,12 @@ class Motion(Struct):
             part.of_both -= gain * part.of_both
 
     def stand_still(self) -> None:
-        """Out of sight its size no longer changes, as ByteTrack has it: else it would grow or shrink away."""
+        """Freeze the size while out of sight, as ByteTrack does: else it would grow or shrink away."""
         self.parts[_HEIGHT].speed = 0.0
 
     @property
     def box(self) -> Box:
-        """Where it is thought to be."""
+        """The estimated box."""
         x, y, aspect, height = (part.place for part in self.parts)
         height = max(1.0, height)
         width = max(1.0, aspect * height)

@@ -1,4 +1,4 @@
-"""track: gives each face a number that stays, and follows it where no detector has looked."""
+"""track: gives each face a stable track ID, and follows it where no detector has looked."""
 
 import math
 from typing import Annotated
@@ -14,38 +14,38 @@ from framewire.stages.track.motion import Box
 from framewire.stages.track.tracker import Followed, Tracker, TrackerState, TrackRules
 
 BETTER = 1.2
-"""A view counts as better, and is looked at again, when it is a fifth larger or more frontal than the best so far."""
+"""A view a fifth larger or more frontal than the best so far counts as better and is classified again."""
 STEPS_MAX = 1000
-"""Frames between two that may be made up for: after a longer pause all tracks are gone anyway."""
+"""Most missing frames to predict over: after a longer gap all tracks are gone anyway."""
 
 
 class TrackOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """ByteTrack's rules, and how often classifiers look."""
+    """ByteTrack's rules, and how often classifiers run."""
 
-    of: Annotated[str, Meta(min_length=1, description="Label of the detections to follow")] = "face"
+    of: Annotated[str, Meta(min_length=1, description="Label of the detections to track")] = "face"
     high: Annotated[
-        float, Meta(ge=0, le=1, description="Score from which a detection is sure, and may begin a track")
+        float, Meta(ge=0, le=1, description="Score from which a detection is sure, and may start a track")
     ] = 0.6
     low: Annotated[
-        float, Meta(ge=0, le=1, description="Score from which it may go on with a track; lower ones get no number")
+        float, Meta(ge=0, le=1, description="Score from which it may continue a track; lower ones get no track ID")
     ] = 0.1
-    gap: Annotated[int, Meta(ge=1, le=1000, description="Frames that a track may be out of sight")] = 30
-    confirm: Annotated[int, Meta(ge=1, le=100, description="Detections that make a track")] = 2
+    gap: Annotated[int, Meta(ge=1, le=1000, description="Frames a track may be out of sight")] = 30
+    confirm: Annotated[int, Meta(ge=1, le=100, description="Detections needed per track")] = 2
     look_every: Annotated[
         int,
-        Meta(ge=1, le=1000, description="Classifiers look at a track once in so many frames, and when seen better"),
+        Meta(ge=1, le=1000, description="Classify a track only every n-th frame, and when it is seen better"),
     ] = 1
 
 
 class Looks(Struct):
-    """When classifiers last looked at a track, and the best view that they had."""
+    """When a track was last classified, and the best view so far."""
 
     seq: int
     view: float
 
 
 class Memory(Struct):
-    """All that is known of a stream."""
+    """The state of one stream."""
 
     tracker: TrackerState
     looks: dict[int, Looks] = {}
@@ -55,11 +55,11 @@ class Memory(Struct):
 
 @stage("track")
 class Track(Stage[TrackOptions]):
-    """Follow faces by ByteTrack (Zhang et al., 2022): detections get `track`, a number that is theirs in this stream.
+    """Track faces with ByteTrack (Zhang et al., 2022): detections get `track`, their track ID in this stream.
 
-    Frames that the detector did not search (`detect_every`) get the tracks in sight, where their motion has brought
-    them. With `look_every`, detections are `due` only now and then, which spares the classifiers behind; `smooth` gives
-    all frames what they said.
+    Frames that the detector did not search (`detect_every`) get the tracks in sight, at their estimated places. With
+    `look_every`, detections are `due` only now and then, which saves classifier runs; `smooth` carries the results to
+    all frames.
 
     Example:
         tracks: {use: track, input: faces, look_every: 10}
@@ -69,13 +69,13 @@ class Track(Stage[TrackOptions]):
     ordered = True
 
     def open(self) -> None:
-        """Nobody is followed yet."""
+        """Start with no tracks."""
         self._memories: dict[str, Memory] = {}
         options = self.options
         self._rules = TrackRules(options.high, options.low, options.gap, options.confirm)
 
     def process(self, packet: Packet) -> Packet:
-        """Give numbers, or follow."""
+        """Assign IDs, or follow."""
         memory = self._memories.setdefault(packet.stream, Memory(TrackerState()))
         tracker = Tracker(self._rules, memory.tracker)
         steps = min(STEPS_MAX, packet.seq - memory.last_seq) if memory.last_seq >= 0 else 1
@@ -104,7 +104,7 @@ class Track(Stage[TrackOptions]):
         return find(self.picture(packet), track.box, track.likeness)
 
     def _remember_faces(self, packet: Packet, memory: Memory) -> None:
-        """Keep what the tracks look like, unless every frame is searched anyway."""
+        """Keep the tracks' appearance, unless every frame is searched anyway."""
         searched_both, memory.searched_last = memory.searched_last, True
         if searched_both or FRAME not in packet.pictures:
             return
@@ -128,9 +128,9 @@ class Track(Stage[TrackOptions]):
 
 
 def view_of(face: Detection) -> float:
-    """How well a face is seen: the side of its box in pixels, less where the nose is not between the eyes.
+    """How well a face is seen: its box's side in pixels, reduced where the nose is off-centre between the eyes.
 
-    Seen from the front the nose is half-way, which counts in full; seen from the side it is beyond an eye.
+    From the front the nose is half-way, which counts in full; from the side it is beyond an eye.
     """
     side = math.sqrt(max(0.0, face.box[2] * face.box[3]))
     if len(face.landmarks) != len(LANDMARKS):

@@ -1,4 +1,4 @@
-"""ByteTrack (Zhang et al., 2022): every box counts, the doubtful ones for tracks that are left without a sure one."""
+"""ByteTrack (Zhang et al., 2022): every box counts, doubtful ones for tracks left without a sure one."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,13 +11,13 @@ from framewire.stages.track.likeness import Likeness
 from framewire.stages.track.motion import Box, Motion
 
 SURE_OVERLAP, DOUBTFUL_OVERLAP, NEW_OVERLAP = 0.2, 0.5, 0.3
-"""Least IoU of a track with a sure box, with a doubtful one, and of a track that was seen but once: ByteTrack's own."""
+"""Minimum IoU of a track with a sure box, with a doubtful one, and of a track seen only once: ByteTrack's own."""
 
 
 class TrackRules(Struct, frozen=True):
-    """`high`: score from which a box is sure; `low`: below it a box is nothing.
+    """`high`: score from which a box is sure; below `low` it is ignored.
 
-    `gap`: frames that a track may be out of sight; `confirm`: boxes that make a track.
+    `gap`: frames a track may be out of sight; `confirm`: boxes needed per track.
     """
 
     high: float
@@ -39,12 +39,12 @@ class Followed(Struct):
 
     @property
     def box(self) -> Box:
-        """Where it is thought to be."""
+        """The estimated box."""
         return self.motion.box
 
 
 class TrackerState(Struct):
-    """All that is known of one stream."""
+    """The state of one stream."""
 
     tracks: list[Followed] = []
     next_id: int = 1
@@ -59,7 +59,7 @@ class Tracker:
         self.state = state or TrackerState()
 
     def search(self, steps: int, found: Sequence[Detection]) -> list[Detection]:
-        """A frame that a detector has searched, `steps` frames after the last: the detections, with their tracks."""
+        """A frame that a detector searched, `steps` frames after the last: the detections with their tracks."""
         self._step(steps)
         sure = [one for one in found if _score(one) >= self._rules.high]
         doubtful = [one for one in found if self._rules.low <= _score(one) < self._rules.high]
@@ -81,9 +81,9 @@ class Tracker:
         return [self._told(one, matched.get(id(one))) for one in found]
 
     def follow(self, steps: int, look: Callable[[Followed], Box | None]) -> list[Detection]:
-        """A frame that no detector has searched: what the last search saw, where it is now.
+        """A frame that no detector searched: the last search's faces at estimated places.
 
-        `look` gives the box in which it is seen near where it is thought to be, or None where it cannot be told.
+        `look` finds a track's box near its estimated place, or gives None if it cannot.
         """
         self._step(steps)
         self._forget()
@@ -105,7 +105,7 @@ class Tracker:
     def _match(
         self, tracks: list[Followed], found: list[Detection], least: float, matched: dict[int, Followed]
     ) -> tuple[list[Followed], list[Detection]]:
-        """Bring together what belongs together; returns who is left."""
+        """Match tracks with boxes; returns the unmatched of both."""
         likeness = overlaps([track.box for track in tracks], [one.box for one in found])
         rows, columns = set(), set()
         for row, column in pairs(likeness, least):
@@ -124,7 +124,7 @@ class Tracker:
         track.hits += 1
 
     def _forget(self) -> None:
-        """Tracks that were out of sight for too long, and such as were seen once and never again."""
+        """Drop tracks out of sight for too long, and those seen once and never again."""
         self.state.tracks = [
             track
             for track in self.state.tracks
@@ -145,7 +145,7 @@ def _score(one: Detection) -> float:
 
 
 def _moved(track: Followed) -> Detection:
-    """The track's last detection where it is thought to be now; its landmarks move along."""
+    """The track's last detection at its estimated place; its landmarks move along."""
     before, now = track.last.box, track.box
     across, down = now[2] / max(before[2], 1e-6), now[3] / max(before[3], 1e-6)
     landmarks = tuple(

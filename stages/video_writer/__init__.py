@@ -1,4 +1,4 @@
-"""video_writer: a video file for each stream, written in fragments that a crash cannot take back."""
+"""video_writer: a video file for each stream, written in crash-safe fragments."""
 
 from framewire.stages.video_writer.video_writer import VideoWriter
 

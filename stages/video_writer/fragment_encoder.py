@@ -1,4 +1,4 @@
-"""What every encoder of fragments looks like to the writer."""
+"""The interface of every fragment encoder to the writer."""
 
 from typing import Protocol
 
@@ -8,7 +8,7 @@ from framewire.pipeline.frame.ring import Pixels
 
 
 class Layout(Struct, frozen=True):
-    """What all fragments of a file share: size in pixels, units per second of time stamps, frames per second."""
+    """What all fragments of a file share: size in pixels, timestamp units per second, frames per second."""
 
     width: int
     height: int
@@ -20,10 +20,10 @@ class FragmentEncoder(Protocol):
     """Encodes the pictures of one fragment, all of the same size; the first is a key frame."""
 
     def add(self, pixels: Pixels, time: int) -> None:
-        """Add a BGR picture (height, width, 3) with its time stamp in units of the timescale, later than the last."""
+        """Add a BGR picture (height, width, 3) with its timestamp in units of the timescale, later than the last."""
 
     def finish(self) -> bytes:
-        """A little fragmented file: header (ftyp, moov) and one fragment (moof, mdat)."""
+        """A small fragmented file: header (ftyp, moov) and one fragment (moof, mdat)."""
 
     def abandon(self) -> None:
-        """The fragment is not wanted: let go of everything."""
+        """Discard the fragment and release everything."""

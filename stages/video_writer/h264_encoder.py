@@ -1,4 +1,4 @@
-"""H.264 through PyAV (libx264): each fragment by a fresh encoder, so that what is written depends on nothing before."""
+"""H.264 through PyAV (libx264): a fresh encoder per fragment, so that the output depends on nothing before it."""
 
 import io
 from fractions import Fraction
@@ -18,7 +18,7 @@ _BT601 = 6
 
 
 class H264Fragment:
-    """One fragment. No B-frames: pictures leave in order. One thread: the file is the same to the bit every time."""
+    """One fragment. No B-frames: pictures leave in order. One thread: the file is bit-identical every time."""
 
     def __init__(self, layout: Layout, crf: int, preset: str) -> None:
         self._layout = layout

@@ -1,8 +1,8 @@
-"""The file that a video grows in: fragments that are whole or not there, each saying which frames it covers.
+"""The file that a video grows in: fragments that are complete or absent, each with the frames it covers.
 
-It is a fragmented MP4 or QuickTime file, so any player opens it after a disaster. Each fragment follows a `free`
-box, which players skip, with what is needed to go on after a crash. The first one that has pictures brings the
-file's header with it.
+It is a fragmented MP4 or QuickTime file, so any player opens it after a crash. Each fragment follows a `free` box,
+which players skip, with what is needed to resume after a crash. The first one that has pictures carries the file's
+header.
 """
 
 from collections.abc import Iterator
@@ -20,8 +20,8 @@ _MAGIC = b"FWSG"
 class Marker(Struct, frozen=True, array_like=True):
     """What a fragment covers: frames from `first_seq` to below `end_seq`; times in units of the file's timescale.
 
-    `offset` was added to the stream's time stamps; `last_time` is that of the last picture so far; `layout` is None
-    while there was no picture at all; `content_bytes` follow this marker in the file.
+    `offset` was added to the stream's timestamps; `last_time` is that of the last picture so far; `layout` is None
+    until there is a picture; `content_bytes` follow this marker in the file.
     """
 
     first_seq: int
@@ -33,7 +33,7 @@ class Marker(Struct, frozen=True, array_like=True):
 
 
 class JournalError(ValueError):
-    """The journal on disk is not what it should be."""
+    """The journal on disk is not as expected."""
 
 
 class Journal:
@@ -54,7 +54,7 @@ class Journal:
 
     @property
     def size(self) -> int:
-        """How large it is, in bytes."""
+        """Its size in bytes."""
         return self._file.tell()
 
     @property
@@ -63,7 +63,7 @@ class Journal:
         return self.marker.end_seq
 
     def append(self, marker: Marker, movie: bytes = b"", first_time: int = 0) -> None:
-        """Add a fragment: `movie` is a little fragmented file of its own, empty where no frame had a picture.
+        """Add a fragment: `movie` is a small fragmented file of its own, empty if no frame had a picture.
 
         `first_time` is that of its first picture. Raises OSError, BoxError.
         """
@@ -83,7 +83,7 @@ class Journal:
             view = view[self._file.write(view) :]
 
     def close(self) -> None:
-        """Close the file; it stays."""
+        """Close the file, keep it."""
         self._file.close()
 
     def _cut_back(self, mark: int) -> None:

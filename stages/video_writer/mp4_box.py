@@ -10,7 +10,7 @@ _FULL_BOX_BYTES = 4  # version and flags
 
 
 class BoxError(ValueError):
-    """Not a box, or not the one that was looked for."""
+    """Not a box, or not the expected one."""
 
 
 class Box(Struct, frozen=True):
@@ -23,7 +23,7 @@ class Box(Struct, frozen=True):
 
 
 def boxes(data: bytes | bytearray | memoryview, start: int = 0, end: int | None = None) -> Iterator[Box]:
-    """The complete boxes that follow each other from `start`; a torn one at the end is not given."""
+    """The complete consecutive boxes from `start`; a torn one at the end is left out."""
     limit = len(data) if end is None else end
     while start + HEADER_BYTES <= limit:
         size = int.from_bytes(data[start : start + 4], "big")
@@ -45,7 +45,7 @@ def find(data: bytes | bytearray, *path: bytes) -> Box:
     for kind in path:
         found = next((box for box in boxes(data, start, end) if box.kind == kind), None)
         if found is None:
-            raise BoxError(f"there is no box {b'/'.join(path).decode()}")
+            raise BoxError(f"no box {b'/'.join(path).decode()}")
         start, end = found.body, found.end
     if found is None:
         raise BoxError("no path")
@@ -66,7 +66,7 @@ def timescale(header: bytes) -> int:
 
 
 def set_decode_time(fragment: bytearray, time: int) -> None:
-    """Say in a moof's tfdt when its first sample is decoded, in units of the timescale. Raises BoxError."""
+    """Set a moof's first decode time (tfdt), in units of the timescale. Raises BoxError."""
     box = find(fragment, b"moof", b"traf", b"tfdt")
     at = box.body + _FULL_BOX_BYTES
     width = 8 if fragment[box.body] == 1 else 4

@@ -1,4 +1,4 @@
-"""cv2.VideoWriter with any fourcc: each fragment a small file of its own, checked, because it fails silently."""
+"""cv2.VideoWriter with any fourcc: each fragment is a small file, checked because OpenCV fails silently."""
 
 import io
 from fractions import Fraction
@@ -16,7 +16,7 @@ _FRAGMENTED = "frag_custom+empty_moov+default_base_moof+frag_discont+skip_traile
 
 
 class OpenCVFragment:
-    """One fragment, by way of the file `scratch`, whose suffix says in which container OpenCV writes it."""
+    """One fragment, via the file `scratch`, whose suffix selects the container that OpenCV writes."""
 
     def __init__(self, layout: Layout, fourcc: str, scratch: Path) -> None:
         self._layout = layout
@@ -62,7 +62,7 @@ class OpenCVFragment:
                         out.mux(packet)
                     written += 1
         except (av.error.FFmpegError, OSError, IndexError) as error:
-            raise StageError(f"what OpenCV wrote as {self._fourcc} cannot be read again: {error}") from error
+            raise StageError(f"what OpenCV wrote as {self._fourcc} cannot be read back: {error}") from error
         finally:
             self._scratch.unlink(missing_ok=True)
         if written != len(self._times):

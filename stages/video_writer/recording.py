@@ -1,4 +1,4 @@
-"""The video of one stream: one file, or one after the other, each whole before the one before the next is forgotten."""
+"""The video of one stream: one file, or consecutive parts, each completed before its journal is deleted."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -22,21 +22,21 @@ class RecordingRules(Struct, frozen=True):
     encoder: EncoderFactory
     index: PartIndex
     no_picture: Callable[[Path], None]
-    """Called with the file that is not written because no frame of it had a picture."""
+    """Called with a file that is not written because no frame had a picture."""
 
 
 class _Past(Struct):
-    """A part that has its last frame, but is made whole only when no crash can ask for that frame again."""
+    """A part that has its last frame, but is completed only once no crash can need that frame again."""
 
     end: int
     writer: VideoFileWriter
 
 
 class Recording:
-    """Frames of one stream, in order. A new part begins where a fragment does, when the one before is full."""
+    """Frames of one stream, in order. A new part begins where a fragment does, when the last part is full."""
 
     def __init__(self, rules: RecordingRules, stream: str, fragment_frames: int, mark: int, time: float) -> None:
-        """Begin with frame `mark`, at `time` seconds of the stream, or go on with a dead worker's files.
+        """Begin with frame `mark`, at `time` seconds of the stream, or continue a dead worker's files.
 
         Raises JournalError, OSError.
         """
@@ -62,11 +62,11 @@ class Recording:
 
     @property
     def target(self) -> Path:
-        """The file that the newest frames are for."""
+        """The file that gets the newest frames."""
         return self._writer.target
 
     def add(self, seq: int, time: float, settled: int, picture: TimedPicture | None) -> None:
-        """Add frame `seq`, shown at `time` seconds; below `settled` no frame comes again."""
+        """Add frame `seq`, shown at `time` seconds; none below `settled` comes again."""
         self._finish_past(settled)
         whole = self._writer.mark == seq and seq > self._part.seq
         if whole and self._rules.rotation.is_full(time - self._part.time, self._writer.size):
@@ -75,13 +75,13 @@ class Recording:
         self._writer.add(picture)
 
     def finish(self) -> None:
-        """The stream has ended: make all files whole. Their journals stay for now: a crash would need them."""
+        """The stream has ended: complete all files. Their journals stay for now: a crash would need them."""
         for writer in self._open_writers():
             self._make_whole(writer)
         self._whole = True
 
     def close(self) -> None:
-        """Let go of files; journals of what is not whole stay."""
+        """Close files; journals of incomplete ones stay."""
         for writer in self._open_writers():
             writer.close(keep_journal=not self._whole)
         if self._whole:
@@ -91,7 +91,7 @@ class Recording:
         return [*(past.writer for past in self._past), self._writer]
 
     def _parts_up_to(self, mark: int) -> list[Part]:
-        """The parts that a dead worker has begun, without those whose frames all come again."""
+        """The parts that a dead worker began, except those whose frames all come again."""
         parts = self._rules.index.of(self._stream)
         for part in [part for part in parts if part.seq > mark]:
             _journal(self._path(part)).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""From the journal to the file that the user asked for: the same coded pictures in another container."""
+"""From the journal to the requested file: the same coded pictures in another container."""
 
 from collections.abc import Generator, Iterable
 from fractions import Fraction
@@ -13,13 +13,13 @@ from av.video.stream import VideoStream
 from framewire.pipeline.stage import StageError
 
 CONSTANT_RATE = frozenset({".avi"})
-"""Containers without time stamps: frame n is shown at n / rate."""
+"""Containers without timestamps: frame n is shown at n / rate."""
 
 
 def remux(journal: Path, target: Path, rate: tuple[int, int]) -> int:
-    """Write `target` from the journal, without encoding; returns the number of pictures.
+    """Write `target` from the journal, without re-encoding; returns the number of pictures.
 
-    The file is there as a whole or not at all. Raises StageError, OSError.
+    The file appears whole or not at all. Raises StageError, OSError.
     """
     unfinished = target.with_name(f".{target.stem}.unfinished{target.suffix}")
     constant = target.suffix.lower() in CONSTANT_RATE
@@ -48,7 +48,7 @@ def remux(journal: Path, target: Path, rate: tuple[int, int]) -> int:
     except (av.error.FFmpegError, ValueError) as error:
         unfinished.unlink(missing_ok=True)
         kind = target.suffix
-        raise StageError(f"a {kind} file cannot be made: {error}; try .mp4, .mov, .mkv or .avi") from error
+        raise StageError(f"cannot write a {kind} file: {error}; try .mp4, .mov, .mkv or .avi") from error
     unfinished.replace(target)
     return count
 
@@ -56,7 +56,7 @@ def remux(journal: Path, target: Path, rate: tuple[int, int]) -> int:
 def _with_start_codes(
     packets: Iterable[Packet], source: VideoStream, stream: VideoStream
 ) -> Generator[Packet, None, None]:
-    """H.264 as an .avi holds it: start codes (its Annex B) where MP4 has lengths."""
+    """H.264 as an .avi stores it: Annex B start codes where MP4 has lengths."""
     convert = BitStreamFilterContext("h264_mp4toannexb", source, stream)
     for packet in packets:
         yield from convert.filter(packet)

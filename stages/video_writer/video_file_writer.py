@@ -1,4 +1,4 @@
-"""One video file that grows: fragments of frames, a journal, and the finished file at the end."""
+"""One growing video file: fragments of frames, a journal, and the finished file at the end."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -33,17 +33,16 @@ EncoderFactory = Callable[[Layout, Path], FragmentEncoder]
 
 
 class VideoFileWriter:
-    """Writes frames 0, 1, 2, ... of one stream, or those from `first` on, whose film then begins at time 0.
+    """Writes frames 0, 1, 2, ... of one stream, or those from `first` on, then beginning at time 0.
 
-    `fragment_frames` of them at a time become safe. Fragments begin at multiples of it, so the file does not depend on
-    where a worker died. All pictures get the size of the first one: later ones of another size are scaled, with black
-    bars.
+    They become safe `fragment_frames` at a time. Fragments begin at multiples of it, so the file does not depend on
+    where a worker died. All pictures get the size of the first one: others are scaled, with black bars.
     """
 
     def __init__(
         self, target: Path, fragment_frames: int, new_encoder: EncoderFactory, mark: int = 0, first: int = 0
     ) -> None:
-        """Start the file with frame `first`, or go on with a dead worker's at `mark`. Raises JournalError, OSError."""
+        """Start the file with frame `first`, or continue a dead worker's at `mark`. Raises JournalError, OSError."""
         self.target = target
         self._first = first
         self._fragment_frames = fragment_frames
@@ -58,7 +57,7 @@ class VideoFileWriter:
 
     @staticmethod
     def journal_of(target: Path) -> Path:
-        """Where the file grows until it is whole."""
+        """Where the file grows until complete."""
         return target.with_name(f".{target.name}.part")
 
     @property
@@ -68,7 +67,7 @@ class VideoFileWriter:
 
     @property
     def size(self) -> int:
-        """Bytes that have been written so far."""
+        """Bytes written so far."""
         return self._journal.size
 
     def add(self, picture: TimedPicture | None) -> None:
@@ -80,7 +79,7 @@ class VideoFileWriter:
             self._finish_fragment()
 
     def finish(self) -> int:
-        """Make the file whole; returns the number of pictures in it, 0 where there is none and so no file."""
+        """Complete the file; returns the number of pictures in it, 0 if there are none and so no file."""
         self._finish_fragment()
         if self._layout is None:
             self.target.unlink(missing_ok=True)
@@ -88,7 +87,7 @@ class VideoFileWriter:
         return remux(self._journal.path, self.target, self._layout.rate)
 
     def close(self, keep_journal: bool) -> None:
-        """Let go of the journal: a crash before this would have needed it."""
+        """Close the journal: a crash before this would have needed it."""
         if self._fragment is not None:
             self._fragment.abandon()
             self._fragment = None
@@ -122,7 +121,7 @@ class VideoFileWriter:
         return self._layout
 
     def _time(self, picture: TimedPicture, layout: Layout) -> int:
-        """The picture's time in the file: its own, but never before, or at, that of the picture before."""
+        """The picture's time in the file: its own, but always after that of the picture before."""
         return max(_units(picture, layout.timescale) + self._offset, self._last_time + 1)
 
     def _scratch(self) -> Path:
@@ -130,7 +129,7 @@ class VideoFileWriter:
 
 
 def timescale_for(time_base: tuple[int, int]) -> int:
-    """Units per second in which every time stamp of a stream with this unit is a whole number."""
+    """Units per second in which every timestamp of a stream with this unit is a whole number."""
     timescale = time_base[1]
     while timescale < TIMESCALE_MIN:
         timescale *= 2
@@ -142,7 +141,7 @@ def _units(picture: TimedPicture, timescale: int) -> int:
 
 
 def fit(pixels: Pixels, width: int, height: int) -> Pixels:
-    """The picture at this size: itself, or scaled as a whole into the middle of a black one."""
+    """The picture at this size: itself, or scaled whole and centred on black."""
     have_height, have_width = pixels.shape[:2]
     if (have_width, have_height) == (width, height):
         return pixels

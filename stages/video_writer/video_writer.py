@@ -1,4 +1,4 @@
-"""The video_writer stage: a file for each stream, by the encoder of your choice."""
+"""The video_writer stage: a file per stream, with the encoder of your choice."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -23,7 +23,7 @@ from framewire.stages.video_writer.recording import Recording, RecordingRules
 from framewire.stages.video_writer.video_file_writer import TimedPicture, VideoFileWriter
 
 RATE_OTHERWISE = 25.0
-"""Frames per second of a stream that does not know its own, where the options do not say either: PAL's."""
+"""Default frames per second, where neither the stream nor the options give a rate: PAL's."""
 REHEARSAL_SHAPE = (288, 352, 3)
 """CIF: a size that every codec takes."""
 
@@ -31,12 +31,12 @@ Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium
 
 
 class VideoWriterOptions(RotationOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where, and how, the video is written."""
+    """Where and how to write the video."""
 
     path: Annotated[
         OutputPath,
         Meta(
-            description="The file, relative to the output folder: .mp4, .mov, .mkv or .avi; {stream} is its name, "
+            description="File in the output folder: .mp4, .mov, .mkv or .avi; {stream} is the stream's name, "
             "{start:%Y%m%d-%H%M%S} when the file began, {part} its number"
         ),
     ] = "video.mp4"
@@ -46,24 +46,22 @@ class VideoWriterOptions(RotationOptions, frozen=True, kw_only=True, forbid_unkn
     crf: Annotated[
         int, Meta(ge=0, le=51, description="pyav: x264's quality, smaller is better; 18 looks like the original")
     ] = 23
-    preset: Annotated[Preset, Meta(description="pyav: x264's effort; a slower one makes smaller files")] = "superfast"
+    preset: Annotated[Preset, Meta(description="pyav: x264's effort; slower ones make smaller files")] = "superfast"
     fourcc: Annotated[
         str,
-        Meta(pattern="^.{4}$", description="opencv: four letters of the codec, such as MJPG for .avi, mp4v for .mp4"),
+        Meta(pattern="^.{4}$", description="opencv: the codec's four letters, such as MJPG for .avi, mp4v for .mp4"),
     ] = "MJPG"
-    rate: Annotated[
-        float, Meta(ge=0, le=1000, description="Frames per second to state where the stream has none; 0: 25")
-    ] = 0.0
+    rate: Annotated[float, Meta(ge=0, le=1000, description="Frames per second where the stream has none; 0: 25")] = 0.0
 
 
 @stage("video_writer")
 class VideoWriter(Sink[VideoWriterOptions]):
-    """Write the pictures into a video; time stamps and frame rate are those of the stream, variable ones too.
+    """Write the pictures into a video with the stream's timestamps and frame rate, variable ones too.
 
-    The file grows as `.NAME.part`, a fragmented video that plays by itself, half a window of frames at a time, which
-    is what settles; at the end it becomes NAME without a second encoding. An .avi has no time stamps: its frames are
-    shown at a constant rate. Frames that failed or were dropped are left out. `rotate_s` and `rotate_mb` begin a new
-    file now and then, at a fragment; `keep_mb` and `keep_files` bound what the disk holds.
+    The file grows as `.NAME.part`, a playable fragmented video, and settles half a window of frames at a time; at the
+    end it becomes NAME without re-encoding. An .avi has no timestamps: its frames are shown at a constant rate. Failed
+    and dropped frames are left out. `rotate_s` and `rotate_mb` begin a new file from time to time, at a fragment;
+    `keep_mb` and `keep_files` limit disk use.
 
     Example:
         video: {use: video_writer, input: drawn, path: faces.mp4, crf: 20}
@@ -72,13 +70,13 @@ class VideoWriter(Sink[VideoWriterOptions]):
     Options = VideoWriterOptions
 
     def open(self) -> None:
-        """See to the options that must fit each other."""
+        """Check options that must fit each other."""
         self._recordings: dict[str, Recording] = {}
         self._ended: set[str] = set()
         self._marks: dict[str, int] = {}
         suffix = Path(self.options.path).suffix.lower()
         if not suffix:
-            raise StageError(f"{self.options.path} has no suffix that says which kind of file it is; try .mp4")
+            raise StageError(f"{self.options.path} has no suffix to tell the file type; try .mp4")
         try:
             self._names = PartNames(self.options.path, self.options.rotates)
             folder = Path(self.context.out, self._names.fixed_folder)
@@ -88,25 +86,25 @@ class VideoWriter(Sink[VideoWriterOptions]):
         except TemplateError as error:
             raise StageError(f"path: {error}") from error
         except OSError as error:
-            raise StageError(f"{folder} cannot be made: {error.strerror}") from error
+            raise StageError(f"cannot create {folder}: {error.strerror}") from error
 
     def write(self, packet: Packet) -> int:
-        """Add the frame; the mark is the end of the last fragment that is on disk."""
+        """Add the frame; the mark is the end of the last fragment on disk."""
         recording = self._recording(packet)
         recording.add(packet.seq, packet.time, packet.mark, self._picture(packet) if packet.alive else None)
         return recording.mark
 
     def end(self, packet: Packet) -> None:
-        """Make the file whole."""
+        """Complete the file."""
         self._recording(packet).finish()
         self._ended.add(packet.stream)
 
     def resume(self, stream: str, mark: int) -> None:
-        """Go on with the journal of the worker before: its fragments begin at multiples of half a window."""
+        """Continue the previous worker's journal: its fragments begin at multiples of half a window."""
         self._marks[stream] = mark
 
     def close(self) -> None:
-        """Files of streams that never ended (the run failed) are made whole with what there is."""
+        """Complete the files of streams that never ended (the run failed) with what there is."""
         for stream, recording in self._recordings.items():
             try:
                 if stream not in self._ended:
@@ -117,7 +115,7 @@ class VideoWriter(Sink[VideoWriterOptions]):
         self._index.close()
 
     def _rehearse(self, folder: Path) -> None:
-        """Write one black frame: a codec or container that cannot be is said now, not after hours of work."""
+        """Write one black frame: an unusable codec or container is reported now, not hours later."""
         target = folder / f".rehearsal-{self._target('rehearsal').name}"
         writer = VideoFileWriter(target, 1, self._encoder())
         try:

@@ -1,4 +1,4 @@
-"""What stands in deploy/ is right by Prometheus' own tool, and names only what there is."""
+"""The files in deploy/ pass Prometheus' own tool, and name only what exists."""
 
 import json
 import re
@@ -22,13 +22,13 @@ needs_promtool = pytest.mark.skipif(which("promtool") is None, reason="promtool 
 
 
 def expressions() -> list[str]:
-    """All that the dashboard asks Prometheus."""
+    """All queries of the dashboard."""
     board = json.loads((DEPLOY / "grafana" / "framewire.json").read_text())
     return [target["expr"] for panel in board["panels"] for target in panel["targets"]]
 
 
 def metric_names() -> set[str]:
-    """All that a run serves."""
+    """All metrics served."""
     collector = RunCollector()
     collector.tell(snapshot(100.0, 60), rates(snapshot(95.0, 40), snapshot(100.0, 60)))
     families = text_string_to_metric_families(generate_latest(registry_of(collector)).decode())

@@ -1,4 +1,4 @@
-"""Real faces for tests: the portraits that the demo moves about."""
+"""Real faces for tests: the demo's moving portraits."""
 
 import numpy as np
 

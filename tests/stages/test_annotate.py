@@ -23,7 +23,7 @@ def test_the_tutorials_boxes_to_the_pixel() -> None:
         packet = runner.packet(picture).plus([FACE, EYE])
         drawn = runner.process(packet)
         assert (runner.picture(drawn) == expected).all()
-        # What was seen before is untouched.
+        # The original is untouched.
         assert (runner.picture(packet) == picture).all()
         assert drawn.detections == packet.detections
 
@@ -41,7 +41,7 @@ def test_styles_of_ones_own() -> None:
 
 
 def test_the_tutorials_age_and_gender_to_the_pixel() -> None:
-    """As tutorial-age-gender.yaml has it: cv2's own calls beside ours."""
+    """As in tutorial-age-gender.yaml: cv2's own calls beside ours."""
     picture = np.full((720, 900, 3), 90, np.uint8)
     expected = picture.copy()
     cv2.rectangle(expected, (200, 300), (440, 550), (0, 255, 0), round(720 / 150), 8)
@@ -81,7 +81,7 @@ def test_captions_of_ones_own(template: str, text: str) -> None:
 @pytest.mark.parametrize("template", ["{gender", "{gender!r}", "{}", "{0 1}"])
 def test_captions_that_cannot_be_read_are_refused_before_the_first_frame(template: str) -> None:
     with (
-        pytest.raises(StageError, match="cannot be read"),
+        pytest.raises(StageError, match="invalid caption"),
         StageRunner(Annotate, {"styles": {"face": {"caption": template}}}),
     ):
         pass

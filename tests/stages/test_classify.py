@@ -1,4 +1,4 @@
-"""classify, proved with a network that this test trains, on pictures that it makes."""
+"""classify, tested with a network trained here, on pictures made here."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def picture_of(label: int, rng: np.random.Generator, height: int = 20, width: in
 
 
 def train(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Softmax regression by gradient descent, on RGB in 0..1 as the stage will give it."""
+    """Softmax regression by gradient descent, on RGB in 0..1, as the stage feeds it."""
     labels = rng.integers(0, 3, 300)
     rows = np.stack([picture_of(label, rng, SIDE, SIDE)[..., ::-1].transpose(2, 0, 1).ravel() for label in labels])
     x, wanted = rows.astype(np.float64) / 255, np.eye(3)[labels]
@@ -80,7 +80,7 @@ def options(folder: Path, net: str = "colour-n-NCHW", of: str = "face", **more: 
 
 
 def frame_with_faces(rng: np.random.Generator, labels: list[int]) -> tuple[Picture, list[Detection]]:
-    """Grey, with a patch of a colour for each face."""
+    """Grey, with a coloured patch for each face."""
     pixels = np.full((120, 160, 3), 128, np.uint8)
     faces = []
     for number, label in enumerate(labels):
@@ -162,12 +162,12 @@ def test_faces_at_the_edge_and_beyond(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"labels": ""}, "say `labels`"),
+        ({"labels": ""}, "set `labels` (a file, one label per line)"),
         ({"labels": "nowhere.txt"}, "nowhere.txt"),
         ({"order": "grey"}, "its input has 3 channels, but grey has 1"),
         ({"model": "nowhere.onnx"}, "nowhere.onnx is not a model that onnxruntime can load"),
-        ({"model": "resnet"}, "there is no model 'resnet'; there are yunet"),
-        ({"model": "yunet"}, "yunet (face detection) is not a model that classifies"),
+        ({"model": "resnet"}, "unknown model 'resnet'; choose from yunet"),
+        ({"model": "yunet"}, "yunet (face detection) is not a classifier"),
     ],
 )
 def test_what_is_wrong_is_said_before_the_first_frame(change: dict[str, object], message: str, folder: Path) -> None:
@@ -190,7 +190,7 @@ def shared_attribute(folder: Path, **more: object) -> dict[str, object]:
 
 
 def test_another_model_stands_in_for_one_that_is_not_here(folder: Path) -> None:
-    """Once for two, and only with the answers that are wanted."""
+    """Loaded once for two, only with the answers wanted."""
     picture, there = demo_frame(0), Detection(label="face", box=(400, 200, 200, 200), id="faces.0")
     both = shared_attribute(folder, instead="framewire-age-gender", padding=20)
     both["models"] += [{"model": "levi-hassner-age", "instead": "framewire-age-gender", "padding": 20}]  # type: ignore[operator]
@@ -214,13 +214,13 @@ def test_a_model_that_says_other_things_cannot_stand_in(folder: Path) -> None:
 
 
 def test_the_tutorials_own_pair_where_it_is_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files of its names, trusted once; the crop is the box and twenty pixels, resized as OpenCV's blobs are."""
+    """Files with its names, trusted once; the crop is the box plus twenty pixels, resized as OpenCV blobs."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     weights = np.random.default_rng(0).normal(0, 1e-5, (8, 3 * 227 * 227)).astype(np.float32)
     model, graph = write_caffe(tmp_path, "age_net", weights, 227)
     graph.rename(tmp_path / "age_deploy.prototxt")
     asked = {"device": "cpu", "model_dir": str(tmp_path), "models": [{"model": "levi-hassner-age", "padding": 20}]}
-    with pytest.raises(StageError, match="say so once: models pull --trust"), StageRunner(Classify, asked):
+    with pytest.raises(StageError, match="run once: models pull --trust"), StageRunner(Classify, asked):
         pass
     ModelStore(tmp_path, trust=True).need(find_entry("levi-hassner-age"))
     picture, box = demo_frame(0), (400, 200, 200, 150)
@@ -236,7 +236,7 @@ def test_the_tutorials_own_pair_where_it_is_here(tmp_path: Path, monkeypatch: py
 
 
 def test_aligned_faces_and_such_without_landmarks(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """The face is turned upside down; a colour above its eyes is what the model is shown at the top."""
+    """The face is upside down; the colour above its eyes is what the model sees at the top."""
     pixels = np.zeros((400, 400, 3), np.uint8)
     pixels[..., 2] = 200
     landmarks = tuple((300 - x, 300 - y) for x, y in TEMPLATE)
@@ -256,5 +256,5 @@ def test_aligned_faces_and_such_without_landmarks(folder: Path, caplog: pytest.L
 def test_two_models_need_two_names(folder: Path) -> None:
     twice = options(folder)
     twice["models"] = [*twice["models"], *twice["models"]]  # type: ignore[misc]
-    with pytest.raises(StageError, match="give each a `name` of its own"), StageRunner(Classify, twice):
+    with pytest.raises(StageError, match="give each its own `name`"), StageRunner(Classify, twice):
         pass

@@ -57,14 +57,14 @@ def test_a_smaller_copy_finds_the_same_faces_in_frame_pixels() -> None:
 
 
 def test_what_opencv_alone_can_search_for_is_told() -> None:
-    """With the cure that helps: Numba, where it is not installed, and none for a cascade of trees."""
+    """With the right cure: Numba, where it is missing, and none for a cascade of trees."""
     with StageRunner(FaceDetect, {"cascade": "frontalface_alt2"}) as runner:
         told = runner.stage.context.facts["frontalface_alt2"]
     assert told == f"searched by OpenCV; {OPENCV_ALONE if can_compile() else QUICKER}"
 
 
 def test_auto_is_haar_where_the_network_is_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without asking any server, and it says so."""
+    """No server is asked, and it says so."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     auto = {"method": "auto", "model_dir": str(tmp_path)}
     picture = demo_frame(90)
@@ -77,7 +77,7 @@ def test_auto_is_haar_where_the_network_is_not_here(tmp_path: Path, monkeypatch:
             assert auto_eyes.process(found).detections == eyes.process(found).detections
 
 
-@pytest.mark.skipif(not (SHARED / "models").exists(), reason="the shared weights are not here")
+@pytest.mark.skipif(not (SHARED / "models").exists(), reason="the shared weights are missing")
 def test_auto_is_the_network_where_it_is_here() -> None:
     auto = {"method": "auto", "model_dir": str(SHARED / "models"), "device": "cpu"}
     with StageRunner(FaceDetect, auto) as runner, StageRunner(EyeDetect, {"method": "auto"}) as eyes:

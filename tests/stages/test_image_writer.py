@@ -1,4 +1,4 @@
-"""Pictures of what was found, cut out and named by their frames."""
+"""Detections, cropped and named by their frames."""
 
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ def test_a_face_outside_the_picture_is_no_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("path", "message"),
-    [("{name}.jpg", "cannot be filled in"), ("{seq", "cannot be filled in"), ("{seq}.doc", "is no picture")],
+    [("{name}.jpg", "cannot be filled in"), ("{seq", "cannot be filled in"), ("{seq}.doc", "is invalid; use")],
 )
 def test_paths_that_cannot_be(path: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(StageError, match=message), StageRunner(ImageWriter, {"path": path}, tmp_path):

@@ -1,4 +1,4 @@
-"""What is said of a track stays, and does not flicker."""
+"""A track's attributes stay, and do not flicker."""
 
 import pytest
 

@@ -186,4 +186,4 @@ def test_models_are_listed_and_told_of(tmp_path: Path) -> None:
     assert framewire("models", "verify", env=env).stdout == "framewire-age-gender: good\nframewire-emotion: good\n"
     unknown = framewire("models", "info", "yolo")
     assert (unknown.code, unknown.stdout) == (2, "")
-    assert "there is no model 'yolo'" in unknown.stderr
+    assert "unknown model 'yolo'" in unknown.stderr

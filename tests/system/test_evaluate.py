@@ -78,9 +78,9 @@ def test_a_stage_that_finds_faces(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("model", "code", "message"),
     [
-        ("nobody", 2, "there is no model 'nobody'"),
+        ("nobody", 2, "unknown model 'nobody'"),
         ("emotion", 2, "it has no pictures in folders named for their classes"),
-        ("age-gender", 2, "framewire-age-gender tells 2 things"),
+        ("age-gender", 2, "framewire-age-gender predicts 2 attributes"),
     ],
 )
 def test_what_cannot_be_measured_is_said(model: str, code: int, message: str, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_replay_of_something_else(tmp_path: Path) -> None:
     path.write_text("no frame")
     finished = framewire("replay", str(path))
     assert finished.code == 2
-    assert "is not a frame that a run kept" in finished.stderr
+    assert "is not a frame saved by a run" in finished.stderr
     assert "Traceback" not in finished.stderr
 
 

@@ -47,7 +47,7 @@ def test_a_server_that_goes_and_comes_back_with_another_size(server: MjpegServer
     wait_until(lambda: lines_in(tmp_path / "live.jsonl") >= 10, "ten frames")
     server.behave, server.size = "close", (96, 80)
     server.drop_all()
-    wait_until(lambda: "trying again" in running.stderr(), "word of the loss")
+    wait_until(lambda: "retrying in" in running.stderr(), "word of the loss")
     server.behave = "pictures"
     finished = running.finish()
     assert finished.code == 0, finished.stderr
@@ -77,7 +77,7 @@ def test_a_server_that_misbehaves_is_asked_again_until_it_behaves(
 def test_a_stream_that_stalls_says_so_before_it_is_tried_again(server: MjpegServer, tmp_path: Path) -> None:
     server.behave = "stall"
     running = start(tmp_path, "capture.limit=10", "capture.read_timeout_s=3")
-    wait_until(lambda: "nothing has come for 1 s" in running.stderr(), "word of the stall")
+    wait_until(lambda: "no picture for 1 s" in running.stderr(), "word of the stall")
     assert server.connections == 1
     server.behave = "pictures"
     server.drop_all()
@@ -92,7 +92,7 @@ def test_a_stream_that_is_given_up_loses_nothing_that_was_in(server: MjpegServer
     server.behave = "close"
     finished = running.finish()
     assert finished.code == 1
-    assert finished.stderr.strip().splitlines()[-1].endswith("End of file; given up after 2 tries in a row")
+    assert finished.stderr.strip().splitlines()[-1].endswith("End of file; gave up after 2 tries in a row")
     assert finished.summary is not None
     frames = finished.summary.frames
     assert frames.admitted == frames.written == lines_in(tmp_path / "live.jsonl") >= 10

@@ -77,7 +77,7 @@ def test_a_network_that_is_killed_in_a_batch(one_by_one: Path, tmp_path: Path) -
     ("setting", "message"),
     [
         ("faces.model_dir=/nowhere", "yunet-n: yunet_n_dynamic.onnx could not be downloaded"),
-        ("faces.device=cuda", "device cuda is asked for, but this onnxruntime offers"),
+        ("faces.device=cuda", "device cuda was requested, but this onnxruntime offers"),
     ],
 )
 def test_what_cannot_run_is_said_before_the_first_frame(

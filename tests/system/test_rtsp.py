@@ -57,7 +57,7 @@ def test_a_killed_server_is_found_again_and_the_other_stream_loses_nothing(
             running = Running(PIPELINES / "two_streams.yaml", out)
             wait_until(lambda: lines_of(out, "door") >= 30, "thirty frames")
             server.kill()
-            wait_until(lambda: "door: rtsp://***" in running.stderr() and "again in" in running.stderr(), "the loss")
+            wait_until(lambda: "door: rtsp://***" in running.stderr() and "retrying in" in running.stderr(), "the loss")
         gone_at = lines_of(out, "door")
         hall_before = lines_of(out, "hall")
         wait_until(lambda: lines_of(out, "hall") >= hall_before + 75, "three seconds of the other stream")

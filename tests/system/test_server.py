@@ -140,7 +140,7 @@ def test_top_and_explain_look_at_a_run_elsewhere(tmp_path: Path) -> None:
     assert "slow (limits)" in table.stdout
     for heading in ("stage", "queue", "busy", "restarts", "left: live", "right: live"):
         assert heading in table.stdout
-    assert "slow is at work" in told.stdout
+    assert "slow is busy" in told.stdout
     assert "one more replica of slow (replicas: 3)" in told.stdout
 
 
@@ -167,7 +167,7 @@ def test_a_summary_is_explained_and_what_is_none_is_not(tmp_path: Path) -> None:
     (tmp_path / "other.json").write_text("{}")
     wrong = framewire("explain", str(tmp_path / "other.json"))
     assert wrong.code == 2
-    assert "is no summary of a run" in wrong.stderr
+    assert "is not a run summary" in wrong.stderr
 
 
 def test_logs_as_json(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_bare_pixels(config: Path, tmp_path: Path) -> None:
     [
         (b"", (), b"standard input: "),
         (b"no film at all" * 100, (), b"standard input: "),
-        (b"", ("capture.camera_format=bgr24",), b"say the `size` of pictures that are bare pixels"),
+        (b"", ("capture.camera_format=bgr24",), b"set `size` for raw pixels"),
     ],
     ids=["empty", "rubbish", "no size"],
 )

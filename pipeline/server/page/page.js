@@ -1,8 +1,8 @@
-// The live page: asks for the graph once a second, for each stream's next picture as soon as it has shown the last one.
+// The live page: polls the graph once a second, and each stream's next picture as soon as the last one is shown.
 "use strict";
 
 const EACH_MS = 1000;
-const PICTURE_MS = 100; // ten pictures a second at the most
+const PICTURE_MS = 100; // at most ten pictures a second
 const AGAIN_MS = 2000; // after an error
 const SVG = "http://www.w3.org/2000/svg";
 const byId = (id) => document.getElementById(id);
@@ -19,7 +19,7 @@ function element(name, attributes = {}, ...children) {
   return made;
 }
 
-// One figure a stream. Its loop ends with it; while the page is hidden, nobody looks.
+// One figure and one loop per stream; a hidden page fetches nothing.
 const shown = new Map();
 
 function showStreams(streams) {
@@ -71,7 +71,7 @@ async function watch(stream, image) {
   }
 }
 
-// Stages in columns by how far they are from a source.
+// Stages in columns by distance from a source.
 const BOX = { width: 150, height: 64, across: 44, down: 18 };
 
 function drawGraph(view) {
@@ -160,7 +160,7 @@ function showTotals(view) {
   );
 }
 
-const SPAN_MIN_S = 30; // what the plots show at least; as the run goes on, up to the server's five minutes
+const SPAN_MIN_S = 30; // minimum span of the plots; it grows with the run, up to the server's five minutes
 
 function plot(id, points, keys) {
   const [width, height] = [300, 100];
@@ -177,7 +177,7 @@ function plot(id, points, keys) {
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   svg.setAttribute("preserveAspectRatio", "none");
   svg.replaceChildren(...lines);
-  // Beside the plot, not in it: the plot is stretched, and words would be, too.
+  // Beside the plot, not in it: the plot is stretched, and text would be too.
   svg.parentElement.querySelector("output").textContent = most < 1e-6 ? "0" : `up to ${number(most)}`;
 }
 

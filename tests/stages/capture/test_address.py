@@ -42,5 +42,5 @@ def test_how_ffmpeg_opens_them() -> None:
     assert address_of("http://host/v", "tcp", 2.5, {}).options == {"rw_timeout": "2500000"}
     camera = address_of("1", "tcp", 3, {"video_size": "640x480"})
     assert (camera.name, camera.format, camera.options) == ("/dev/video1", "v4l2", {"video_size": "640x480"})
-    with pytest.raises(StageError, match=r"gopher://\*\*\*@host/1: gopher is not a kind of stream"):
+    with pytest.raises(StageError, match=r"gopher://\*\*\*@host/1: gopher is not a supported stream type"):
         address_of("gopher://me:secret@host/1", "tcp", 3, {})

@@ -12,7 +12,7 @@ from framewire.stages.face_detect import FaceDetect
 from tests.videos import picture
 
 SCENES = (0, 7, 12)
-"""Frames at which another scene begins."""
+"""Frames at which a new scene begins."""
 
 
 def scene(number: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":

@@ -22,7 +22,7 @@ def test_auto_decodes_whatever_there_is(tmp_path: Path) -> None:
 
 def test_a_device_that_there_is_not_is_said(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4")
-    with pytest.raises(HardwareError, match=r"hwaccel abacus cannot decode it here .* try auto"):
+    with pytest.raises(HardwareError, match=r"hwaccel abacus cannot decode this .* try auto"):
         open_input(str(path), "abacus")
     with pytest.raises(StageError, match=r"a\.mp4: hwaccel abacus"):
         VideoFile(path, 1, hwaccel="abacus")

@@ -88,5 +88,5 @@ def test_nothing_to_give_again(folder: Path, tmp_path: Path) -> None:
 
 
 def test_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(StageError, match="is no folder that could be watched"):
+    with pytest.raises(StageError, match="is not a folder; `watch` needs one"):
         WatchedFolder(tmp_path / "nowhere", tmp_path / ".seen", False, lambda: None)

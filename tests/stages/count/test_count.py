@@ -1,4 +1,4 @@
-"""What happens is said once, in the frame in which it happens."""
+"""Events are reported once, in the frame where they happen."""
 
 from typing import Any
 

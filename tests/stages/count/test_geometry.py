@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from framewire.stages.count.geometry import crossed, inside
 
 DOWN = ((0.5, 0.2), (0.5, 0.8))
-"""A line from top to bottom: to the right of somebody who walks along it, looking down, is the picture's left."""
+"""A line from top to bottom: to the right of somebody walking down it is the picture's left."""
 HOLLOW = [(0.1, 0.1), (0.9, 0.1), (0.9, 0.9), (0.5, 0.3), (0.1, 0.9)]
 part = st.floats(0, 1)
 points = st.tuples(part, part)
@@ -35,7 +35,7 @@ def test_the_way_back_undoes_the_way_there(before: tuple[float, float], now: tup
 
 @given(st.lists(points, min_size=2, max_size=20))
 def test_on_any_way_the_sum_of_crossings_is_where_it_ends(way: list[tuple[float, float]]) -> None:
-    """Of a line across the whole picture: whoever ends on the other side has crossed it once more than back."""
+    """Across the whole picture: ending on the other side takes one more crossing there than back."""
     line = ((0.5, -1.0), (0.5, 2.0))
     total = sum(crossed(line, before, now) for before, now in pairwise(way))
     sides = [x > 0.5 for x, _ in (way[0], way[-1])]

@@ -29,5 +29,5 @@ def test_no_other_pairs_overlap_more_in_sum(rows: list[list[float]], least: floa
 
 
 def test_a_good_pair_is_not_given_up_for_two_bad_ones() -> None:
-    """Left alone, an assignment would bring together what hardly overlaps."""
+    """A plain assignment would match what hardly overlaps."""
     assert pairs(np.array([[0.9, 0.15], [0.1, 0.0]]), 0.2) == [(0, 0)]

@@ -40,7 +40,7 @@ def test_boxes_at_the_edge_and_beyond_do_no_harm(box: tuple[float, float, float,
 
 
 def test_a_face_that_turns_back_is_still_followed_where_motion_alone_would_lose_it() -> None:
-    """It goes right for ten frames and then left: in between only each fifth frame is searched."""
+    """It goes right for fifteen frames, then left; only every fifth frame is searched."""
     places = [300 + 9 * seq if seq < 15 else 300 + 9 * (30 - seq) for seq in range(24)]
     overlaps = []
     with StageRunner(Track) as runner:

@@ -1,4 +1,4 @@
-"""The four small filters are ByteTrack's one large one."""
+"""The four small filters equal ByteTrack's large one."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ boxes = st.tuples(st.floats(0, 1900), st.floats(0, 1000), sizes, sizes)
 
 
 class Large:
-    """The textbook's filter with ByteTrack's matrices: eight states, as its paper's code has them."""
+    """The textbook filter with ByteTrack's matrices: eight states, as in its paper's code."""
 
     def __init__(self, box: Box) -> None:
         place = self._measured(box)

@@ -1,4 +1,4 @@
-"""Numbers that stay: through crossings, gaps, doubtful detections and frames that nobody has searched."""
+"""Stable track IDs: through crossings, gaps, doubtful detections and frames that were not searched."""
 
 import numpy as np
 import pytest
@@ -114,7 +114,7 @@ def test_classifiers_look_now_and_then_and_when_the_view_is_better() -> None:
             size = 40 if seq < 15 else 60
             (one,) = runner.process(bare(seq, face(100, size=size))).detections
             due.append(one.due)
-    # 0: it has no number yet; 1: it has one; 11: ten later; 15: larger; 25: ten later.
+    # 0: it has no track ID; 1: it has one; 11: ten later; 15: larger; 25: ten later.
     assert [seq for seq in range(30) if due[seq]] == [0, 1, 11, 15, 25]
 
 
@@ -127,7 +127,7 @@ def test_a_face_from_the_front_is_seen_better() -> None:
 
 
 def test_who_takes_over_goes_on_as_if_nothing_had_happened() -> None:
-    """The memory is handed out in the middle, and another instance goes on with it: the same answers to the bit."""
+    """The memory is handed out in the middle, and another instance continues with it: bit-identical answers."""
     rng = np.random.default_rng(0)
     frames = []
     for seq in range(60):

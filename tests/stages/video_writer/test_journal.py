@@ -1,4 +1,4 @@
-"""A journal that is torn anywhere goes on from its mark as if nothing had happened."""
+"""A journal torn anywhere resumes from its mark as if nothing had happened."""
 
 from pathlib import Path
 

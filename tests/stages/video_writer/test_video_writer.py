@@ -63,7 +63,7 @@ def test_pictures_are_those_that_were_given(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "a.mp4")) as container:
         for number, frame in enumerate(container.decode(video=0)):
             got = frame.to_ndarray(format="bgr24").astype(int)
-            # 4:2:0 halves the resolution of colour: grey is what is kept.
+            # 4:2:0 halves the colour resolution: only grey is kept.
             assert abs(got.mean(axis=2) - picture(number, 160, 120).mean(axis=2)).mean() < 8
 
 
@@ -128,7 +128,7 @@ def test_a_file_whose_stream_never_ended_is_made_whole(tmp_path: Path) -> None:
     [
         ([-80, -40, 0, 40], [0, 40, 80, 120]),
         ([1000, 1040, 1080, 1120], [1000, 1040, 1080, 1120]),
-        # Time that stands still or runs backwards moves on by the least there is, 1/16000 s.
+        # Time that stands still or runs backwards advances by the minimum, 1/16000 s.
         ([0, 40, 40, 20], [0, 40, 40.0625, 40.125]),
     ],
 )
@@ -158,7 +158,7 @@ def test_two_streams_need_two_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("path", "message"),
-    [("noname", "has no suffix"), ("a.nothing", "cannot be made"), ("a.gif", "cannot be made")],
+    [("noname", "has no suffix"), ("a.nothing", "cannot write a .nothing file"), ("a.gif", "cannot write a .gif file")],
 )
 def test_a_container_that_cannot_be_is_said_before_the_first_frame(path: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(StageError, match=message), StageRunner(VideoWriter, {"path": path}, tmp_path):
@@ -169,7 +169,7 @@ def test_a_container_that_cannot_be_is_said_before_the_first_frame(path: str, me
 def test_frames_that_opencv_swallows_are_missed(tmp_path: Path) -> None:
     fragment = OpenCVFragment(Layout(160, 120, 12800, (25, 1)), "MJPG", tmp_path / "a.avi")
     fragment.add(picture(0, 160, 120), 0)
-    # Another size than the file's: OpenCV drops it without a word.
+    # Another size than the file's: OpenCV drops it silently.
     fragment.add(picture(1, 80, 60), 512)
     with pytest.raises(StageError, match="OpenCV wrote 1 of 2 frames as MJPG"):
         fragment.finish()
@@ -197,7 +197,7 @@ ROTATION: dict[str, object] = {"path": "{stream}/{part}.mp4", "rotate_s": 0.3}
 
 def test_a_new_file_now_and_then_each_from_time_zero(tmp_path: Path) -> None:
     one_by_one(tmp_path, ROTATION, 20)
-    # 0.3 s are 7.5 frames: the next fragment of four begins at frame 8.
+    # 0.3 s is 7.5 frames: the next fragment of four begins at frame 8.
     films = sorted((tmp_path / "stream").iterdir())
     assert [film.name for film in films] == ["0.mp4", "1.mp4", "2.mp4"]
     assert [len(pictures(film)) for film in films] == [8, 8, 4]
@@ -220,7 +220,7 @@ def test_after_a_crash_files_go_on_at_the_mark(mark: int, tmp_path: Path) -> Non
     crashed = StageRunner(VideoWriter, ROTATION, tmp_path / "cut")
     crashed.stage.open()
     for number in range(18):
-        # All that is known to be settled everywhere is what the mark says.
+        # Only frames below the mark are known to be settled everywhere.
         packet = msgspec.structs.replace(crashed.packet(picture(number, 160, 120)), mark=min(mark, number))
         crashed.write(packet)
     with StageRunner(VideoWriter, ROTATION, tmp_path / "cut", resumed=True) as runner:
