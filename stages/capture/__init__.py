@@ -1,4 +1,4 @@
-"""capture: where frames come from. One file for each kind of source."""
+"""capture: turns an input, or the built-in demo, into a stream of frames."""
 
 from framewire.stages.capture.capture import Capture
 

@@ -16,16 +16,16 @@ from msgspec import Meta, Struct
 from framewire.pipeline.frame.ring import Pixels
 from framewire.pipeline.option import InputPath
 from framewire.pipeline.stage import Shot, Source, StageError, StreamPhase, stage
-from framewire.stages.capture.address import STDIN, Address, address_of, is_live, stdin_address
 from framewire.stages.capture.cut import CutFinder
 from framewire.stages.capture.demo import Demo
-from framewire.stages.capture.excerpt import Excerpt
-from framewire.stages.capture.image_files import ImageFiles, is_image
-from framewire.stages.capture.live_stream import LiveRules, LiveStream, shots
+from framewire.stages.capture.inputs.address import STDIN, Address, address_of, is_live, stdin_address
+from framewire.stages.capture.inputs.excerpt import Excerpt
+from framewire.stages.capture.inputs.image_files import ImageFiles, is_image
+from framewire.stages.capture.inputs.live_stream import LiveRules, LiveStream, shots
+from framewire.stages.capture.inputs.picture_source import PictureSource, Slot
+from framewire.stages.capture.inputs.video_file import VideoFile
+from framewire.stages.capture.inputs.watched_folder import WatchedFolder
 from framewire.stages.capture.pace import Pace
-from framewire.stages.capture.picture_source import PictureSource, Slot
-from framewire.stages.capture.video_file import VideoFile
-from framewire.stages.capture.watched_folder import WatchedFolder
 
 DEMO = "demo"
 """The name of the built-in source."""

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from framewire.pipeline.frame.ring import Pixels
 from framewire.pipeline.stage import Shot, StageError
-from framewire.stages.capture.picture_source import Slot, StreamFacts
+from framewire.stages.capture.inputs.picture_source import Slot, StreamFacts
 
 WIDTH, HEIGHT = 1280, 720
 FRAMES = 300

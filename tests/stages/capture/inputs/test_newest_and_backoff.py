@@ -2,8 +2,8 @@ import random
 import threading
 from itertools import islice
 
-from framewire.stages.capture.backoff import FIRST_S, JITTER, LONGEST_S, waits
-from framewire.stages.capture.newest import Newest
+from framewire.stages.capture.inputs.backoff import FIRST_S, JITTER, LONGEST_S, waits
+from framewire.stages.capture.inputs.newest import Newest
 
 
 def test_the_newest_takes_the_place_of_the_one_that_waits() -> None:

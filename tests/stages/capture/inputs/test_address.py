@@ -1,7 +1,7 @@
 import pytest
 
 from framewire.pipeline.stage import StageError
-from framewire.stages.capture.address import address_of, is_live, shown
+from framewire.stages.capture.inputs.address import address_of, is_live, shown
 
 
 @pytest.mark.parametrize(

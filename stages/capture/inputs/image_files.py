@@ -10,7 +10,7 @@ import numpy as np
 
 from framewire.pipeline.frame.ring import Pixels
 from framewire.pipeline.stage import Shot, StageError
-from framewire.stages.capture.picture_source import Slot, StreamFacts
+from framewire.stages.capture.inputs.picture_source import Slot, StreamFacts
 
 SUFFIXES = frozenset(
     [

@@ -16,9 +16,9 @@ from av.video.stream import VideoStream
 
 from framewire.pipeline.frame.ring import Pixels
 from framewire.pipeline.stage import Shot, StageError
-from framewire.stages.capture.excerpt import Excerpt
-from framewire.stages.capture.hardware import HardwareError, open_input
-from framewire.stages.capture.picture_source import Slot, StreamFacts
+from framewire.stages.capture.inputs.excerpt import Excerpt
+from framewire.stages.capture.inputs.hardware import HardwareError, open_input
+from framewire.stages.capture.inputs.picture_source import Slot, StreamFacts
 
 RATE_OTHERWISE = Fraction(25)
 """Frames per second of an elementary stream by default: PAL's."""

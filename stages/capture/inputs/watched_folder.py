@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from framewire.pipeline.stage import Shot, StageError
-from framewire.stages.capture.image_files import UNREADABLE, is_image, natural_order, read_picture
-from framewire.stages.capture.picture_source import Slot, StreamFacts
+from framewire.stages.capture.inputs.image_files import UNREADABLE, is_image, natural_order, read_picture
+from framewire.stages.capture.inputs.picture_source import Slot, StreamFacts
 
 WHOLE_AFTER_S = 0.3
 """A file unchanged for this long is complete: pictures are written in one go, or moved here."""

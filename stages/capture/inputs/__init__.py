@@ -1,0 +1,1 @@
+"""What frames are read from: video files, pictures, watched folders, cameras and streams."""
