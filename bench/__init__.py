@@ -1,1 +1,1 @@
-"""Side-by-side measurements. Ratios within one run count; absolute figures are of the machine and the minute."""
+"""Side-by-side measurements. Ratios within one run count; absolute figures depend on machine and time."""

@@ -1,6 +1,6 @@
-"""`python -m bench [NAME]...`: runs the measurements named, or all, and writes bench/results/NAME.json.
+"""`python -m bench [NAME]...`: runs the named measurements, or all, and writes bench/results/NAME.json.
 
-Then docs/performance.md is made anew of all results there are.
+Then docs/performance.md is regenerated from all results.
 """
 
 import os
@@ -48,13 +48,13 @@ PARTS: dict[str, Callable[[Path | None], Struct]] = {
 
 def main(
     names: Annotated[list[str] | None, typer.Argument(help=f"Which of {', '.join(PARTS)}; all if none")] = None,
-    clip: Annotated[Path | None, typer.Option(help="A video to work on; else the demo, made into a file")] = None,
+    clip: Annotated[Path | None, typer.Option(help="A video to use; by default the demo, as a file")] = None,
 ) -> None:
     """Measure."""
     RESULTS.mkdir(exist_ok=True)
     for name in names or list(PARTS):
         if name not in PARTS:
-            raise typer.BadParameter(f"there is no measurement {name}; there are {', '.join(PARTS)}")
+            raise typer.BadParameter(f"no measurement {name}; choose from {', '.join(PARTS)}")
         result = PARTS[name](clip)
         path = RESULTS / f"{name}.json"
         path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")

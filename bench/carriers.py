@@ -1,7 +1,7 @@
-"""Ways for a picture to get from one process to another that copy it: what `transport` measures beside the ring.
+"""Ways to get a picture from one process to another by copying it: what `transport` compares with the ring.
 
-Each carrier is used as its own documentation shows it, without compression. A picture travels with the moment at which
-it was sent, in nanoseconds of the monotonic clock.
+Each carrier is used as its own documentation shows, without compression. A picture travels with its send time, in
+nanoseconds of the monotonic clock.
 """
 
 import multiprocessing
@@ -20,14 +20,14 @@ QUEUED = 4
 """Pictures that may wait between the two processes."""
 STAMP = np.dtype(np.int64)
 SPAWN = multiprocessing.get_context("spawn")
-"""How sender and receiver are started: each anew, with nothing of the other's."""
+"""How sender and receiver are started: as fresh processes that share nothing."""
 
 
 class Sending(Protocol):
     """The sender's end."""
 
     def __call__(self, picture: Picture, stamp: int) -> None:
-        """Send; blocks while too much waits."""
+        """Send; blocks if the queue is full."""
 
 
 class Carrier(Protocol):
@@ -37,7 +37,7 @@ class Carrier(Protocol):
         """Called in the sender's process."""
 
     def receiver(self) -> Callable[[], tuple[Picture, int]]:
-        """Called in the receiver's process; what it gives waits for a picture."""
+        """Called in the receiver's process; the result waits for a picture."""
 
 
 class ZmqCarrier:
@@ -86,7 +86,7 @@ class QueueCarrier:
 
 
 class ImageZmqCarrier:
-    """imagezmq in its default way: a request for each picture, over TCP."""
+    """imagezmq in its default mode: one request per picture, over TCP."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -113,7 +113,7 @@ class ImageZmqCarrier:
 
 
 class NetGearCarrier:
-    """vidgear's NetGear, a pair over TCP, compression off; the moment goes into the picture's first pixels."""
+    """vidgear's NetGear, a pair over TCP, compression off; the time goes into the picture's first pixels."""
 
     def __init__(self, port: int) -> None:
         self._options: dict[str, Any] = {
@@ -150,7 +150,7 @@ class NetGearCarrier:
 
 
 def carriers(folder: str) -> dict[str, Carrier]:
-    """All that are installed."""
+    """All installed carriers."""
     found: dict[str, Carrier] = {
         "pyzmq, ipc": ZmqCarrier(f"ipc://{folder}/pixels"),
         "pyzmq, tcp": ZmqCarrier(f"tcp://127.0.0.1:{free_port()}"),

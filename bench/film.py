@@ -1,4 +1,4 @@
-"""Writing the clips that measurements work on: H.264, one picture after the other at a constant rate."""
+"""Writing the clips that measurements use: H.264 at a constant frame rate."""
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
@@ -15,7 +15,7 @@ from framewire.stages.capture.demo import FRAMES, HEIGHT, RATE, WIDTH, Demo
 def write_film(
     path: Path, frames: Iterable[VideoFrame], size: tuple[int, int], rate: int, options: dict[str, str] | None = None
 ) -> Path:
-    """A film of these pictures, scaled to `size` (width, height); their own times are forgotten."""
+    """A video of these frames, scaled to `size` (width, height); their timestamps are ignored."""
     with av.open(str(path), "w") as target:
         out = target.add_stream("libx264", rate=rate, options=options or {})
         assert isinstance(out, VideoStream)
@@ -29,7 +29,7 @@ def write_film(
 
 
 def frames_of(path: Path) -> Iterator[VideoFrame]:
-    """The pictures of a film."""
+    """The frames of a video."""
     with av.open(str(path)) as source:
         yield from source.decode(video=0)
 

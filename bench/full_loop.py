@@ -1,7 +1,7 @@
 """The full graph's calls in one process, frame by frame: read, YuNet, eyes, age, gender, emotion, draw, write, list.
 
-It calls the very detectors, classifiers and drawing that the stages call, so that what differs is the engine alone.
-Run as a program of its own: `python -m bench.full_loop CLIP THREADS OUT`; with `landmarks` behind it, it stops at eyes.
+It calls the same detectors, classifiers and drawing code as the stages, so that only the engine differs.
+Run as a separate program: `python -m bench.full_loop CLIP THREADS OUT`; with `landmarks` appended, it stops at eyes.
 """
 
 import json

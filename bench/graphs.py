@@ -1,12 +1,12 @@
-"""Whole graphs beside the same work done otherwise: as a plain loop, by GStreamer's facedetect, and against the limit.
+"""Whole graphs compared with the same work in a plain loop, in GStreamer's facedetect, and with the limit.
 
-For each graph and size of picture the ways take turns, A B C A B C. The limit of any arrangement of the same calls is
-cores / CPU seconds a frame of the plain loop with one thread: all cores busy with nothing but that work. A way that is
-above it does less work for the same answers. Boxes are counted, so that nobody is quick by finding less unseen.
+For each graph and picture size the ways take turns, A B C A B C. The limit of any arrangement of the same calls is
+cores / CPU seconds a frame of the plain loop with one thread: all cores busy with nothing but that work. A way above it
+does less work for the same answers. Boxes are counted, so that no way is fast by silently finding fewer.
 
-Loops are clocked from the first frame to the closed file, Framewire from its first frame to its last (what comes before
-is measured in `startup`), GStreamer from its start, less what two frames take it. GStreamer looks for no eyes in faces:
-beside it stands a pipeline without them. Framewire plays the clip several times, as it is quick and a clip is short.
+Loops are timed from the first frame to the closed file, Framewire from its first frame to its last (startup is measured
+in `startup`), GStreamer from its start, minus the time for two frames. GStreamer does not look for eyes in faces: it is
+compared with a pipeline without them. Framewire plays the clip several times, as it is fast and a clip is short.
 """
 
 import resource
@@ -31,16 +31,16 @@ from framewire.pipeline.seen.summary import Summary
 from tests.system.running import command
 
 HEIGHTS = {480: 80, 720: 60, 1080: 36}
-"""Heights of the pictures, and how many of them: a slow loop makes eight a second of the largest."""
+"""Picture heights, and how many pictures: a slow loop does eight a second of the largest."""
 ROUNDS = {480: 1, 720: 3, 1080: 1}
-"""All of it three times would take more than ten minutes."""
+"""Three rounds of all would take more than ten minutes."""
 LOOPS = 4
-"""How often Framewire plays a clip, so that filling and emptying weigh little; its quicker searches do twice that."""
+"""How often Framewire plays a clip, so that fill and drain matter little; its faster searches do twice that."""
 HERE = Path(__file__).parent
 
 
 class GraphRun(Struct, frozen=True):
-    """One way, once; milliseconds of CPU and boxes are for a frame. A peer that does not say them has None."""
+    """One run of one way; CPU milliseconds and boxes are per frame, or None if a peer does not report them."""
 
     graph: str
     height: int
@@ -60,7 +60,7 @@ class GraphFigures(Struct, frozen=True):
 
 
 class Film(Struct, frozen=True):
-    """What a way works on, and where it may write."""
+    """What a way works on, and where it writes."""
 
     path: Path
     frames: int
@@ -110,7 +110,7 @@ def _resized(source: Path, path: Path, height: int, count: int) -> Path:
 
 
 def _loop(module: str, threads: int | None, *more: str) -> Way:
-    """A loop with so many threads, or one for each core; nobody else's thread counts stand in its way."""
+    """A loop with this many threads, or one per core; no other thread counts interfere with it."""
 
     def measure(film: Film) -> tuple[float, float, float | None]:
         loop = [sys.executable, "-m", module, str(film.path), str(threads or film.cores), str(film.out), *more]
@@ -124,7 +124,7 @@ def _loop(module: str, threads: int | None, *more: str) -> Way:
 
 
 def _framewire(config: Path, replicated: Sequence[str], *settings: str, loops: int = 2 * LOOPS) -> Way:
-    """A pipeline whose stages named have a replica for each core."""
+    """A pipeline whose named stages have one replica per core."""
 
     def measure(film: Film) -> tuple[float, float, float | None]:
         said = film.out / "summary.json"
@@ -149,7 +149,7 @@ def _gstreamer(film: Film) -> tuple[float, float, float | None]:
 
 
 def _launched(film: Film, frames: int) -> tuple[float, float]:
-    """Seconds, and CPU seconds, of a gst-launch with the tutorial's values for so many frames."""
+    """Seconds and CPU seconds of a gst-launch with the tutorial's values for this many frames."""
     faces = (
         f"facedetect profile={cv2.data.haarcascades}haarcascade_frontalface_default.xml eyes-profile= nose-profile= "
         "mouth-profile= scale-factor=1.2 min-neighbors=3 min-size-width=32 min-size-height=32 flags=0"

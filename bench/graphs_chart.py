@@ -1,4 +1,4 @@
-"""The plot of `graphs`: bars of frames a second, one panel a graph, and the limit as a line."""
+"""The plot of `graphs`: bars of frames a second, a panel per graph, and the limit as a line."""
 
 from pathlib import Path
 from statistics import median
@@ -7,11 +7,11 @@ from bench.graphs import GraphFigures, GraphRun
 
 ONE, MANY = "loop, 1 thread", "loop, all threads"
 SHOWN = 720
-"""The height that is plotted, and told of in full."""
+"""The height that is plotted and reported in full."""
 
 
 def limit(result: GraphFigures, graph: str, height: int) -> float | None:
-    """Frames a second of all cores busy with the loop's calls alone; None where there is no loop."""
+    """Frames a second with all cores busy with the loop's calls only; None if there is no loop."""
     runs = [one for one in result.rounds if (one.graph, one.way, one.height) == (graph, ONE, height)]
     return 1000 * result.machine.cores / median(one.cpu_ms for one in runs) if runs else None
 

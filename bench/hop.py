@@ -1,8 +1,8 @@
-"""What one hop between processes costs: CPU on each side, at two sizes of picture.
+"""What one hop between processes costs: CPU on each side, at two picture sizes.
 
 A chain source -> look -> look -> look -> sink moves packets and nothing else; the middle stages receive once and send
-once for each frame, so half of their CPU is one side of a hop. If any pixel were copied, 1080p would cost more than
-64x48; that the two are alike is what shows that none is. It does not measure latency under load.
+once for each frame, so half their CPU is one side of a hop. If any pixel were copied, 1080p would cost more than
+64x48; equal costs show that none is. It does not measure latency under load.
 """
 
 import tempfile
@@ -26,7 +26,7 @@ MIDDLE = ("one", "two", "three")
 
 
 class HopRound(Struct, frozen=True):
-    """One run; microseconds of CPU for each frame."""
+    """One run; microseconds of CPU per frame."""
 
     width: int
     height: int

@@ -1,4 +1,4 @@
-"""Stages that do nothing, so that all that is measured is the engine."""
+"""Stages that do nothing, so that only the engine is measured."""
 
 import time
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ class BlankOptions(Struct, frozen=True):
     height: int = 1080
     write: bool = True
     rate: float = 0.0
-    """Pictures a second; 0: as many as there is room for."""
+    """Pictures a second; 0: unthrottled."""
 
 
 @stage("blank")
@@ -42,7 +42,7 @@ class Blank(Source[BlankOptions]):
 
 @stage("look")
 class Look(Stage[None]):
-    """Takes a view of the picture and reads one pixel, as every stage does at least."""
+    """Takes a view of the picture and reads one pixel, the least a stage does."""
 
     def process(self, packet: Packet) -> Packet:
         """Look."""

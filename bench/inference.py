@@ -1,9 +1,9 @@
-"""What the way to a network costs: faces per second through a Classifier, and through onnxruntime alone.
+"""What feeding a network costs: faces per second through a Classifier, and through onnxruntime alone.
 
-Two bare loops stand beside ours, in turns, in one process. One calls onnxruntime with a tensor that lies ready: the
-limit, since no frame brings such a thing. The other prepares the same crops as one would by hand (resize, colours,
-float, stack, transpose) and calls onnxruntime. It measures neither detection nor the engine, and the crops are noise:
-what networks say does not change how long they take.
+Two bare loops take turns with ours in one process. One calls onnxruntime with a prepared tensor: the limit, since no
+frame arrives as one. The other prepares the same crops by hand (resize, colours, float, stack, transpose) and calls
+onnxruntime. It measures neither detection nor the engine, and the crops are noise: a network's answers do not change
+how long it takes.
 """
 
 import time
@@ -34,11 +34,11 @@ CROP_PX = 120
 """Side of a crop: a face of a hundred pixels, as in a 720p picture of some people."""
 SECONDS = 0.7
 TURNS = 4
-"""For each of the three, in so many turns."""
+"""Each of the three gets this many turns."""
 
 
 class Inference(Struct, frozen=True):
-    """Faces per second, and what part of each bare loop's ours are."""
+    """Faces per second, and ours as a share of each bare loop's."""
 
     model: str
     batch: int
@@ -51,7 +51,7 @@ class Inference(Struct, frozen=True):
 
 
 class InferenceFigures(Struct, frozen=True):
-    """All of them."""
+    """All rounds."""
 
     machine: Machine
     rounds: list[Inference]
@@ -107,7 +107,7 @@ def _by_hand(entry: ModelEntry, crops: list[Picture]) -> NDArray[np.float32]:
 def _in_turns(calls: list[Callable[[], object]]) -> list[float]:
     """The median of each call's seconds.
 
-    Each runs for a while before the next: onnxruntime's threads spin on after a call, and would take another's core.
+    Each runs for a while before the next: onnxruntime's threads keep spinning after a call, taking another's core.
     """
     taken: list[list[float]] = [[] for _ in calls]
     for _ in range(TURNS):

@@ -1,9 +1,9 @@
 """From a camera to a file: how old a frame of a network stream is when each sink has written it.
 
-A real RTSP server (GStreamer's) on this machine serves a film at its own pace, H.264, 1280x720, 30 frames a second.
-YuNet, age, gender and emotion look at it, boxes are drawn, a video and lines of JSON are written. Times run from the
-moment that the decoder gave the picture: what a camera, a network and the decoder hold back before is not in them. The
-server takes its part of the same cores.
+A real RTSP server (GStreamer's) on this machine serves a video in real time, H.264, 1280x720, 30 frames a second.
+YuNet, age, gender and emotion run on it, boxes are drawn, a video and lines of JSON are written. Times start when the
+decoder returns the picture: earlier delays in camera, network and decoder are not included. The server shares the same
+cores.
 """
 
 import tempfile
@@ -26,7 +26,7 @@ WINDOW = 16
 
 
 class Live(Struct, frozen=True):
-    """Frames written, pictures that newer ones replaced, and milliseconds from capture to the slowest sink."""
+    """Frames written, pictures replaced by newer ones, and milliseconds from capture to the slowest sink."""
 
     machine: Machine
     frames: int
@@ -84,7 +84,7 @@ def _pipeline(url: str) -> dict[str, object]:
 
 
 def _repeated(path: Path, clip: Path) -> Path:
-    """The film again and again, with a key frame each second, for longer than the measurement takes."""
+    """The clip repeated, with a key frame every second, for longer than the measurement takes."""
     again = chain.from_iterable(frames_of(clip) for _ in count())
     options = {"preset": "veryfast", "g": str(RATE), "bf": "0"}
     return write_film(path, islice(again, (SECONDS + 10) * RATE), (1280, 720), RATE, options)

@@ -1,4 +1,4 @@
-"""What a plain loop says of itself."""
+"""What a plain loop reports."""
 
 from msgspec import Struct
 

@@ -1,6 +1,6 @@
 """The tutorial's loop in one process: read, grey, Haar faces, Haar eyes, draw, write MJPG and a line of JSON.
 
-Run as a program of its own, so that its CPU time is its own: `python -m bench.plain_loop CLIP THREADS OUT`.
+Run as a separate program, so that its CPU time is its own: `python -m bench.plain_loop CLIP THREADS OUT`.
 """
 
 import json

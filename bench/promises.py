@@ -1,8 +1,8 @@
-"""What `explain` promises of a change, beside what the change really gives.
+"""What `explain` promises for a change, compared with what it really gives.
 
-Graphs that are limited by one stage: by Haar in a single worker (a replica; half the width), and by a stage that waits
-without using the processor, as one that asks a server does (a replica). Each is run as it is, explained, changed as it
-says, and run again. What is off is told as a share; the model knows nothing of caches, memory and the other processes.
+Graphs limited by one stage: by Haar in a single worker (a replica; half the width), and by a stage that waits without
+using the processor, like one that queries a server (a replica). Each is run as it is, explained, changed as suggested,
+and run again. The error is given as a share; the model ignores caches, memory and the other processes.
 """
 
 import sys

@@ -1,8 +1,8 @@
-"""A camera that closes its connection again and again: what each new connection leaves behind in the worker.
+"""A camera that keeps closing its connection: what each new connection leaves behind in the worker.
 
-A hundred connections, of which every other one is closed before a picture and the rest after two. Memory, file
-descriptors and threads of the capture worker are read after each tenth; what grows with them is a leak. It does not
-measure other ways to lose a stream (silence, garbage): tests/system does.
+Sixty connections, every other one closed before a picture and the rest after two. Memory, file descriptors and threads
+of the capture worker are read after every tenth; what grows with them is a leak. It does not measure other ways to lose
+a stream (silence, garbage): tests/system does.
 """
 
 import tempfile
@@ -23,7 +23,7 @@ EACH = 10
 
 
 class Reading(Struct, frozen=True):
-    """The capture worker after so many connections."""
+    """The capture worker after `connections`."""
 
     connections: int
     memory_mb: float
@@ -56,7 +56,7 @@ def reconnects() -> Reconnects:
 def _run(server: MjpegServer, folder: Path) -> list[Reading]:
     config = folder / "live.yaml"
     config.write_text((PIPELINES / "live.yaml").read_text().replace("${LIVE_URL}", server.url))
-    # Before anybody connects: a first connection that never ends would be the last.
+    # Before the first connection: one that never ends would be the last.
     server.behave = "2"
     running = Running(config, folder)
     readings = []
@@ -74,7 +74,7 @@ def _run(server: MjpegServer, folder: Path) -> list[Reading]:
 
 
 def _read(worker: psutil.Process, count: int) -> Reading:
-    # What a connection opens is let go a moment after it is lost.
+    # A lost connection's resources are freed a moment later.
     time.sleep(0.2)
     memory = round(worker.memory_info().rss / 1e6, 1)
     return Reading(count, memory, worker.num_fds(), worker.num_threads())

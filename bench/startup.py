@@ -1,8 +1,8 @@
-"""From the command to the first frame written, and the memory that each worker takes for itself.
+"""From the command to the first frame written, and the memory that each worker takes.
 
-The demo is started as a user starts it; the clock stops when its list has a first line. Memory is looked at when a
-hundred frames are written: what belongs to a worker alone (USS, without what it shares with the others: code, and the
-rings, which are counted once, as that of their source) and what it would weigh with its share of that (PSS).
+The demo is started as a user starts it; the clock stops when its list has a first line. Memory is read when a hundred
+frames are written: what belongs to a worker alone (USS, without what it shares with others: code, and the rings, which
+are counted once, for their source) and that plus its share of the rest (PSS).
 """
 
 import subprocess

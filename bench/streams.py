@@ -1,8 +1,8 @@
-"""What one more stream costs: CPU of each frame with 1, 2, 4, 8 and 16 streams through the same stages.
+"""What one more stream costs: CPU per frame with 1, 2, 4, 8 and 16 streams through the same stages.
 
-Streams are one small film at its own pace, as cameras are; one detector, one tracker and one sink serve them all. If
+All streams are one small video in real time, like cameras; one detector, one tracker and one sink serve them all. If
 anything grew with the number of streams, a frame would cost more with sixteen than with one. It does not measure
-network streams (whose decoding is the same) nor how many streams fit.
+network streams (whose decoding is the same) or how many streams fit.
 """
 
 import tempfile
@@ -26,7 +26,7 @@ PLOT = Path(__file__).parent / "results" / "streams.png"
 
 
 class StreamsRound(Struct, frozen=True):
-    """One run; milliseconds of CPU for each frame, of all processes and of the captures alone."""
+    """One run; CPU milliseconds per frame, of all processes and of the captures alone."""
 
     streams: int
     frames: int
@@ -101,7 +101,7 @@ def _show(result: Streams) -> None:
         )
     console = Console()
     console.print(table)
-    console.print(f"a frame of {COUNTS[-1]} streams costs {result.growth:.2f} times what it costs alone")
+    console.print(f"with {COUNTS[-1]} streams a frame costs {result.growth:.2f} times that with one")
 
 
 def _plot(result: Streams) -> None:
@@ -116,6 +116,6 @@ def _plot(result: Streams) -> None:
     axes.set_xticks(counts, [str(count) for count in counts])
     axes.set_ylim(bottom=0)
     axes.set_xlabel("streams")
-    axes.set_ylabel("CPU of a frame, ms")
+    axes.set_ylabel("CPU a frame, ms")
     axes.legend()
     figure.savefig(str(PLOT), dpi=120)

@@ -1,11 +1,11 @@
-"""Following instead of searching: what it keeps of the boxes, what it saves, and how still its words are.
+"""Tracking instead of searching: how many boxes it keeps, what it saves, and how stable its labels are.
 
-Two runs on the same film: the network looks at every frame and the classifiers at every face; then it looks at each
+Two runs on the same video: the network looks at every frame and the classifiers at every face; then it looks at every
 fifth frame, and the classifiers at a face once in ten frames or when it is seen better. Compared are the boxes (the
-share of the first run's that a box of the second overlaps by half, and the other way round), how many numbers are
-given, and how often what is said of the same number changes from one frame to the next, with and without `smooth`.
-There is no truth in it: who is who is only known from the first run, so an id switch is a box with a number whose match
-had another number before.
+share of the first run's that a box of the second overlaps by half, and vice versa), the number of track IDs, and how
+often a track's label changes from one frame to the next, with and without `smooth`. There is no ground truth:
+identities are only known from the first run, so an ID switch is a box with a track ID whose match had another ID
+before.
 """
 
 import json
@@ -34,9 +34,9 @@ Line = dict[str, Any]
 
 
 class TracksRun(Struct, frozen=True):
-    """One way: frames a second, CPU milliseconds a frame, numbers given, changes of words a minute of film.
+    """One way: frames a second, CPU milliseconds a frame, track IDs, label changes a minute of video.
 
-    `raw` are changes of what classifiers said, `smooth` those behind `smooth`.
+    `raw` are changes in the classifiers' labels, `smooth` those after `smooth`.
     """
 
     fps: float
@@ -48,7 +48,7 @@ class TracksRun(Struct, frozen=True):
 
 
 class Tracks(Struct, frozen=True):
-    """Both ways; of the boxes of each, the share that the other has; id switches a minute of the second run."""
+    """Both ways; of the boxes of each, the share that the other has; ID switches a minute in the second run."""
 
     machine: Machine
     clip: str
@@ -137,7 +137,7 @@ def _minutes(film: Path) -> float:
 
 
 def _changes(lines: list[Line], minutes: float) -> dict[str, float]:
-    """How often the word for the same number differs from the last that was said of it, by attribute."""
+    """How often a track's label differs from the last one it had, by attribute."""
     said: dict[tuple[int, str], str] = {}
     changes: Counter[str] = Counter()
     for line in lines:
@@ -150,7 +150,7 @@ def _changes(lines: list[Line], minutes: float) -> dict[str, float]:
 
 
 def _matched(ours: list[Line], theirs: list[Line]) -> tuple[float, int]:
-    """The share of our boxes that one of theirs overlaps; and how often a number of ours has a new partner."""
+    """The share of our boxes that one of theirs overlaps; and how often a track of ours has a new partner."""
     boxes, matched, switches = 0, 0, 0
     partners: dict[int, int] = {}
     for mine, other in zip(ours, theirs, strict=True):
@@ -167,17 +167,17 @@ def _matched(ours: list[Line], theirs: list[Line]) -> tuple[float, int]:
 
 
 def _show(result: Tracks) -> None:
-    table = Table("", "every frame", f"each {DETECT_EVERY}th", title=result.clip)
-    rows = [("frames a second", "fps"), ("CPU a frame, ms", "cpu_ms"), ("boxes", "boxes"), ("numbers given", "ids")]
+    table = Table("", "every frame", f"1 in {DETECT_EVERY}", title=result.clip)
+    rows = [("frames a second", "fps"), ("CPU a frame, ms", "cpu_ms"), ("boxes", "boxes"), ("track IDs", "ids")]
     for words, field in rows:
         table.add_row(words, *(str(getattr(run, field)) for run in (result.every_frame, result.following)))
     for name in ATTRIBUTES:
         for kind in ("raw", "smooth"):
             cells = (str(getattr(run, kind)[name]) for run in (result.every_frame, result.following))
-            table.add_row(f"changes of {name} a minute, {kind}", *cells)
+            table.add_row(f"{name} changes a minute, {kind}", *cells)
     console = Console()
     console.print(table)
     console.print(
-        f"{result.kept:.1%} of the boxes kept, {result.invented:.1%} new; {result.switches} id switches a minute; "
+        f"{result.kept:.1%} of the boxes kept, {result.invented:.1%} new; {result.switches} ID switches a minute; "
         f"{result.faster:.2f} times the frames a second"
     )

@@ -1,10 +1,10 @@
-"""One picture from one process to another: the ring and its packet beside ways that copy.
+"""One picture from one process to another: the ring and its packet against ways that copy.
 
-Each way carries the same picture, made beforehand, once flat out (frames a second, CPU of sender and receiver for a
-frame) and once at 60 a second (how old a picture is when the receiver has it). The receiver reads one pixel. Of the
-ring all is counted that a worker does: packets, marks, figures, the ledger's part in it; its times are from the account
-of the run. memcpy in one process is the floor of all ways that copy. Not measured: making the picture, which a source
-does in its slot of the ring and others in a buffer of their own.
+Each way carries the same picture, made beforehand, once at full speed (frames a second, CPU of sender and receiver per
+frame) and once at 60 a second (a picture's age on arrival). The receiver reads one pixel. For the ring everything is
+counted that a worker does: packets, marks, figures, its part of the ledger; its times are from the run's summary.
+memcpy in one process is the lower bound for all ways that copy. Not measured: making the picture, which a source does
+in its slot of the ring and others in a buffer of their own.
 """
 
 import tempfile
@@ -34,7 +34,7 @@ WAIT_S = 30
 
 
 class Carried(Struct, frozen=True):
-    """One way at one size; CPU for a frame on each side, ages of a frame on arrival."""
+    """One way at one size; CPU per frame on each side, ages of a frame on arrival."""
 
     way: str
     size: str
@@ -80,7 +80,7 @@ def _ring(size: str) -> Carried:
 
 
 def _chain(size: str, frames: int, rate: int) -> tuple[float, float, float, float | None, float | None]:
-    """Frames a second, CPU of source and sink for a frame in microseconds, and the ages in the sink."""
+    """Frames a second, CPU of source and sink per frame in microseconds, and the ages in the sink."""
     width, height = SIZES[size]
     blank = {"use": "bench.idle_stages:Blank", "count": frames, "width": width, "height": height, "write": False}
     stages = {"source": {**blank, "rate": rate}, "sink": {"use": "bench.idle_stages:Gone", "input": "source"}}
@@ -144,7 +144,7 @@ def _send(way: Carrier, size: str, tell: Connection, done: Event) -> None:
         time.sleep(max(0.0, start + number / PACED_HZ - time.monotonic()))
         send(picture, time.monotonic_ns())
     tell.send(("send", used))
-    # Whoever closes a socket with pictures in it may lose them.
+    # Closing a socket with pictures in it may lose them.
     done.wait(WAIT_S)
 
 
@@ -161,7 +161,7 @@ def _receive(way: Carrier, tell: Connection, done: Event) -> None:
 
 
 def _see(receive: Callable[[], tuple[Picture, int]]) -> float:
-    """Milliseconds that a picture was under way; one pixel is read."""
+    """Milliseconds that a picture was in transit; reads one pixel."""
     picture, stamp = receive()
     age = (time.monotonic_ns() - stamp) / 1e6
     assert picture.reshape(-1)[-1] == 1
@@ -169,7 +169,7 @@ def _see(receive: Callable[[], tuple[Picture, int]]) -> float:
 
 
 def cheaper(result: Transport, size: str, way: str) -> float:
-    """How many times the CPU of the ring, both sides, another way takes."""
+    """A way's CPU, both sides, as a multiple of the ring's."""
     return _cpu(result, size, way) / _cpu(result, size, RING)
 
 

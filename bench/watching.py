@@ -1,9 +1,9 @@
-"""What it costs to be seen: metrics and page with nobody looking, with Prometheus, with ten viewers.
+"""What monitoring costs: metrics and page with nobody looking, with Prometheus, with ten viewers.
 
-A film at its own pace, 100 frames a second, through four light stages; CPU seconds a second of all processes of the
-run, the server's included, over the same span of each run, rounds interleaved. The part of it that lies in the workers
-(time stamps and histograms) is always on and cannot be switched off, so it is timed by itself. The viewers' own CPU
-(asking, ten times a second each) is not counted. It does not measure a browser.
+A video in real time, 100 frames a second, through four light stages; CPU seconds a second of all processes of the run,
+including the server, over the same span of each run, rounds interleaved. The workers' part of it (time stamps and
+histograms) is always on and cannot be switched off, so it is timed separately. The viewers' own CPU (ten requests a
+second each) is not counted. It does not measure a browser.
 """
 
 import subprocess
@@ -47,7 +47,7 @@ class WatchingRound(Struct, frozen=True):
 
 
 class Watching(Struct, frozen=True):
-    """All rounds; medians beside the run without a server; microseconds a frame and stage that recording takes."""
+    """All rounds; medians against the run without a server; microseconds recording takes a frame and stage."""
 
     machine: Machine
     rounds: list[WatchingRound]
@@ -139,7 +139,7 @@ def _ask(path: str, each_s: float, stop: threading.Event) -> None:
 
 
 def _cpu_s(pid: int) -> float:
-    """Of the run and all its children that live."""
+    """Of the run and all its live children."""
     run = psutil.Process(pid)
     times = [process.cpu_times() for process in [run, *run.children(recursive=True)]]
     return sum(one.user + one.system for one in times)
@@ -151,7 +151,7 @@ def _lines(folder: Path) -> int:
 
 
 def _recording_us() -> float:
-    """What a frame costs at a stage for being counted: the stamp on its packet, its wait and its time of work."""
+    """What recording costs a frame at a stage: the stamp on its packet, its wait and its processing time."""
     figures, packet = StageFigures(), Packet(source="s", stream="s", seq=1, window=32, captured=1.0)
 
     def record() -> None:

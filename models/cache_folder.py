@@ -1,4 +1,4 @@
-"""Where what can be had again is kept: downloaded models, and engines that TensorRT has built."""
+"""The cache for what can be fetched or rebuilt: downloaded models and TensorRT engines."""
 
 import os
 from pathlib import Path

@@ -1,5 +1,5 @@
-"""What keeps a model from being used, and what a user can mend: the root of all such errors."""
+"""Base class of the errors that keep a model from being used and that a user can fix."""
 
 
 class CannotLoadError(Exception):
-    """A model that cannot be used here; the text says why, and what to do."""
+    """A model cannot be used here; the message says why and what to do."""

@@ -1,4 +1,4 @@
-"""A face as every detector gives it, and every crop takes it."""
+"""A face, as every detector returns and every crop takes it."""
 
 from msgspec import Struct
 

@@ -1,4 +1,4 @@
-"""What every model looks at."""
+"""Input type of every model."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,1 +1,1 @@
-"""What is known of each model: its files and their hashes, input, output, licence."""
+"""The facts about each model: its files and their hashes, input, output, licence."""

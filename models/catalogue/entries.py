@@ -1,4 +1,4 @@
-"""The models that Framewire knows, with what is known of them. Nothing here is downloaded until it is asked for."""
+"""The models that Framewire knows, and the facts about them. Nothing is downloaded until requested."""
 
 from framewire.models.cannot_load import CannotLoadError
 from framewire.models.catalogue.model_entry import Head, ModelEntry, ModelInput
@@ -74,7 +74,7 @@ CATALOGUE: tuple[ModelEntry, ...] = (
         licence="MIT",
         origin="Linzaer, Ultra-Light-Fast-Generic-Face-Detector-1MB",
         input=ModelInput(height=240, width=320, order="RGB", mean=(127.0, 127.0, 127.0), scale=1 / 128, batch=1),
-        output="scores (background, face) and boxes (left, top, right, bottom) as shares of the picture",
+        output="scores (background, face) and boxes (left, top, right, bottom) relative to picture size",
         labels=("background", "face"),
     ),
     ModelEntry(
@@ -97,9 +97,9 @@ CATALOGUE: tuple[ModelEntry, ...] = (
         ),
         licence="Apache-2.0",
         origin="OpenCV",
-        # The tutorial swaps red and blue, so the means are given as red, green, blue go in.
+        # The tutorial swaps red and blue, so the means are in the order red, green, blue.
         input=ModelInput(height=300, width=300, order="RGB", mean=(104.0, 117.0, 123.0)),
-        output="SSD rows: picture, class, score, left, top, right, bottom as shares of the picture",
+        output="SSD rows: picture, class, score, left, top, right, bottom relative to picture size",
         labels=("background", "face"),
     ),
     ModelEntry(
@@ -114,7 +114,7 @@ CATALOGUE: tuple[ModelEntry, ...] = (
                 size=2059437,
             ),
         ),
-        licence="trained on UTKFace: for non-commercial research alone, see models/weights/age_gender.md",
+        licence="trained on UTKFace: for non-commercial research only, see models/weights/age_gender.md",
         origin="Framewire's own",
         input=ModelInput(height=64, width=64, order="BGR"),
         output="years; probabilities of male and female",
@@ -259,4 +259,4 @@ def find_entry(name: str) -> ModelEntry:
     for entry in CATALOGUE:
         if entry.name == name:
             return entry
-    raise UnknownModelError(f"there is no model {name!r}; there are {', '.join(entry.name for entry in CATALOGUE)}")
+    raise UnknownModelError(f"unknown model {name!r}; choose from {', '.join(entry.name for entry in CATALOGUE)}")

@@ -1,4 +1,4 @@
-"""What the catalogue says of one model."""
+"""The catalogue's entry for a model."""
 
 from typing import Literal
 
@@ -15,9 +15,9 @@ Runtime = Literal["onnxruntime", "cv2.dnn"]
 class ModelInput(Struct, frozen=True, kw_only=True):
     """How a picture becomes the model's input: resized to (height, width), then (value - mean) * scale for each colour.
 
-    `height` and `width` are 0 where any multiple of `multiple_of` will do; `batch` is 1 where the file says so, else 0
-    for any. `mean` is in the order of the channels as they go in. `shrinking` is how a larger picture is made smaller:
-    by the mean of the pixels that fall together, or between four of them, as OpenCV's blobFromImage does.
+    `height` and `width` are 0 if any multiple of `multiple_of` will do; `batch` is 1 if the file fixes it, else 0 for
+    any. `mean` is in the channel order of the input. `shrinking` is how a larger picture is made smaller: by averaging
+    the pixels that merge, or by interpolating between four, as OpenCV's blobFromImage does.
     """
 
     height: int
@@ -31,10 +31,10 @@ class ModelInput(Struct, frozen=True, kw_only=True):
 
 
 class Head(Struct, frozen=True, kw_only=True):
-    """One of a model's answers: `output` of the model says something of `attribute`.
+    """One of a model's answers: its `output` gives the value of `attribute`.
 
-    A head with kind `label` gives a score for each label; one with kind `age` gives years, and `labels` are the ranges
-    that they are told by. An empty `output` is the model's first.
+    A head of kind `label` gives a score for each label; one of kind `age` gives years, and `labels` are the ranges
+    they are reported in. An empty `output` is the model's first.
     """
 
     attribute: str
@@ -56,14 +56,14 @@ class ModelEntry(Struct, frozen=True, kw_only=True):
     output: str
     labels: tuple[str, ...] = ()
     heads: tuple[Head, ...] = ()
-    """Answers, where there is more than one, or it is no choice of labels."""
+    """Answers, if there are several, or if one is not a choice of labels."""
     crop: BoxCrop | SquareCrop | AlignedCrop | None = None
-    """How a face is cut out for it; None: the detector's box, with the margin that a user asks for."""
+    """How to cut out a face for it; None: the detector's box, with the margin set by the user."""
     accuracy: str = ""
     trained_on: str = ""
-    """A file beside the weights that says which files a model of ours was trained on (models/trained_on.py)."""
+    """A file beside the weights listing what our model was trained on (models/datasets/trained_on.py)."""
 
     @property
     def answers(self) -> tuple[Head, ...]:
-        """Its heads; of a model without any, the one that chooses among the labels."""
+        """Its heads; for a model without any, one that chooses among the labels."""
         return self.heads or (Head(attribute=self.task, labels=self.labels),)

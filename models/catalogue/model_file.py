@@ -1,4 +1,4 @@
-"""A file of a model: what it is called, how large it is, its hash, and where it can be had."""
+"""A model file: its name, size, hash, and download address."""
 
 import hashlib
 from pathlib import Path
@@ -11,9 +11,9 @@ _CHUNK_BYTES = 2**20
 
 
 class ModelFile(Struct, frozen=True, kw_only=True):
-    """`sha256` and `size` are empty and 0 where they are not known: such a file is taken only on trust.
+    """`sha256` and `size` are empty and 0 if unknown: such a file is accepted only on trust.
 
-    A file with an empty `url` comes with Framewire.
+    A file with an empty `url` ships with Framewire.
     """
 
     name: str
@@ -23,31 +23,31 @@ class ModelFile(Struct, frozen=True, kw_only=True):
 
 
 class WrongFileError(CannotLoadError):
-    """A file that is not the one that the catalogue means. It is never loaded."""
+    """A file is not the one in the catalogue. It is never loaded."""
 
 
 class NotTrustedError(WrongFileError):
-    """A file whose hash nobody knows, and that the user has not trusted."""
+    """A file's hash is unknown, and the user has not trusted it."""
 
 
 def verify(path: Path, file: ModelFile) -> None:
-    """See that a file on disk is the one that is meant. Raises WrongFileError, NotTrustedError, OSError."""
+    """Check that a file on disk is the expected one. Raises WrongFileError, NotTrustedError, OSError."""
     size = path.stat().st_size
     if file.size and size != file.size:
         raise WrongFileError(
-            f"{path} has {size} bytes and should have {file.size}: it is cut short or another file; "
-            f"delete it, and take it from {file.url}"
+            f"{path} has {size} bytes and should have {file.size}: it is truncated or another file; "
+            f"delete it and get it from {file.url}"
         )
     if not file.sha256:
         raise NotTrustedError(
-            f"the hash of {file.name} is not known, so {path} cannot be checked; "
-            "if you know where it comes from, say so once: models pull --trust"
+            f"the hash of {file.name} is unknown, so {path} cannot be checked; "
+            "if you trust its source, run once: models pull --trust"
         )
     found = sha256_of(path)
     if found != file.sha256:
         raise WrongFileError(
-            f"{path} is not the file that it should be: its sha256 is {found}, not {file.sha256}; "
-            f"delete it, and take it from {file.url}"
+            f"{path} is not the expected file: its sha256 is {found}, not {file.sha256}; "
+            f"delete it and get it from {file.url}"
         )
 
 

@@ -1,4 +1,4 @@
-"""What a model says of a picture, read off its output: a label and how sure it is, or years and their range."""
+"""A model's answer for a picture, decoded from its output: a label and its score, or years and their range."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from framewire.models.catalogue.model_entry import Head
 
 SUM_SLACK = 1e-3
-"""Answers that are not negative and sum to one this closely are probabilities already."""
+"""Outputs that are not negative and sum to one this closely are probabilities already."""
 
 
 class Answer(Struct, frozen=True):
@@ -21,12 +21,12 @@ class Answer(Struct, frozen=True):
 
 
 def teller(head: Head) -> "LabelTeller | AgeTeller":
-    """What reads a head's answers."""
+    """Decoder of a head's output."""
     return AgeTeller(head) if head.kind == "age" else LabelTeller(head)
 
 
 class LabelTeller:
-    """Turns a head's scores into the label that has the highest."""
+    """Turns a head's scores into the label with the highest one."""
 
     def __init__(self, head: Head) -> None:
         self.attribute = head.attribute
@@ -60,7 +60,7 @@ class AgeRanges:
         self._edges = [_edges(text) for text in ranges]
 
     def of(self, years: float) -> str:
-        """The range that an age lies in, or the nearest where they leave gaps."""
+        """The range that an age falls in, or the nearest one if in a gap."""
         return min(self._edges, key=lambda edge: max(edge[0] - years, years - edge[1], 0.0))[2]
 
 

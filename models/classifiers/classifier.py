@@ -1,4 +1,4 @@
-"""A classifier of pictures: crops or whole frames in, a label and how sure the model is out."""
+"""A classifier of pictures: crops or whole frames in, a label and its score out."""
 
 from collections.abc import Sequence
 
@@ -13,14 +13,14 @@ from framewire.models.picture import Picture
 from framewire.models.runtime.network import ModelError, Network
 
 CROPS_MAX = 64
-"""Crops in one call: more gain nothing, and a crowd must not take the memory of a film."""
+"""Most crops per call: more gain nothing, and a crowd must not exhaust the memory."""
 
 
 class Classifier:
     """A network with one input of rank 4 (NCHW or NHWC) and one row for each picture in every output."""
 
     def __init__(self, network: Network, facts: ModelInput, heads: Sequence[Head]) -> None:
-        """Warm the network up and see that its answers fit the heads. Raises ModelError."""
+        """Warm up the network, check that its outputs fit the heads. Raises ModelError."""
         self._network = network
         network.check(rank=4, outputs=[head.output for head in heads if head.output])
         self._facts = facts
@@ -39,7 +39,7 @@ class Classifier:
             _check_labels(network, head, warm[output].size)
 
     def classify(self, pictures: Sequence[Picture]) -> list[dict[str, Answer]]:
-        """What the heads say of each picture, by attribute; the same whatever else is in the batch."""
+        """The answers for each picture, by attribute, whatever else is in the batch."""
         said: list[dict[str, Answer]] = [{} for _ in pictures]
         for start in range(0, len(pictures), self._at_once):
             part = pictures[start : start + self._at_once]
@@ -50,14 +50,14 @@ class Classifier:
         return said
 
     def _input_size(self, colours: int) -> tuple[int, int]:
-        """Height and width: the model's own where they are fixed, else those that were asked for."""
+        """Height and width: the model's own if they are fixed, else those requested."""
         path, shape = self._network.path, self._network.input_shape
         channels, height, width = (shape[3], shape[1], shape[2]) if self._channels_last else shape[1:]
         if channels not in (None, colours):
             raise ModelError(f"{path}: its input has {channels} channels, but {self._facts.order} has {colours}")
         size = (height or self._facts.height, width or self._facts.width)
         if not all(size):
-            raise ModelError(f"{path}: its input has no fixed size; say `height` and `width`")
+            raise ModelError(f"{path}: its input has no fixed size; set `height` and `width`")
         return size
 
     def _batch(self, pictures: Sequence[Picture]) -> NDArray[np.float32]:

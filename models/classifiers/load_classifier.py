@@ -1,4 +1,4 @@
-"""From a model's name in the catalogue, or a file, to a classifier that is ready."""
+"""Loading a classifier by its name in the catalogue, or from a file."""
 
 from pathlib import Path
 
@@ -13,15 +13,15 @@ from framewire.models.store.model_store import ModelStore
 
 
 def find_classifier(name: str) -> ModelEntry:
-    """The entry of that name. Raises UnknownModelError, ModelError where it classifies nothing."""
+    """The entry of that name. Raises UnknownModelError, ModelError if it is not a classifier."""
     entry = find_entry(name)
     if entry.task == "face detection":
-        raise ModelError(f"{entry.name} ({entry.task}) is not a model that classifies")
+        raise ModelError(f"{entry.name} ({entry.task}) is not a classifier")
     return entry
 
 
 def load_classifier(entry: ModelEntry, store: ModelStore, execution: Execution) -> Classifier:
-    """A classifier of the catalogue, its files found or downloaded. Raises CannotLoadError."""
+    """A catalogue classifier, its files found or downloaded. Raises CannotLoadError."""
     return Classifier(open_network(store.need(entry), execution), entry.input, entry.answers)
 
 

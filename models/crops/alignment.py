@@ -1,4 +1,4 @@
-"""Aligning a face by its landmarks: turned, scaled and shifted so that eyes and mouth lie where a model knows them."""
+"""Aligning a face by its landmarks: rotate, scale and shift to put eyes and mouth where a model expects them."""
 
 import cv2
 import numpy as np
@@ -10,13 +10,13 @@ from framewire.models.face import LANDMARKS
 from framewire.models.picture import Picture
 
 TEMPLATE = ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041))
-"""Where the five landmarks lie in a crop of 112 pixels: the places that ArcFace's models are trained with, and after
-them most that take aligned faces."""
+"""Where the five landmarks lie in a crop of 112 pixels: the places used by ArcFace's models, and since then by most
+that take aligned faces."""
 TEMPLATE_SIDE = 112
 
 
 class AlignedCrop(Struct, frozen=True):
-    """A square of `side` pixels with the landmarks at the template's places."""
+    """A `side` pixel square with the landmarks at the template's positions."""
 
     side: int = TEMPLATE_SIDE
 
@@ -30,14 +30,14 @@ class AlignedCrop(Struct, frozen=True):
 
 
 def similarity(points: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The turn, scale and shift (2, 3) that bring points (n, 2) nearest to places (n, 2): Umeyama, 1991.
+    """The rotation, scale and shift (2, 3) that best map points (n, 2) to places (n, 2): Umeyama, 1991.
 
-    Points that all lie in one place are only shifted.
+    Points that all coincide are only shifted.
     """
     middle, goal = points.mean(axis=0), places.mean(axis=0)
     around, about = points - middle, places - goal
     spread = float((around**2).sum())
-    # In the plane the best turn and scale are one complex number, a + ib; no mirror image can come of it.
+    # In 2D the best rotation and scale are one complex number, a + ib, which cannot mirror.
     a = float((around * about).sum()) / spread if spread else 1.0
     b = float((around[:, 0] * about[:, 1] - around[:, 1] * about[:, 0]).sum()) / spread if spread else 0.0
     turn = np.array([[a, -b], [b, a]])

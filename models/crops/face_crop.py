@@ -1,4 +1,4 @@
-"""Cutting a face out of a picture the way that a model's training pictures were cut."""
+"""Cutting a face out of a picture the way a model's training pictures were cut."""
 
 from typing import Literal, Protocol
 
@@ -14,17 +14,17 @@ Points = tuple[tuple[float, float], ...]
 
 
 class FaceCrop(Protocol):
-    """A way of cutting a face out."""
+    """A way to cut out a face."""
 
     def cut(self, picture: Picture, box: Box, landmarks: Points = ()) -> Picture | None:
-        """What a model is shown of a face; None where this way needs landmarks and there are none.
+        """The crop that a model is given; None if this way needs landmarks and there are none.
 
-        Raises ValueError for a box of which nothing lies in the picture.
+        Raises ValueError for a box entirely outside the picture.
         """
 
 
 class BoxCrop(Struct, frozen=True, kw_only=True):
-    """The detector's box, wider by `margin` (a share of it) and by `padding` (pixels) on each side, cut at the edge."""
+    """The detector's box plus `margin` (a fraction of it) and `padding` (pixels) per side, clipped to the picture."""
 
     margin: float = 0.0
     padding: int = 0
@@ -40,11 +40,11 @@ class BoxCrop(Struct, frozen=True, kw_only=True):
 
 
 class SquareCrop(Struct, frozen=True, kw_only=True):
-    """A square: `side` in widths or heights of the face's box, its middle `down` heights of the box below the box' top.
+    """A square: `side` in widths or heights of the face's box, its centre `down` box heights below the top of the box.
 
-    Detectors do not agree: YuNet's boxes reach from hairline to chin and are 1.3 to 1.4 times as high as wide, Haar's
-    are square. `by` says which side of their boxes tells the most about the training pictures'. Where the square
-    reaches beyond the picture, the picture's edge is repeated.
+    Detectors differ: YuNet's boxes reach from hairline to chin and are 1.3 to 1.4 times as high as wide, Haar's are
+    square. `by` is the side of their boxes that best predicts the training crops. Where the square reaches beyond the
+    picture, the picture's edge is repeated.
     """
 
     side: float
@@ -67,19 +67,19 @@ class SquareCrop(Struct, frozen=True, kw_only=True):
 
 
 UTKFACE_CROP = SquareCrop(side=1.21, down=0.58)
-"""How UTKFace's 128-pixel crops lie about the boxes that YuNet and Haar find in them: medians of 400 and 220 pictures,
+"""How UTKFace's 128-pixel crops relate to the boxes that YuNet and Haar find in them: medians of 400 and 220 pictures,
 1.208 widths for YuNet and 1.203 for Haar, 0.588 and 0.572 heights."""
 
 
 FER_CROP = SquareCrop(side=1.02, down=0.49, by="height")
-"""How FER2013's 48-pixel crops lie about the boxes that YuNet and Haar find in them: medians of 839 and 720 pictures,
+"""How FER2013's 48-pixel crops relate to the boxes that YuNet and Haar find in them: medians of 839 and 720 pictures,
 1.017 heights for YuNet and 1.027 for Haar (but 1.30 and 1.03 widths), 0.484 and 0.500 heights."""
 
 
 def edges_inside(box: Box, wider: tuple[float, float], picture: tuple[int, int]) -> tuple[int, int, int, int] | None:
-    """Left, top, right, bottom in whole pixels of a box made wider, cut at a picture (width, height).
+    """Left, top, right, bottom in whole pixels of a widened box, clipped to a picture (width, height).
 
-    None where nothing of the box is in it.
+    None if the box lies outside it.
     """
     left, top = max(0, round(box[0] - wider[0])), max(0, round(box[1] - wider[1]))
     right = min(picture[0], round(box[0] + box[2] + wider[0]))

@@ -1,1 +1,1 @@
-"""Pictures with known answers: how they are read, and which of them our own models have seen."""
+"""Labelled pictures: how they are read, and which of them our own models were trained on."""

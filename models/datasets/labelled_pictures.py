@@ -1,4 +1,4 @@
-"""Pictures with known classes: an .npz, a .zip or folder with a folder for each class, or one with a list beside it."""
+"""Labelled pictures: an .npz, a .zip or folder with one folder per class, or one with a list beside it."""
 
 import csv
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from framewire.models.picture import Picture
 
 
 class LabelledPictures(Struct, frozen=True):
-    """Pictures, the number of the class of each, and the classes' names."""
+    """Pictures, the class index of each, and the class names."""
 
     pictures: list[Picture]
     labels: list[int]
@@ -22,7 +22,7 @@ class LabelledPictures(Struct, frozen=True):
 
 
 class NoPicturesError(ValueError):
-    """Data in which nothing is to be measured on."""
+    """The data has no pictures to measure on."""
 
 
 def read_npz(path: Path, split: str) -> LabelledPictures:
@@ -56,7 +56,7 @@ def read_classes(data: Path) -> LabelledPictures:
 
 
 def read_listed(data: Path, listing: Path) -> LabelledPictures:
-    """A .zip or folder, and a .csv whose columns are a picture's name and its class, below a line of headings.
+    """A .zip or folder, and a .csv whose columns are a picture's name and its class, below a header line.
 
     Raises NoPicturesError, OSError, BadZipFile.
     """
@@ -65,7 +65,7 @@ def read_listed(data: Path, listing: Path) -> LabelledPictures:
     words = {PurePosixPath(row[0]).name: row[1] for row in rows}
     found = [(words[name], picture) for path, picture in picture_files(data) if (name := _name(path)) in words]
     if not found:
-        raise NoPicturesError(f"{listing} names none of its pictures")
+        raise NoPicturesError(f"{listing} lists none of its pictures")
     classes = sorted({word for word, _ in found})
     return LabelledPictures([picture for _, picture in found], [classes.index(word) for word, _ in found], classes)
 

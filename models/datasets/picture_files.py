@@ -13,7 +13,7 @@ PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 
 
 def picture_files(data: Path, wanted: Callable[[str], bool] = lambda name: True) -> Iterator[tuple[str, Picture]]:
-    """Name inside the data and picture (BGR), in the order of the names; files that are no pictures are passed over.
+    """Name inside the data and picture (BGR), sorted by name; files that are not pictures are skipped.
 
     Raises OSError, BadZipFile.
     """

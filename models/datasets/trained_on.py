@@ -1,4 +1,4 @@
-"""Which files a model of ours was trained on, so that it is never measured on them unasked."""
+"""Which files our models were trained on, so that they are not measured on them by default."""
 
 import hashlib
 from collections.abc import Iterable
@@ -8,18 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 _BYTES = 4
-"""Of a name's SHA-256: of ten thousand other names, one in forty runs is taken for one of eight thousand."""
+"""Of a name's SHA-256: the chance that any of 10,000 other names matches one of 8,000 is 2 %."""
 
 
 class TrainedOn:
-    """The names of the files, as sorted hashes: a name tells which file it is, and says nothing of who is in it."""
+    """The file names as sorted hashes: a name identifies a file, and says nothing about who is in it."""
 
     def __init__(self, hashes: NDArray[np.uint32]) -> None:
         self._hashes = hashes
 
     @classmethod
     def of(cls, names: Iterable[str]) -> "TrainedOn":
-        """From the names; folders do not count."""
+        """From the names; ignores folders."""
         return cls(np.unique(np.array([_hash(name) for name in names], np.uint32)))
 
     @classmethod

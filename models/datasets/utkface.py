@@ -1,4 +1,4 @@
-"""UTKFace: pictures of faces whose names say age and gender, and which of them we never train on."""
+"""UTKFace: face pictures with age and gender in their names, and which of them we never train on."""
 
 import hashlib
 from collections.abc import Iterator
@@ -10,15 +10,15 @@ from framewire.models.datasets.picture_files import PICTURE_SUFFIXES, picture_fi
 from framewire.models.picture import Picture
 
 HELD_OUT_OF_TEN = 1
-"""Files whose hash ends in this many of ten digits are never trained on."""
+"""Tenths of the files, chosen by hash, that are never trained on."""
 GROUPS = ("white", "black", "asian", "indian", "others")
 """The third part of a name, 0 to 4."""
 
 
 class Person(Struct, frozen=True):
-    """What a file's name says: age in years; gender is 0 for male, 1 for female; `group` is the data set's own word.
+    """What a file name says: age in years; gender is 0 for male, 1 for female; `group` is the data set's own word.
 
-    The groups are labels that others gave by looks; they serve to measure whether a model is worse for some people.
+    The groups were assigned by others from looks; they serve to measure whether a model is worse for some people.
     """
 
     age: int
@@ -29,7 +29,7 @@ class Person(Struct, frozen=True):
 
 
 def person_of(name: str) -> Person | None:
-    """What the name age_gender_race_id.jpg says; None for names that say something else."""
+    """Parses the name age_gender_race_id.jpg; None for names of another form."""
     path = PurePosixPath(name)
     parts = path.name.split("_")
     if (
@@ -44,12 +44,12 @@ def person_of(name: str) -> Person | None:
 
 
 def is_held_out(name: str) -> bool:
-    """Whether a file belongs to the validation part: by a hash of its name, so on every machine the same."""
+    """Whether a file belongs to the validation part: by a hash of its name, so the same on every machine."""
     return int(hashlib.sha256(PurePosixPath(name).name.encode()).hexdigest(), 16) % 10 < HELD_OUT_OF_TEN
 
 
 def people_in(data: Path) -> Iterator[tuple[Picture, Person]]:
-    """The pictures of a .zip or a folder, in the order of their names. Raises OSError, BadZipFile."""
+    """The pictures of a .zip or a folder, sorted by name. Raises OSError, BadZipFile."""
     for name, picture in picture_files(data, lambda name: person_of(name) is not None):
         person = person_of(name)
         if person is not None:

@@ -1,1 +1,1 @@
-"""Measuring models on data with known answers, through the same code that a pipeline runs."""
+"""Measuring models on labelled data, through the same code that a pipeline runs."""

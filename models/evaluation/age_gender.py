@@ -1,4 +1,4 @@
-"""How far ages are off and how often genders are right, over all, by age and by group."""
+"""Age error and gender accuracy, overall, by age and by group."""
 
 from collections.abc import Iterable, Sequence
 
@@ -18,11 +18,11 @@ from framewire.models.picture import Picture
 from framewire.models.runtime.network import ModelError
 
 GROWN_FROM = 13
-"""Years from which gender is measured apart: small children's faces hardly tell it."""
+"""Gender is also measured from this age on: small children's faces hardly show it."""
 
 
 class GroupFigures(Struct, frozen=True):
-    """The same for some of the people."""
+    """The same figures for one group."""
 
     count: int
     age_mae: float
@@ -30,9 +30,9 @@ class GroupFigures(Struct, frozen=True):
 
 
 class AgeGenderFigures(Struct, frozen=True):
-    """Age error in years; shares of ages in the right one of Levi and Hassner's ranges, and within one of it.
+    """Age error in years; fractions of ages in the right Levi and Hassner range, and within one of it.
 
-    `ages` are (true, told) of each person, in years.
+    `ages` are (true, predicted) of each person, in years.
     """
 
     count: int
@@ -50,10 +50,10 @@ class AgeGenderFigures(Struct, frozen=True):
 def evaluate_age_gender(
     entry: ModelEntry, classifier: Classifier, people: Iterable[tuple[Picture, Person]], finder: FaceFinder | None
 ) -> AgeGenderFigures:
-    """Measure on pictures that are crops already; with a `finder`, on what it finds in them, cut as in a pipeline.
+    """Measure on pictures that are crops already; with a `finder`, on the faces it finds, cropped as in a pipeline.
 
-    A face that the finder does not find counts as missed, and in nothing else. Raises ModelError where the model does
-    not tell both, ValueError where there are no people.
+    A face that the finder does not find counts as missed, and nowhere else. Raises ModelError if the model does not
+    predict both, ValueError if there are no people.
     """
     ranges, genders = _heads(entry)
     crops: list[Picture] = []
@@ -67,8 +67,8 @@ def evaluate_age_gender(
         crops.append(cut)
         known.append(person)
     if not known:
-        none = f"no face is found in its {missed} pictures" if missed else "it has no pictures that count"
-        raise ValueError(f"{none}; names must be age_gender_race_id.jpg, and --split leaves some of them out")
+        none = f"no face found in its {missed} pictures" if missed else "it has no usable pictures"
+        raise ValueError(f"{none}; names must be age_gender_race_id.jpg, and --split excludes some of them")
     answers = in_rounds(classifier, crops)
     years = np.array([answer["age"].value for answer in answers], np.float64)
     ages = np.array([person.age for person in known])
@@ -103,18 +103,18 @@ def evaluate_age_gender(
 def people_of(
     people: Iterable[tuple[Picture, Person]], split: str, trained_on: TrainedOn
 ) -> Iterable[tuple[Picture, Person]]:
-    """Those of a split: `validation` (whom the model was not trained on), `train` (whom it was) or `all`."""
+    """The people in a split: `validation` (not trained on), `train` (trained on) or `all`."""
     for picture, person in people:
         if split == "all" or (person.name in trained_on) == (split == "train"):
             yield picture, person
 
 
 def _heads(entry: ModelEntry) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The ranges of ages, and the genders, male first."""
+    """The age ranges, and the genders, male first."""
     ages = [head.labels for head in entry.answers if head.kind == "age"]
     genders = [head.labels for head in entry.answers if head.attribute == "gender"]
     if not ages or not genders:
-        raise ModelError(f"{entry.name} does not tell both age, in years, and gender: it cannot be measured on these")
+        raise ModelError(f"{entry.name} does not predict both age, in years, and gender: it cannot be measured here")
     return ages[0], genders[0]
 
 

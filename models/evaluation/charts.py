@@ -1,4 +1,4 @@
-"""Pictures of what was measured: a confusion matrix, the error of ages, a detector's recall."""
+"""Charts of the results: a confusion matrix, age errors, a detector's recall."""
 
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,12 @@ from framewire.models.evaluation.faces import FaceFigures
 
 DPI = 120
 DARK_FROM = 0.5
-"""Cells darker than this get white figures."""
+"""Cells darker than this get white text."""
 YEARS_A_BAR = 10
 
 
 def draw(figures: ClassFigures | AgeGenderFigures | FaceFigures, title: str, path: Path) -> None:
-    """Draw the picture that fits. Raises CannotLoadError without matplotlib, OSError."""
+    """Draw the matching chart. Raises CannotLoadError without matplotlib, OSError."""
     figure, axes = _new_figure()
     if isinstance(figures, ClassFigures):
         _confusion(axes, figures)
@@ -34,7 +34,7 @@ def _new_figure() -> tuple[Any, Any]:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise CannotLoadError('pictures need matplotlib: pip install "framewire[demo]"') from error
+        raise CannotLoadError('charts need matplotlib: pip install "framewire[demo]"') from error
     figure = Figure(figsize=(7, 6), layout="constrained")
     return figure, figure.add_subplot()
 
@@ -54,7 +54,7 @@ def _confusion(axes: Any, figures: ClassFigures) -> None:
     axes.set_yticks(
         range(len(names)), [f"{name} ({count})" for name, count in zip(names, counts.sum(axis=1), strict=True)]
     )
-    axes.set_xlabel("told")
+    axes.set_xlabel("predicted")
     axes.set_ylabel("true")
 
 
@@ -62,21 +62,21 @@ def _ages(axes: Any, figures: AgeGenderFigures) -> None:
     true, told = np.array(figures.ages, np.float64).T
     axes.scatter(true, told, s=8, alpha=0.4, linewidths=0)
     top = max(true.max(), told.max()) + 2
-    axes.plot([0, top], [0, top], color="black", linewidth=1, label="right")
+    axes.plot([0, top], [0, top], color="black", linewidth=1, label="exact")
     tens = (true // YEARS_A_BAR).astype(int)
     middles = [(ten + 0.5) * YEARS_A_BAR for ten in np.unique(tens)]
     means = [told[tens == ten].mean() for ten in np.unique(tens)]
     errors = [np.abs(told - true)[tens == ten].mean() for ten in np.unique(tens)]
-    axes.errorbar(middles, means, yerr=errors, fmt="o", color="tab:red", capsize=3, label="mean, and mean error")
+    axes.errorbar(middles, means, yerr=errors, fmt="o", color="tab:red", capsize=3, label="mean and mean error")
     axes.set_xlabel("true age, years")
-    axes.set_ylabel("age told, years")
+    axes.set_ylabel("predicted age, years")
     axes.legend(loc="upper left")
 
 
 def _recall(axes: Any, figures: FaceFigures) -> None:
     recall, precision = np.array(figures.curve or [(0.0, 0.0)]).T
     axes.step(recall, precision, where="pre")
-    axes.scatter([figures.recall], [figures.precision], color="tab:red", label="at the score that was asked for")
+    axes.scatter([figures.recall], [figures.precision], color="tab:red", label="at the requested score")
     axes.set_xlim(0, 1.02)
     axes.set_ylim(0, 1.02)
     axes.set_xlabel(f"recall of {figures.count} faces")

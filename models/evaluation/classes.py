@@ -1,4 +1,4 @@
-"""How often a classifier is right, over all and by class."""
+"""Accuracy of a classifier, overall and by class."""
 
 from collections.abc import Sequence
 
@@ -17,10 +17,10 @@ from framewire.models.picture import Picture
 
 
 class ClassFigures(Struct, frozen=True):
-    """Accuracy over all and by class; `confusion[i][j]` counts pictures of class i that were told as class j.
+    """Accuracy overall and by class; `confusion[i][j]` counts pictures of class i that were classified as j.
 
-    `other[i]` counts those of class i that were told as something that the data has no class for; `missed` pictures in
-    which a detector, where there was one, found no face: they count in nothing else.
+    `other[i]` counts those of class i that got a label that the data has no class for; `missed` pictures in which the
+    detector, if there was one, found no face: they count nowhere else.
     """
 
     count: int
@@ -35,9 +35,9 @@ class ClassFigures(Struct, frozen=True):
 def evaluate_classes(
     classifier: Classifier, head: Head, data: LabelledPictures, finder: FaceFinder | None, crop: FaceCrop | None
 ) -> ClassFigures:
-    """Measure on pictures that are crops already; with a `finder`, on what it finds in them, cut as in a pipeline.
+    """Measure on pictures that are crops already; with a `finder`, on the faces it finds, cropped as in a pipeline.
 
-    Raises ValueError where the data's classes are not what the model tells.
+    Raises ValueError if none of the data's classes is a model label.
     """
     place_of = places(head.labels, data.classes)
     crops: list[Picture] = []

@@ -1,4 +1,4 @@
-"""`framewire evaluate`: how good a model is on data with known answers."""
+"""`framewire evaluate`: measures a model on labelled data."""
 
 import zipfile
 from enum import StrEnum
@@ -32,12 +32,12 @@ from framewire.models.store.model_store import PACKAGED, ModelStore
 FAILED = 1
 WRONG = 2
 SHORT_NAMES = {"age-gender": "framewire-age-gender", "emotion": "framewire-emotion", "face_detect": "haar"}
-"""Short names of our own models, and of what a stage runs where nothing is said."""
+"""Short names of our own models, and of what a stage runs by default."""
 HAAR = "haar"
 SCORE = 0.6
-"""Of faces that a detector finds before a classifier is measured: a data set's pictures do show one."""
+"""Lowest score of faces found before a classifier is measured: the data's pictures do show a face."""
 LEAST_SCORE = 0.02
-"""Of faces when a detector is measured: its curve needs the doubtful ones, too."""
+"""Lowest score when measuring a detector: its curve needs uncertain faces, too."""
 NMS = 0.3
 FINDER_WIDTH = 640
 
@@ -45,7 +45,7 @@ Figures = ClassFigures | AgeGenderFigures | FaceFigures
 
 
 class Split(StrEnum):
-    """Which part of the data: what a model of ours was not trained on, unless you say otherwise."""
+    """Which part of the data: by default what our own model was not trained on."""
 
     VALIDATION = "validation"
     TRAIN = "train"
@@ -53,7 +53,7 @@ class Split(StrEnum):
 
 
 class Data(Struct, frozen=True):
-    """What is measured on."""
+    """The data to use."""
 
     path: Path
     split: Split
@@ -63,26 +63,26 @@ class Data(Struct, frozen=True):
 def evaluate(
     model: Annotated[
         str,
-        typer.Argument(help="emotion, age-gender, face_detect (Haar), or a model of the catalogue", show_default=False),
+        typer.Argument(help="emotion, age-gender, face_detect (Haar), or a model in the catalogue", show_default=False),
     ],
     data: Annotated[
         Path,
         typer.Option(
             exists=True,
-            help="An .npz; a .zip or folder with a folder for each class, or named as UTKFace is; "
+            help="An .npz; a .zip or folder with one folder per class, or named like UTKFace; "
             f"for detectors a folder with {BOXES}",
         ),
     ],
-    split: Annotated[Split, typer.Option(help="Part of the data, where it has parts")] = Split.VALIDATION,
+    split: Annotated[Split, typer.Option(help="Part of the data, if it has parts")] = Split.VALIDATION,
     labels: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="A .csv of picture and class for each picture")
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A .csv listing each picture and its class")
     ] = None,
-    detector: Annotated[str, typer.Option(help="Find the faces first: haar, or a detector of the catalogue")] = "",
+    detector: Annotated[str, typer.Option(help="Find the faces first: haar, or a detector in the catalogue")] = "",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file")] = None,
-    pictures: Annotated[Path, typer.Option(help="Folder for the picture of the figures")] = Path("out/evaluation"),
-    model_dir: Annotated[Path | None, typer.Option("--model-dir", help="A folder of yours with model files")] = None,
+    pictures: Annotated[Path, typer.Option(help="Folder for the chart of the figures")] = Path("out/evaluation"),
+    model_dir: Annotated[Path | None, typer.Option("--model-dir", help="Folder with your own model files")] = None,
 ) -> None:
-    """Measure a model on data with known answers, through the code that pipelines run."""
+    """Measure a model on labelled data, through the code that pipelines run."""
     name = SHORT_NAMES.get(model, model)
     picture = pictures / f"{name}-on-{data.stem}{f'-with-{detector}' if detector else ''}.png"
     try:
@@ -92,13 +92,13 @@ def evaluate(
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(WRONG) from error
     except (KeyError, ValueError, zipfile.BadZipFile) as error:
-        typer.echo(f"error: {data} is not data that can be read here: {error}", err=True)
+        typer.echo(f"error: cannot evaluate on {data}: {error}", err=True)
         raise typer.Exit(WRONG) from error
     except (CannotLoadError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(FAILED) from error
     show(figures)
-    typer.echo(f"picture: {picture}")
+    typer.echo(f"chart: {picture}")
     if json_file is not None:
         json_file.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=2) + b"\n")
 
@@ -142,7 +142,7 @@ def _labelled(data: Data) -> LabelledPictures:
 
 def _only_head(entry: ModelEntry) -> Head:
     if len(entry.answers) != 1:
-        raise ValueError(f"{entry.name} tells {len(entry.answers)} things, and the pictures are labelled with one")
+        raise ValueError(f"{entry.name} predicts {len(entry.answers)} attributes, but pictures have one label")
     return entry.answers[0]
 
 

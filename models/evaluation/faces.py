@@ -1,4 +1,4 @@
-"""How many of the faces that are there a detector finds, and how many that are not."""
+"""Recall and precision of a face detector."""
 
 import csv
 from collections.abc import Iterable, Iterator
@@ -14,15 +14,15 @@ from framewire.models.finders.face_finder import FaceFinder
 from framewire.models.picture import Picture
 
 BOXES = "boxes.csv"
-"""Beside the pictures: a line of headings, then a face a line: picture, x, y, width, height."""
+"""Beside the pictures: a header line, then one face per line: picture, x, y, width, height."""
 OVERLAP = 0.5
-"""IoU from which a box is the face's: the customary limit."""
+"""IoU from which a box matches a face: the usual limit."""
 
 
 class FaceFigures(Struct, frozen=True):
-    """Recall: share of the faces that were found; precision: share of what was found that are faces.
+    """Recall: fraction of the faces that were found; precision: fraction of detections that are faces.
 
-    `curve` is recall and precision as the score that is asked for falls; `average_precision` the area below it.
+    `curve` is recall and precision as the score threshold falls; `average_precision` the area under it.
     """
 
     pictures: int
@@ -42,14 +42,14 @@ def boxed_pictures(data: Path) -> Iterator[tuple[Picture, list[Box]]]:
         try:
             x, y, width, height = (float(value) for value in row[1:5])
         except ValueError:
-            raise ValueError(f"{BOXES}, line {number}: it should be picture, x, y, width, height") from None
+            raise ValueError(f"{BOXES}, line {number}: expected picture, x, y, width, height") from None
         boxes.setdefault(PurePosixPath(row[0]).name, []).append((x, y, width, height))
     for name, picture in picture_files(data):
         yield picture, boxes.get(PurePosixPath(name).name, [])
 
 
 def evaluate_faces(finder: FaceFinder, pictures: Iterable[tuple[Picture, list[Box]]]) -> FaceFigures:
-    """Match what is found to what is there, the surest first, each face once."""
+    """Match detections to faces, highest score first, each face once."""
     hits: list[tuple[float, bool]] = []
     there, seen = 0, 0
     for picture, boxes in pictures:
@@ -58,12 +58,12 @@ def evaluate_faces(finder: FaceFinder, pictures: Iterable[tuple[Picture, list[Bo
         there += len(boxes)
         seen += 1
     if not there:
-        raise ValueError(f"{BOXES} names no face in its pictures")
+        raise ValueError(f"{BOXES} lists no face in its pictures")
     hits.sort(key=lambda hit: -hit[0])
     right = np.cumsum([hit for _, hit in hits])
     recall = right / there
     precision = right / np.arange(1, len(hits) + 1)
-    # What precision can be had at this recall or more: the usual, never rising, curve.
+    # The best precision at this recall or more: the usual non-increasing curve.
     best = np.maximum.accumulate(precision[::-1])[::-1]
     area = float(np.sum(np.diff(recall, prepend=0.0) * best))
     return FaceFigures(

@@ -1,4 +1,4 @@
-"""The face in a picture of a data set, found and cut out as in a pipeline."""
+"""The face in a data set's picture, found and cropped as in a pipeline."""
 
 import cv2
 import numpy as np
@@ -8,13 +8,13 @@ from framewire.models.finders.face_finder import FaceFinder
 from framewire.models.picture import Picture
 
 AROUND = 0.5
-"""Border, as a share of a crop, that is added so that a detector has something around the face."""
+"""Border added to a crop, as a fraction of it, so that a detector has context around the face."""
 LEAST_PX = 192
 """Smaller pictures are enlarged: no detector sees a face of forty pixels as well as one of a hundred."""
 
 
 def found_face(picture: Picture, finder: FaceFinder, crop: FaceCrop | None) -> Picture | None:
-    """What a model is shown of the surest face; None where none is found."""
+    """The crop of the highest-scoring face; None if no face is found."""
     scale = max(1.0, LEAST_PX / max(picture.shape[:2]))
     large = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC) if scale > 1 else picture
     border = [round(AROUND * side) for side in large.shape[:2]]

@@ -1,4 +1,4 @@
-"""Asking a classifier about many pictures."""
+"""Classifying many pictures in rounds."""
 
 from collections.abc import Sequence
 
@@ -7,11 +7,11 @@ from framewire.models.classifiers.classifier import Classifier
 from framewire.models.picture import Picture
 
 ROUND = 64
-"""Pictures that are classified at once."""
+"""Pictures classified at once."""
 
 
 def in_rounds(classifier: Classifier, pictures: Sequence[Picture]) -> list[dict[str, Answer]]:
-    """What it says of each."""
+    """The answer for each."""
     answers: list[dict[str, Answer]] = []
     for start in range(0, len(pictures), ROUND):
         answers += classifier.classify(pictures[start : start + ROUND])

@@ -1,1 +1,1 @@
-"""Detectors of faces: networks and Haar cascades, all asked in the same way."""
+"""Face detectors: networks and Haar cascades, all with the same interface."""

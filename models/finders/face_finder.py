@@ -1,4 +1,4 @@
-"""Finding faces with a network: what every detector gets and gives."""
+"""Finding faces with a network: every detector's input and output."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -23,14 +23,14 @@ class FaceFinder(Protocol):
 
 
 class Thresholds(Struct, frozen=True):
-    """Faces below `score` (0 to 1) are left out, and those that overlap a better one by more than `nms` (IoU)."""
+    """Faces below `score` (0 to 1) are dropped, and those that overlap a better one by more than `nms` (IoU)."""
 
     score: float
     nms: float
 
 
 def best_first(boxes: NDArray[np.float32], scores: NDArray[np.float32], thresholds: Thresholds) -> NDArray[np.int64]:
-    """Indices of the boxes (n, 4: x, y, width, height) that stay after non-maximum suppression, best first."""
+    """Indices of the boxes (n, 4: x, y, width, height) left after non-maximum suppression, best first."""
     if not len(boxes):
         return np.empty(0, np.int64)
     kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), thresholds.score, thresholds.nms)

@@ -1,4 +1,4 @@
-"""Haar's cascade as a face finder, with the tutorial's values: to be measured beside the networks."""
+"""The Haar cascade as a face finder, with the tutorial's values, to compare with the networks."""
 
 from collections.abc import Sequence
 
@@ -26,5 +26,5 @@ class HaarFinder:
 
     def _find_in(self, grey: Picture) -> list[Face]:
         boxes = self._cascade.detect(grey, *self._asked)
-        # The largest first, as it is the likeliest.
+        # Largest first, as it is the most likely.
         return [Face(box, 1.0) for box in sorted(boxes, key=lambda box: -box[2])]

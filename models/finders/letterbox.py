@@ -1,4 +1,4 @@
-"""Putting a picture of any size into a network's input, and boxes back into the picture."""
+"""Fitting a picture of any size into a network's input, and mapping boxes back."""
 
 import cv2
 import numpy as np
@@ -7,19 +7,19 @@ from numpy.typing import NDArray
 
 
 class Fit(Struct, frozen=True):
-    """A picture was shrunk by `scale` (input pixels for one of the picture's) into the input's top left corner."""
+    """A picture shrunk by `scale` (input pixels per picture pixel) into the input's top left corner."""
 
     scale: float
 
     def to_picture(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Coordinates or sizes of the input, as those of the picture."""
+        """Maps coordinates or sizes from input to picture."""
         return points / np.float32(self.scale)
 
 
 def fit_into(picture: NDArray[np.uint8], planes: NDArray[np.float32]) -> Fit:
-    """Write the picture (h, w, 3) into planes (3, height, width), whole, its shape kept; the rest becomes 0.
+    """Write the whole picture (h, w, 3) into planes (3, height, width), keeping its aspect ratio; the rest becomes 0.
 
-    A picture that is small enough is not enlarged.
+    A small picture is not enlarged.
     """
     height, width = picture.shape[:2]
     scale = min(planes.shape[1] / height, planes.shape[2] / width, 1.0)
@@ -27,7 +27,7 @@ def fit_into(picture: NDArray[np.uint8], planes: NDArray[np.float32]) -> Fit:
     inside = picture
     if scale < 1.0:
         inside = np.asarray(cv2.resize(picture, (inner_w, inner_h), interpolation=cv2.INTER_LINEAR), np.uint8)
-    # Split first: numpy turns a plane into floats three times as quickly as every third byte.
+    # Split first: numpy converts a plane to floats three times as fast as every third byte.
     for plane, channel in zip(planes, cv2.split(inside), strict=True):
         plane[:inner_h, :inner_w] = channel
         plane[inner_h:] = 0
@@ -36,5 +36,5 @@ def fit_into(picture: NDArray[np.uint8], planes: NDArray[np.float32]) -> Fit:
 
 
 def multiple(size: float, of: int) -> int:
-    """The size rounded up to a multiple of `of`, at least one of it."""
+    """The size rounded up to a multiple of `of`, at least `of`."""
     return max(of, -(-int(np.ceil(size)) // of) * of)

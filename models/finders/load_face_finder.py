@@ -1,4 +1,4 @@
-"""From a model's name in the catalogue to a detector that is ready."""
+"""Loading a detector by its name in the catalogue."""
 
 from framewire.models.catalogue.entries import find_entry
 from framewire.models.finders.face_finder import FaceFinder, Thresholds

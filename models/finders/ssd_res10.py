@@ -1,4 +1,4 @@
-"""The SSD face detector with a ResNet-10 body that OpenCV published and the tutorial uses, through cv2.dnn."""
+"""The ResNet-10 SSD face detector that OpenCV published and the tutorial uses, through cv2.dnn."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ _SCORE, _LEFT, _BOTTOM = 2, 3, 7  # of a row: picture, class, score, left, top, 
 
 
 class SsdRes10:
-    """A FaceFinder. Boxes are cut to whole pixels, as the tutorial cuts them; suppression is inside the model."""
+    """A FaceFinder. Boxes are truncated to whole pixels, as in the tutorial; suppression is in the model."""
 
     def __init__(
         self, weights: Path, graph: Path, facts: ModelInput, thresholds: Thresholds, execution: Execution

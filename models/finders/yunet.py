@@ -1,7 +1,7 @@
 """YuNet: a small face detector with five landmarks (Wu, Peng and Yu, 2023).
 
 The heads and their decoding are those of libfacedetection.train: for each cell (row, column) of the grid of stride s,
-score = sqrt(class * objectness); the box' middle is ((column, row) + offset) * s and its size exp(size) * s; a landmark
+score = sqrt(class * objectness); the box centre is ((column, row) + offset) * s and its size exp(size) * s; a landmark
 is ((column, row) + offset) * s.
 """
 
@@ -21,14 +21,14 @@ from framewire.models.runtime.provider import Execution
 
 STRIDES = (8, 16, 32)
 SLACK = 0.999
-"""Rounding must not take a cell out before its score is known exactly."""
+"""Rounding must not drop a cell before its score is known exactly."""
 HEADS = ("cls", "obj", "bbox", "kps")
 
 
 class YuNet:
     """A FaceFinder. `width` is that of the network's input; its height follows the picture's shape.
 
-    A model with a fixed input takes that, whatever `width` says, and one picture at a time.
+    A model with a fixed input ignores `width` and takes one picture at a time.
     """
 
     def __init__(self, path: Path, facts: ModelInput, thresholds: Thresholds, width: int, execution: Execution) -> None:
@@ -48,7 +48,7 @@ class YuNet:
         """See FaceFinder."""
         found: list[list[Face]] = [[] for _ in pictures]
         for size, indices in self._groups(pictures).items():
-            # One by one, what is prepared is still in the cache when the network looks at it.
+            # One by one, a prepared input is still in the cache when the network reads it.
             at_once = 1 if self._one_by_one else len(indices)
             for start in range(0, len(indices), at_once):
                 part = indices[start : start + at_once]
@@ -60,7 +60,7 @@ class YuNet:
         return found
 
     def _groups(self, pictures: Sequence[Picture]) -> dict[tuple[int, int], list[int]]:
-        """Pictures by the size of the input that each needs: one call for each size."""
+        """Pictures by the input size that each needs: one call per size."""
         groups: dict[tuple[int, int], list[int]] = {}
         for index, picture in enumerate(pictures):
             groups.setdefault(self._input_size(picture), []).append(index)
@@ -98,7 +98,7 @@ def decode(
     boxes, scores, landmarks = [], [], []
     for level, stride in enumerate(STRIDES):
         of_class, objectness, offsets, points = (heads[kind * len(STRIDES) + level] for kind in range(len(HEADS)))
-        # Nearly all cells fall out here, before anything is computed for them.
+        # Nearly all cells drop out here, before anything is computed for them.
         (likely,) = np.nonzero(of_class[:, 0] * objectness[:, 0] >= SLACK * least**2)
         score = np.sqrt(np.clip(of_class[likely, 0], 0, 1) * np.clip(objectness[likely, 0], 0, 1))
         chosen, score = likely[score >= least], score[score >= least]

@@ -1,1 +1,1 @@
-"""What runs a network: onnxruntime on the provider that really starts, or cv2.dnn."""
+"""Network runtimes: onnxruntime on the first provider that starts, or cv2.dnn."""

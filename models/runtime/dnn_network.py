@@ -1,4 +1,4 @@
-"""A model in OpenCV's own runtime, cv2.dnn: for Caffe's and TensorFlow's files, which onnxruntime does not read."""
+"""A model in OpenCV's own runtime, cv2.dnn: for Caffe and TensorFlow files, which onnxruntime does not read."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ RANK = 4
 
 
 class DnnNetwork(Network):
-    """A Network of two files, weights and graph; the shape of its input is not told by them."""
+    """A Network in two files, weights and graph, which do not give the shape of its input."""
 
     def __init__(self, weights: Path, graph: Path, device: Device = "auto") -> None:
         """Load the files. Raises ModelError, RuntimeMissingError."""
@@ -42,7 +42,7 @@ class DnnNetwork(Network):
         return [np.asarray(answer, np.float32) for answer in answers]
 
     def _place(self, device: Device) -> str:
-        """Put the network on a GPU where this OpenCV can; say why it is not there."""
+        """Put the network on a GPU if this OpenCV can; return why it is not there."""
         has_cuda = cv2.dnn.DNN_TARGET_CUDA in cv2.dnn.getAvailableTargets(cv2.dnn.DNN_BACKEND_CUDA)
         if device in ("cuda", "auto") and has_cuda:
             self._net.setPreferableBackend(cv2.dnn.DNN_BACKEND_CUDA)
@@ -52,8 +52,8 @@ class DnnNetwork(Network):
         if device in ("auto", "cpu"):
             return "this OpenCV has no CUDA" if device == "auto" else ""
         raise RuntimeMissingError(
-            f"device {device} is asked for, but {self.path.name} runs on cv2.dnn, "
-            f"which has {'cuda and cpu' if has_cuda else 'cpu'} alone here; say device: auto"
+            f"device {device} was requested, but {self.path.name} runs on cv2.dnn, "
+            f"which has only {'cuda and cpu' if has_cuda else 'cpu'} here; use device: auto"
         )
 
 

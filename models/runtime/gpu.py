@@ -1,4 +1,4 @@
-"""Whether there is a GPU of NVIDIA's: asked of its driver, since onnxruntime tells only what it was built with."""
+"""Whether there is an NVIDIA GPU: asks the driver, since onnxruntime only reports what it was built with."""
 
 import ctypes
 
@@ -7,7 +7,7 @@ _SUCCESS = 0
 
 
 def gpu_missing() -> str:
-    """Why no GPU can be used, or nothing where one can. The driver is asked, no memory is taken."""
+    """Why no GPU can be used, or empty if one can. Asks the driver, takes no GPU memory."""
     try:
         driver = ctypes.CDLL(_DRIVER)
     except OSError:

@@ -1,4 +1,4 @@
-"""A loaded network, whatever runs it: what finders and classifiers ask of it."""
+"""A loaded network on any runtime, as finders and classifiers use it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -12,26 +12,26 @@ from framewire.models.cannot_load import CannotLoadError
 
 
 class ModelError(CannotLoadError):
-    """A file that is not a model, or not one of the shape that is needed; the text names file and cause."""
+    """A file is not a model, or not of the required shape; the message names file and cause."""
 
 
 class Placed(Protocol):
-    """Something that runs somewhere."""
+    """Anything that has a provider."""
 
     provider: str
     fallback: str
 
 
 def told(placed: Placed) -> str:
-    """Where it runs, and why there, in words: `runs on CPUExecutionProvider (...)`."""
+    """Where it runs and why, as text: `runs on CPUExecutionProvider (...)`."""
     return f"runs on {placed.provider}" + (f" ({placed.fallback})" if placed.fallback else "")
 
 
 class Network(ABC):
-    """One model with one input, asked in batches.
+    """One model with one input, run in batches.
 
-    `input_shape` and `outputs` (name to shape) have None where a dimension is free or not known. `provider` is what
-    runs it, `fallback` why that is nothing faster.
+    `input_shape` and `outputs` (name to shape) have None where a dimension is free or unknown. `provider` is what runs
+    it, `fallback` why not a faster one.
     """
 
     path: Path
@@ -45,7 +45,7 @@ class Network(ABC):
         """The outputs for a batch, all or those named. Raises ModelError."""
 
     def check(self, rank: int, outputs: Sequence[str] = ()) -> None:
-        """See that the input has this many dimensions, and that these outputs are there. Raises ModelError."""
+        """Check that the input has this many dimensions and that these outputs exist. Raises ModelError."""
         if len(self.input_shape) != rank:
             raise ModelError(f"{self.path}: its input has {len(self.input_shape)} dimensions, not {rank}")
         missing = [name for name in outputs if name not in self.outputs]
@@ -53,9 +53,9 @@ class Network(ABC):
             raise ModelError(f"{self.path}: it has no output {', '.join(missing)}, only {', '.join(self.outputs)}")
 
     def warm_up(self, shape: tuple[int, ...]) -> dict[str, NDArray[np.float32]]:
-        """Run once on grey, and see that what comes out, by name, are numbers. Raises ModelError."""
+        """Run once on grey and return the outputs by name, all finite. Raises ModelError."""
         answers = dict(zip(self.outputs, self.run(np.full(shape, 0.5, np.float32)), strict=True))
         for name, answer in answers.items():
             if not np.isfinite(answer).all():
-                raise ModelError(f"{self.path}: output {name} is not a number: its weights are spoilt")
+                raise ModelError(f"{self.path}: output {name} is not finite: the weights are corrupt")
         return answers

@@ -1,4 +1,4 @@
-"""A model in onnxruntime: loaded, checked, warmed up, and asked in batches."""
+"""A model in onnxruntime: loaded, checked, warmed up, and run in batches."""
 
 import logging
 from collections.abc import Sequence
@@ -25,10 +25,10 @@ from framewire.models.runtime.provider import (
 log = logging.getLogger("framewire.models")
 
 _ERRORS_ALONE = 3
-"""onnxruntime's log level: it warns of each weight of some published models, hundreds of lines."""
+"""onnxruntime's log level: some published models cause a warning per weight, hundreds of lines."""
 _ON_GPU = ("tensorrt", "cuda")
 _WARM_SIZES = (2, 4, 8)
-"""Batches that common pipelines have; larger ones are rare, and planned when they come."""
+"""Batch sizes of common pipelines; larger ones are rare, and planned when they occur."""
 
 
 class OnnxSession(Network):
@@ -50,7 +50,7 @@ class OnnxSession(Network):
                 break
             self.fallback = f"{candidate.device} cannot be used: {why_not}"
         if not self._device:
-            raise RuntimeMissingError(f"{self.fallback}; say device: auto to take what there is")
+            raise RuntimeMissingError(f"{self.fallback}; use device: auto to allow a fallback")
         self.provider = self._session.get_providers()[0]
         self._input = self._only_input()
         self.input_shape = _shape(self._input.shape)
@@ -59,7 +59,7 @@ class OnnxSession(Network):
         self._pads = (on_gpu if pads is None else pads) and self.input_shape[:1] == (None,)
 
     def run(self, batch: NDArray[np.float32], outputs: Sequence[str] | None = None) -> list[NDArray[np.float32]]:
-        """See Network. On a GPU the batch is padded to one of a few sizes, and the answers cut to it again."""
+        """See Network. On a GPU the batch is padded to one of a few sizes, and the outputs are cut back."""
         given = padded(batch) if self._pads else batch
         try:
             answers = self._session.run(outputs, {self._input.name: given})
@@ -68,7 +68,7 @@ class OnnxSession(Network):
         return [np.asarray(answer)[: len(batch)] if self._pads else np.asarray(answer) for answer in answers]
 
     def warm_up(self, shape: tuple[int, ...]) -> dict[str, NDArray[np.float32]]:
-        """See Network. Sizes that batches are padded to are planned now, not at the first crowd."""
+        """See Network. Common padded batch sizes are planned now, not at the first crowd."""
         answers = super().warm_up(shape)
         if self._pads:
             for size in _WARM_SIZES:
@@ -76,29 +76,29 @@ class OnnxSession(Network):
         return answers
 
     def _start(self, runtime: ModuleType, candidate: Candidate, threads: int) -> str:
-        """Load the model on this provider; returns why it cannot be, or nothing."""
+        """Load the model on this provider; returns why that fails, else empty."""
         if candidate.device in _ON_GPU and (missing := gpu_missing()):
             return missing
         if candidate.device in _ON_GPU and hasattr(runtime, "preload_dlls"):
-            # CUDA that was installed by pip lies where the loader does not look.
+            # The loader does not find CUDA libraries installed by pip.
             runtime.preload_dlls()
         if candidate.device == "tensorrt":
             Path(candidate.options["trt_engine_cache_path"]).mkdir(parents=True, exist_ok=True)
-            log.info("%s: TensorRT builds an engine at its first run, which may take minutes, and keeps it", self.path)
+            log.info("%s: TensorRT builds an engine on first run, which may take minutes, and caches it", self.path)
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = _ERRORS_ALONE
-        # Threads that spin between two calls take the core of another stage; within a call they are quicker for it.
+        # Threads that spin between calls take a core from another stage; within a call spinning makes them faster.
         options.add_session_config_entry("session.force_spinning_stop", "1")
         try:
             self._session = runtime.InferenceSession(
                 str(self.path), options, providers=[(candidate.name, candidate.options)]
             )
         except Exception as error:
-            # onnxruntime raises a class of its own for each kind of trouble, all below Exception.
+            # onnxruntime raises its own class for each kind of failure, all under Exception.
             raise ModelError(f"{self.path} is not a model that onnxruntime can load: {_first_line(error)}") from error
-        # It takes the CPU without a word where a provider's libraries are missing.
+        # It silently falls back to the CPU if a provider's libraries are missing.
         return "" if candidate.name in self._session.get_providers() else "its libraries do not load (see above)"
 
     def _only_input(self) -> Any:

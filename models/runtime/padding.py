@@ -1,4 +1,4 @@
-"""Rounding batches up to a few sizes: a GPU plans its work anew for each size that it has not seen."""
+"""Rounding batches up to a few sizes: a GPU plans its work again for every new size."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ def padded_size(count: int) -> int:
 
 
 def padded(batch: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The batch (n, ...) with rows of nothing behind it, up to its padded size; itself where it has that."""
+    """The batch (n, ...) filled up with zero rows to its padded size; unchanged if it has that size."""
     size = padded_size(len(batch))
     if size == len(batch):
         return batch

@@ -1,4 +1,4 @@
-"""Which of onnxruntime's execution providers may run a model: what was asked for, or the best that may be there."""
+"""Which of onnxruntime's execution providers to try for a model: the one requested, or the best available."""
 
 import importlib
 from importlib.metadata import PackageNotFoundError, version
@@ -20,18 +20,18 @@ PROVIDERS: dict[str, str] = {
     "cpu": "CPUExecutionProvider",
 }
 _PACKAGES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino")
-"""Each brings a module `onnxruntime`, and the last one installed wins."""
+"""Each provides a module `onnxruntime`; the last one installed wins."""
 _AUTO = ("cuda", "cpu")
 """In this order. TensorRT builds an engine for minutes; OpenVINO took 0.96 to 1.19 times as long as the CPU provider
-on one core of an AMD EPYC: so both are taken only when they are asked for."""
+on one core of an AMD EPYC: so both are used only on request."""
 
 
 class RuntimeMissingError(CannotLoadError):
-    """onnxruntime is not installed, or twice, or without what was asked for."""
+    """onnxruntime is not installed, or twice, or lacks what was requested."""
 
 
 class Execution(Struct, frozen=True):
-    """What a network is to run on: `threads` counts for a CPU, `precision` for TensorRT."""
+    """What a network runs on: `threads` applies to a CPU, `precision` to TensorRT."""
 
     device: Device = "auto"
     threads: int = 1
@@ -39,7 +39,7 @@ class Execution(Struct, frozen=True):
 
 
 class Candidate(Struct, frozen=True):
-    """A provider to be tried: `name` and `options` are onnxruntime's."""
+    """A provider to try: `name` and `options` are onnxruntime's."""
 
     device: str
     name: str
@@ -52,7 +52,7 @@ def load_runtime() -> ModuleType:
     if len(installed) > 1:
         raise RuntimeMissingError(
             f"{' and '.join(installed)} are installed together and overwrite each other; "
-            "pip uninstall them all, then install one of framewire[cpu] and framewire[gpu]"
+            "pip uninstall them all, then install framewire[cpu] or framewire[gpu]"
         )
     try:
         return importlib.import_module("onnxruntime")
@@ -63,10 +63,10 @@ def load_runtime() -> ModuleType:
 
 
 def candidates(execution: Execution, available: list[str], engines: Path) -> list[Candidate]:
-    """The providers to be tried, best first, of those that this onnxruntime was built with.
+    """The providers to try, best first, of those that this onnxruntime was built with.
 
-    Being built with one does not mean that its GPU and libraries are there: whoever loads a model must look.
-    TensorRT keeps what it builds in the folder `engines`. Raises RuntimeMissingError.
+    Being built with one does not mean that its GPU and libraries exist: check after loading a model.
+    TensorRT caches what it builds in the folder `engines`. Raises RuntimeMissingError.
     """
     device = execution.device
     words = _AUTO if device == "auto" else (device,)
@@ -75,8 +75,8 @@ def candidates(execution: Execution, available: list[str], engines: Path) -> lis
         here = ", ".join(word for word, provider in PROVIDERS.items() if provider in available)
         cure = "onnxruntime-openvino in onnxruntime's place" if device == "openvino" else "framewire[gpu]"
         raise RuntimeMissingError(
-            f"device {device} is asked for, but this onnxruntime offers {here or 'none that we know'} alone; "
-            f"install {cure}, or say device: auto"
+            f"device {device} was requested, but this onnxruntime offers only {here or 'unknown ones'}; "
+            f"install {cure}, or use device: auto"
         )
     if execution.precision == "float16" and device != "tensorrt":
         raise RuntimeMissingError(f"precision float16 is for device tensorrt; device {device} computes in float32")
@@ -95,7 +95,7 @@ def _options(word: str, execution: Execution, engines: Path) -> dict[str, str]:
     if word == "openvino":
         return {"device_type": "CPU", "num_of_threads": str(execution.threads)}
     if word == "cuda":
-        # Grow by what is asked for, not by doubling: a GPU is shared with other stages.
+        # Grow by what is needed, not by doubling: the GPU is shared with other stages.
         return {"arena_extend_strategy": "kSameAsRequested", "cudnn_conv_algo_search": "HEURISTIC"}
     return {}
 

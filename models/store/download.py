@@ -1,4 +1,4 @@
-"""Downloading a file so that a broken download goes on where it broke: pooch asks, checks and asks again."""
+"""Downloading a file so that a broken download resumes where it broke: pooch fetches, checks and retries."""
 
 from pathlib import Path
 from typing import IO
@@ -8,17 +8,17 @@ import requests
 from framewire.models.store.download_progress import DownloadProgress
 
 TIMEOUT_S = 30.0
-"""Without a byte for so long, a server is given up."""
+"""A server silent for this long times out."""
 _CHUNK_BYTES = 2**14
-"""What of a chunk has come when a link breaks is lost, so chunks are small."""
+"""A partial chunk is lost when the connection breaks, so chunks are small."""
 _PARTIAL_CONTENT, _RANGE_NOT_SATISFIABLE = 206, 416
 
 
 class ResumingDownloader:
-    """A pooch downloader. What has come of a file lies beside it as NAME.part until all of it is here.
+    """A pooch downloader. A partial download is kept as NAME.part until it is complete.
 
-    A server that does not know ranges sends the file from its start again. Whether the parts belong together is for
-    the hash to say, which pooch looks at afterwards.
+    A server without range support sends the file from its start again. Whether the parts belong together is decided by
+    the hash, which pooch checks afterwards.
     """
 
     def __init__(self, folder: Path, progress: DownloadProgress | None = None) -> None:
@@ -39,9 +39,9 @@ class ResumingDownloader:
         headers = {"Range": f"bytes={have}-"} if have else {}
         with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
             if response.status_code == _RANGE_NOT_SATISFIABLE:
-                # More is here than there is to have, or all of it: begin anew.
+                # The part is already as long as the file, or longer: restart.
                 part.unlink()
-                raise requests.ConnectionError("the part that is here does not fit the file")
+                raise requests.ConnectionError("the partial download does not fit the file")
             response.raise_for_status()
             goes_on = response.status_code == _PARTIAL_CONTENT
             length = response.headers.get("Content-Length")

@@ -1,13 +1,13 @@
-"""What shows a download's progress."""
+"""Shows the progress of downloads."""
 
 from typing import Protocol
 
 
 class DownloadProgress(Protocol):
-    """Shown while files come; one after the other."""
+    """Shown during downloads; one file at a time."""
 
     def start(self, done: int, total: int | None) -> None:
-        """A file of `total` bytes comes, of which `done` are here."""
+        """A file of `total` bytes starts; `done` are here already."""
 
     def update(self, count: int) -> None:
-        """So many bytes more are here."""
+        """`count` more bytes arrived."""

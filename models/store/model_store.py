@@ -1,4 +1,4 @@
-"""Where the files of a model are: in the package, a folder of the user's, the cache, or still to be downloaded."""
+"""Where a model's files are: in the package, the user's folder, the cache, or still to be downloaded."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -14,21 +14,21 @@ from framewire.models.store.download_progress import DownloadProgress
 from framewire.models.store.trusted import TrustedHashes
 
 FOLDER_VARIABLE = "FRAMEWIRE_MODELS"
-"""Environment variable that names the user's folder of models."""
+"""Environment variable that names the user's model folder."""
 PACKAGED = Path(__file__).parents[1] / "weights"
 TRIES = 3
-"""Of a download: servers hiccup, and a third failure is no hiccup."""
+"""Attempts per download: a third failure is not transient."""
 
 
 class ModelMissingError(CannotLoadError):
-    """A file is nowhere to be had; the text says what to put where."""
+    """A file cannot be found; the message says what to put where."""
 
 
 class ModelStore:
     """Looks for files in the package, then in `folder` (or FRAMEWIRE_MODELS), then in the cache.
 
-    A file whose hash differs from the catalogue's is never given out. One whose hash the catalogue does not know is
-    given out once a user has trusted it: `trust` does so for all that this store finds, and it is remembered.
+    A file whose hash differs from the catalogue's is never returned. One whose hash the catalogue does not know is
+    returned once a user has trusted it: `trust` does so for all that this store finds, and is remembered.
     """
 
     def __init__(self, folder: Path | None = None, cache: Path | None = None, trust: bool = False) -> None:
@@ -39,13 +39,13 @@ class ModelStore:
         self._trusted = TrustedHashes(self.cache)
 
     def find(self, entry: ModelEntry) -> list[Path] | None:
-        """The files of a model where all are there, in the catalogue's order, else None. Raises WrongFileError."""
+        """The files of a model in the catalogue's order if all exist, else None. Raises WrongFileError."""
         paths = [self._find_file(file) for file in entry.files]
         found = [path for path in paths if path is not None]
         return found if len(found) == len(paths) else None
 
     def need(self, entry: ModelEntry, progress: DownloadProgress | None = None) -> list[Path]:
-        """The files of a model, downloaded where they are missing. Raises ModelMissingError, WrongFileError."""
+        """The files of a model, downloaded if missing. Raises ModelMissingError, WrongFileError."""
         return [self._find_file(file) or self._download(entry, file, progress) for file in entry.files]
 
     def _find_file(self, file: ModelFile) -> Path | None:
@@ -65,15 +65,15 @@ class ModelStore:
     def _download(self, entry: ModelEntry, file: ModelFile, progress: DownloadProgress | None) -> Path:
         if not file.sha256 and not self.trust:
             raise ModelMissingError(
-                f"{entry.name}: the hash of {file.name} is not known, so it is not downloaded unasked; "
+                f"{entry.name}: the hash of {file.name} is unknown, so it is not auto-downloaded; "
                 f"pull it with --trust, or put it into {self._best_folder()}"
             )
-        # Imports that only a download needs.
+        # Needed only for downloads.
         import pooch
 
         from framewire.models.store.download import ResumingDownloader
 
-        # It tells of each try; we tell of the outcome.
+        # It logs each attempt; we report the outcome.
         pooch.get_logger().setLevel("CRITICAL")
         hash_or_none = f"sha256:{file.sha256}" if file.sha256 else None
         downloader = ResumingDownloader(self.cache, progress)
@@ -107,7 +107,7 @@ class ModelStore:
 
 
 def verify_all(store: ModelStore, entries: Sequence[ModelEntry]) -> Iterator[tuple[ModelEntry, str]]:
-    """Each model with what is to be said of its files: `good`, `not here`, `not trusted`, or what is wrong."""
+    """Each model with the state of its files: `good`, `not here`, `not trusted`, or what is wrong."""
     for entry in entries:
         try:
             yield entry, "good" if store.find(entry) is not None else "not here"

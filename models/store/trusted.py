@@ -1,4 +1,4 @@
-"""Hashes that a user has trusted: of files whose hash the catalogue does not know, as they were when first seen."""
+"""Hashes that a user has trusted, of files whose hash the catalogue does not know, as first seen."""
 
 from pathlib import Path
 
@@ -8,13 +8,13 @@ _FILE = "trusted.json"
 
 
 class TrustedHashes:
-    """Kept in a folder, by the file's name. Once trusted, another file of that name is refused as any wrong one is."""
+    """Kept in a folder, by file name. Once one is trusted, another file of that name is refused like any wrong one."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / _FILE
 
     def get(self, name: str) -> str:
-        """The hash that was trusted, or nothing. Raises OSError."""
+        """The trusted hash, or an empty string. Raises OSError."""
         return self._read().get(name, "")
 
     def add(self, name: str, sha256: str) -> None:
@@ -31,5 +31,5 @@ class TrustedHashes:
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=dict[str, str])
         except msgspec.DecodeError:
-            # Nobody can say any more what was trusted, so nothing is.
+            # It is unknown what was trusted, so nothing is.
             return {}

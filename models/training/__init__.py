@@ -3,5 +3,5 @@
     python -m framewire.models.training emotion --data fer2013.npz
     python -m framewire.models.training age-gender --data utkface_train.zip
 
-Both can be stopped and started again, and need the extra `train`.
+Both can be stopped and resumed, and need the extra `train`.
 """

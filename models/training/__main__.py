@@ -1,4 +1,4 @@
-"""`python -m framewire.models.training emotion|age-gender --data FILE`: trains, and goes on where it was stopped."""
+"""`python -m framewire.models.training emotion|age-gender --data FILE`: trains, and resumes where it was stopped."""
 
 import math
 from pathlib import Path
@@ -11,13 +11,13 @@ from framewire.models.training.export import AgeGenderModel, EmotionModel, expor
 from framewire.models.training.trainer import Trainer, best_of
 
 SHOWN = 512
-"""Training crops that the ranges of eight bits are taken from."""
+"""Training crops used to calibrate the 8-bit ranges."""
 
 app = typer.Typer(pretty_exceptions_enable=False, no_args_is_help=True, help="Train our own networks.")
 
 Data = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="The data set's file")]
-Out = Annotated[Path, typer.Option(help="Folder of the checkpoint")]
-Minutes = Annotated[float, typer.Option(help="Stop after so many minutes; start again to go on")]
+Out = Annotated[Path, typer.Option(help="Checkpoint folder")]
+Minutes = Annotated[float, typer.Option(help="Stop after this many minutes; rerun to resume")]
 
 
 @app.command("emotion")
@@ -31,11 +31,11 @@ def train_emotion(data: Data, out: Out = Path("out/training"), minutes: Minutes 
 
 @app.command("age-gender")
 def train_age_gender(data: Data, out: Out = Path("out/training"), minutes: Minutes = math.inf) -> None:
-    """UTKFace crops in a .zip, age_gender_race_id.jpg. Train emotion first: the second of two nets starts there."""
+    """UTKFace crops in a .zip, age_gender_race_id.jpg. Train emotion first: the second net starts from it."""
     try:
         feelings = best_of(emotion.new_net(), out / "emotion.pt")
     except FileNotFoundError as error:
-        raise typer.BadParameter(f"there is no {error.filename}: train emotion into the same --out first") from error
+        raise typer.BadParameter(f"{error.filename} not found: train emotion into the same --out first") from error
     second_net = age_gender.new_second_net(feelings)
     task, second_task = age_gender.AgeGender(data), age_gender.AgeGender(data, age_gender.SECOND_SIZE)
     first = Trainer(age_gender.new_net(), task, age_gender.RECIPE, out / "age-gender.pt")

@@ -17,17 +17,17 @@ from framewire.models.training.trainer import Recipe
 
 SIZE = 64
 STORED = 80
-"""Side that crops are kept at for training: a little larger than what goes in, so that zooming in has something."""
+"""Side at which crops are stored for training: a little larger than the input, to allow zooming in."""
 AGES = 101
-"""Years 0 to 100; whoever is older counts as 100."""
+"""Years 0 to 100; older people count as 100."""
 AGE_SPREAD = 2.0
-"""Standard deviation in years of the distribution that stands for an age (Gao et al., 2017): neighbours are alike."""
+"""Standard deviation in years of the distribution that encodes an age (Gao et al., 2017): neighbours are alike."""
 EXPECTATION_WEIGHT = 0.2
-"""Of the error of the expected age, in tens of years, beside the distribution's."""
+"""Of the expected age's error, in tens of years, relative to the distribution's."""
 RECIPE = Recipe(epochs=100, batch=96, rate=0.06)
 SECOND_SIZE = 48
 SECOND_RECIPE = Recipe(epochs=45, batch=96, rate=0.03, seed=11)
-"""It knows faces already, so it needs fewer epochs, and smaller steps lest it forget them."""
+"""It already knows faces, so it needs fewer epochs, and smaller steps so as not to forget."""
 EVALUATION_BATCH = 256
 
 
@@ -37,9 +37,9 @@ def new_net() -> FaceNet:
 
 
 def new_second_net(emotion_net: FaceNet) -> FaceNet:
-    """The emotion net with heads for age and gender: what it has learned of faces from FER2013 is where this starts.
+    """The emotion net with heads for age and gender: it starts from what that net learned about faces on FER2013.
 
-    Its first layer is shown three colours instead of grey: each with a third of its weights.
+    Its first layer gets three colours instead of grey, each with a third of its weights.
     """
     net = new_emotion_net(channels=3, heads={"age": AGES, "gender": 2})
     known = {name: value for name, value in emotion_net.state_dict().items() if not name.startswith("heads.")}
@@ -49,7 +49,7 @@ def new_second_net(emotion_net: FaceNet) -> FaceNet:
 
 
 class AgeGender:
-    """A Task: measured on the files that are held out. `side` is what the net sees crops at, in pixels."""
+    """A Task, measured on the held-out files. `side` is the net's input size in pixels."""
 
     def __init__(self, data: Path, side: int = SIZE) -> None:
         self._side = side

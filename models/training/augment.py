@@ -1,4 +1,4 @@
-"""Changing training pictures so that no net sees the same one twice: all on whole batches."""
+"""Augmenting training pictures so that no net sees one twice; works on whole batches."""
 
 import math
 
@@ -8,11 +8,11 @@ from torch import Tensor
 from torch.nn import functional
 
 ERASE_SHARE = (0.02, 0.2)
-"""Area of the rectangle that is erased, as a share of the picture (Zhong et al., 2020)."""
+"""Area of the erased rectangle, as a fraction of the picture (Zhong et al., 2020)."""
 
 
 class Augmentation(Struct, frozen=True, kw_only=True):
-    """How much a picture may change. Angles in degrees; shift, zoom, light and contrast as shares."""
+    """How much a picture may change. Angle in degrees; shift, zoom, light, contrast as fractions."""
 
     angle: float = 15.0
     shift: float = 0.08
@@ -20,27 +20,27 @@ class Augmentation(Struct, frozen=True, kw_only=True):
     light: float = 0.15
     contrast: float = 0.25
     blur: float = 0.15
-    """Share of pictures that are blurred."""
+    """Fraction of pictures blurred."""
     erase: float = 0.3
-    """Share of pictures of which a rectangle is erased."""
+    """Fraction of pictures with a rectangle erased."""
 
 
 def augment(batch: Tensor, size: int, how: Augmentation, generator: torch.Generator) -> Tensor:
-    """Turn, shift, zoom and mirror pictures (n, c, h, w) into (n, c, size, size), then change their light."""
+    """Rotate, shift, zoom and mirror pictures (n, c, h, w) to (n, c, size, size), then change lighting."""
     moved = _move(batch, size, how, generator)
     lit = _light(moved, how, generator)
     return _erase(_blur(lit, how, generator), how, generator)
 
 
 def centre(batch: Tensor, size: int) -> Tensor:
-    """The pictures as they are tested: scaled to (size, size)."""
+    """The pictures as used in tests: scaled to (size, size)."""
     if batch.shape[-1] == size:
         return batch
     return functional.interpolate(batch, size=(size, size), mode="bilinear", align_corners=False, antialias=True)
 
 
 def normal(pictures: Tensor) -> Tensor:
-    """What the nets get: from 0..1 to about -1..1."""
+    """The nets' input: 0..1 scaled to about -1..1."""
     return (pictures - 0.5) * 2
 
 

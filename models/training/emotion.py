@@ -17,7 +17,7 @@ SIZE = 48
 SMOOTHING = 0.1
 """People agree on about 65 % of these labels: a net should not be surer than that."""
 MIXUP = 0.2
-"""Of the Beta distribution that pictures are mixed by (Zhang et al., 2018)."""
+"""Parameter of mixup's Beta distribution (Zhang et al., 2018)."""
 RECIPE = Recipe(epochs=90)
 EVALUATION_BATCH = 512
 

@@ -14,11 +14,11 @@ from framewire.models.training.quantise import quantise
 
 OPSET = 17
 CLOSE = 0.05
-"""Mean difference of the file's probabilities from the nets' above which something went wrong."""
+"""Mean difference between the file's and the nets' probabilities above which export fails."""
 
 
 class EmotionModel(nn.Module):
-    """Grey crops (n, 1, 48, 48) of 0..255 to probabilities of the emotions: of each crop and its mirror image."""
+    """Grey crops (n, 1, 48, 48) of 0..255 to emotion probabilities, the mean of crop and mirror image."""
 
     outputs = ("emotion",)
 
@@ -37,7 +37,7 @@ class EmotionModel(nn.Module):
 class AgeGenderModel(nn.Module):
     """Crops (n, 3, 64, 64) of 0..255, BGR, to years (n, 1) and probabilities of male, female (n, 2).
 
-    The mean of several nets, each with the side that it sees crops at.
+    The mean of several nets, each with its own input size.
     """
 
     outputs = ("years", "gender")
@@ -64,9 +64,9 @@ class AgeGenderModel(nn.Module):
 
 
 def export(model: EmotionModel | AgeGenderModel, crops: NDArray[np.float32], path: Path) -> None:
-    """Write the model with a free first axis, and see that it says what the nets say of these training crops.
+    """Write the model with a free first axis, and check that it agrees with the nets on these training crops.
 
-    `crops` (some hundreds, channels, side, side) are what the ranges of eight bits are taken from.
+    `crops` (some hundreds, channels, side, side) also calibrate the 8-bit ranges.
     """
     model = model.eval().to(memory_format=torch.contiguous_format)
     whole = path.with_suffix(".float32.onnx")
@@ -94,4 +94,4 @@ def _compare(model: EmotionModel | AgeGenderModel, crops: NDArray[np.float32], p
     wanted = answers[-1] if isinstance(answers, tuple) else answers
     apart = float(np.abs(told - wanted.numpy()).mean())
     if apart > CLOSE:
-        raise ValueError(f"{path} says other things than the nets that it was made of: {apart:.3f} apart")
+        raise ValueError(f"{path} disagrees with the nets it was made from: {apart:.3f} apart")

@@ -10,7 +10,7 @@ SQUEEZE = 8
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions around a shortcut (He et al., 2016), the answer weighed by channel (Hu et al., 2018)."""
+    """Two 3x3 convolutions with a shortcut (He et al., 2016), the output weighted by channel (Hu et al., 2018)."""
 
     def __init__(self, before: int, after: int, stride: int) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""Weights and activations of eight bits: a third of the time and a quarter of the file, if accuracy holds.
+"""8-bit weights and activations: a third of the time and a quarter of the file, if accuracy holds.
 
-Ranges of activations are those that training pictures lead to; weights have a scale for each channel, and seven bits of
-the eight: with all eight, processors without VNNI add up products of eight and eight bits in sixteen, and overflow.
+Activation ranges are measured on training pictures; weights have a scale for each channel, and use seven of the eight
+bits: with all eight, processors without VNNI add up 8-bit by 8-bit products in sixteen bits, and overflow.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 ROUND = 32
-"""Pictures that are shown at once."""
+"""Pictures per calibration step."""
 
 
 class _Shown(CalibrationDataReader):  # type: ignore[misc]
@@ -28,7 +28,7 @@ class _Shown(CalibrationDataReader):  # type: ignore[misc]
 
 
 def quantise(whole: Path, crops: NDArray[np.float32], path: Path) -> None:
-    """Write the model of the file `whole` with eight bits to `path`; `crops` are what its input is like."""
+    """Quantise the model in the file `whole` to eight bits, into `path`; `crops` are sample inputs."""
     prepared = whole.with_suffix(".prepared.onnx")
     quant_pre_process(str(whole), str(prepared), skip_symbolic_shape=True)
     quantize_static(

@@ -1,4 +1,4 @@
-"""The training loop: resumable, with a moving average of the weights, told in plain lines."""
+"""The training loop: resumable, with a moving average of weights, logged in plain lines."""
 
 import math
 import time
@@ -11,7 +11,7 @@ from msgspec import Struct
 from torch import Tensor, nn
 
 WARM_UP_EPOCHS = 3
-"""The learning rate rises over these, lest the first steps of momentum run away."""
+"""The learning rate rises over these, so that early momentum does not diverge."""
 EMA_DECAY = 0.999
 """Of the moving average of weights (Polyak): a memory of a thousand steps."""
 
@@ -20,7 +20,7 @@ Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 class Recipe(Struct, frozen=True, kw_only=True):
-    """What is the same in all epochs. `rate` is the highest learning rate, for SGD with Nesterov's momentum."""
+    """Settings of all epochs. `rate` is the highest learning rate, for SGD with Nesterov momentum."""
 
     epochs: int
     batch: int = 128
@@ -32,7 +32,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
 
 
 class Task(Protocol):
-    """What is learned: data, loss, and what is measured."""
+    """What is learned: data, loss and metrics."""
 
     train_count: int
 
@@ -40,11 +40,11 @@ class Task(Protocol):
         """The loss on these training examples."""
 
     def measure(self, net: nn.Module) -> dict[str, float]:
-        """Figures on data that is not trained on; `best` is the one to choose by, more being better."""
+        """Figures on held-out data; `best` is the one to select by, higher being better."""
 
 
 class Trainer:
-    """Trains one net for one task. State is in `checkpoint` after every epoch: who was stopped goes on from there."""
+    """Trains one net for one task. Saves its state to `checkpoint` after every epoch, and resumes from it."""
 
     def __init__(self, net: nn.Module, task: Task, recipe: Recipe, checkpoint: Path) -> None:
         torch.manual_seed(recipe.seed)
@@ -64,7 +64,7 @@ class Trainer:
             self._load()
 
     def run(self, tell: Callable[[str], None], minutes: float = math.inf) -> None:
-        """Train to the last epoch, or until the time is over (it is looked at between epochs)."""
+        """Train to the last epoch, or until the time is up (checked between epochs)."""
         end = time.monotonic() + 60 * minutes
         while self.epoch < self.recipe.epochs and time.monotonic() < end:
             started = time.monotonic()
@@ -96,7 +96,7 @@ class Trainer:
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             chosen = order[step * self.recipe.batch : (step + 1) * self.recipe.batch]
-            # Half of the time of float32 where the processor has bfloat16.
+            # Half the time of float32 if the processor has bfloat16.
             with torch.autocast("cpu", torch.bfloat16):
                 loss = self.task.loss(self.net, chosen, generator)
             self.optimizer.zero_grad(set_to_none=True)
@@ -130,14 +130,14 @@ class Trainer:
 
 
 def best_of(net: NetT, checkpoint: Path) -> NetT:
-    """The net with the weights that measured best in a training. Raises FileNotFoundError."""
+    """The net with the best weights of a training run. Raises FileNotFoundError."""
     net.load_state_dict(torch.load(checkpoint, weights_only=True)["best_weights"])
     net.eval()
     return net
 
 
 def _follow(averages: Tensors, values: Tensors, count: Tensor | int) -> None:
-    """Move the averages towards the values: at first quickly, lest they remember how the net was born."""
+    """Move the averages towards the values: quickly at first, to forget the initial weights."""
     decay = min(EMA_DECAY, (1 + int(count)) / (10 + int(count)))
     for average, value in zip(averages, values, strict=True):
         if average.is_floating_point():
@@ -147,7 +147,7 @@ def _follow(averages: Tensors, values: Tensors, count: Tensor | int) -> None:
 
 
 def learning_rate(recipe: Recipe, epoch: float) -> float:
-    """Warm-up, then half a cosine down to nothing (Loshchilov and Hutter, 2017)."""
+    """Warm-up, then half a cosine down to zero (Loshchilov and Hutter, 2017)."""
     if epoch < WARM_UP_EPOCHS:
         return recipe.rate * (epoch + 0.1) / (WARM_UP_EPOCHS + 0.1)
     share = (epoch - WARM_UP_EPOCHS) / max(1, recipe.epochs - WARM_UP_EPOCHS)
@@ -155,7 +155,7 @@ def learning_rate(recipe: Recipe, epoch: float) -> float:
 
 
 def _groups(net: nn.Module, decay: float) -> list[dict[str, object]]:
-    """Weight decay for what multiplies, none for norms and biases."""
+    """Weight decay for weights, none for norms and biases."""
     heavy = [value for value in net.parameters() if value.ndim > 1]
     light = [value for value in net.parameters() if value.ndim <= 1]
     return [{"params": heavy, "weight_decay": decay}, {"params": light, "weight_decay": 0.0}]

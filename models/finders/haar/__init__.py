@@ -1,4 +1,4 @@
-"""Haar cascades: Viola and Jones' detectors, searched by OpenCV or, with the same answers, by our own quicker loop."""
+"""Haar cascades: Viola and Jones' detectors, searched by OpenCV or, with the same results, by our own faster loop."""
 
 from framewire.models.finders.haar.cascade import Box, CascadeError, HaarCascade, Search, bundled_cascades
 from framewire.models.finders.haar.quick_search import can_compile

@@ -1,4 +1,4 @@
-"""A Haar cascade, as the files that come with OpenCV's own package hold it, and how a picture is searched for it."""
+"""A Haar cascade, as in the files that come with OpenCV's own package, and how a picture is searched with it."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -18,10 +18,9 @@ Box = tuple[int, int, int, int]
 """x, y, width, height in pixels of the picture that was searched."""
 
 Search = Literal["full", "opencv", "scouts"]
-"""full: every window, by our own loop where Numba is installed; opencv: the same windows, by OpenCV's; scouts: every
-second window of every second row goes first, and what is near those that do well follows: of 908 boxes in eight clips
-none was missed or added, though seven are a pixel or so elsewhere, for three quarters of the time. Without Numba all
-three are `opencv`."""
+"""full: every window, by our own loop if Numba is installed; opencv: the same windows, by OpenCV's; scouts: every
+second window of every second row first, then those near the promising ones: of 908 boxes in eight clips none was missed
+or added, though seven are off by a pixel or so, in three quarters of the time. Without Numba all three are `opencv`."""
 GROUP_EPS = 0.2
 """Windows that differ by less than this share of their size are one object: the value in OpenCV's detectMultiScale."""
 
@@ -30,7 +29,7 @@ _SUFFIX = ".xml"
 
 
 class CascadeError(CannotLoadError):
-    """There is no such cascade, or the file is not one."""
+    """No such cascade, or the file is not a cascade."""
 
 
 def bundled_cascades() -> list[str]:
@@ -40,7 +39,7 @@ def bundled_cascades() -> list[str]:
 
 
 class HaarCascade:
-    """One cascade, loaded. Not thread-safe: OpenCV keeps the last picture's pyramid in it."""
+    """A loaded cascade. Not thread-safe: OpenCV keeps the last picture's pyramid in it."""
 
     def __init__(self, name_or_path: str) -> None:
         path = Path(cv2.data.haarcascades) / f"{_PREFIX}{name_or_path}{_SUFFIX}"
@@ -48,12 +47,12 @@ class HaarCascade:
             path = Path(name_or_path)
         if not path.is_file():
             raise CascadeError(
-                f"there is no cascade {name_or_path!r}; name an .xml file or one of {', '.join(bundled_cascades())}"
+                f"unknown cascade {name_or_path!r}; give an .xml file or one of {', '.join(bundled_cascades())}"
             )
         try:
             self._classifier = cv2.CascadeClassifier(str(path))
         except (cv2.error, SystemError) as error:
-            # OpenCV's constructor fails in either way, as its version goes.
+            # Which of these OpenCV raises depends on its version.
             raise CascadeError(f"{path} is not a cascade that OpenCV can read") from error
         if self._classifier.empty():
             raise CascadeError(f"{path} is not a cascade that OpenCV can read")
@@ -61,12 +60,12 @@ class HaarCascade:
 
     @property
     def quick(self) -> bool:
-        """Whether Numba is here, and the cascade is of a kind that our own loop can search for."""
+        """Whether Numba is installed and our own loop supports this kind of cascade."""
         return self._quick is not None
 
     @cached_property
     def _quick(self) -> QuickSearch | None:
-        """Read when first asked for: who wants OpenCV's own search needs neither this nor a kernel."""
+        """Read on first use: OpenCV's own search needs neither this nor a kernel."""
         stumps = read_stumps(self._path) if can_compile() else None
         return None if stumps is None else QuickSearch(stumps)
 
@@ -79,7 +78,7 @@ class HaarCascade:
         max_size: int = 0,
         search: Search = "full",
     ) -> list[Box]:
-        """Search a grey picture (height, width) at all scales; boxes in the order in which OpenCV gives them.
+        """Search a grey picture (height, width) at all scales; boxes in OpenCV's order.
 
         The defaults are those of cv2.CascadeClassifier.detectMultiScale; sizes are of a box's side in pixels, and
         a `max_size` of 0 sets no limit.
@@ -99,7 +98,7 @@ class HaarCascade:
         return [(int(x), int(y), int(width), int(height)) for x, y, width, height in boxes]
 
     def _compiled(self, search: Search) -> Kernel | None:
-        """The kernel if it is ready. What is found without it is the same, so only who wants scouts waits for it."""
+        """The kernel if it is ready. The results are the same without it, so only `scouts` waits for it."""
         if search == "opencv" or not self._quick:
             return None
         soon = compiled_soon()
@@ -115,5 +114,5 @@ def _grouped(windows: Sequence[Box], min_neighbors: int) -> list[Box]:
 
 
 def _cut(boxes: list[Box], width: int, height: int) -> list[Box]:
-    """Rounding may put a box a pixel over the picture's right or lower edge: cut off, as by OpenCV."""
+    """Rounding may put a box a pixel past the picture's right or lower edge: clip as OpenCV does."""
     return [(x, y, min(x + w, width) - x, min(y + h, height) - y) for x, y, w, h in boxes]

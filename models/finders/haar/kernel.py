@@ -1,11 +1,11 @@
-"""The search of one scale, compiled by Numba: windows side by side in a vector for the first stage, then survivors.
+"""The search of one scale, compiled by Numba: adjacent windows as a vector for the first stage, then the survivors.
 
-OpenCV looks at one window after the other, and reads a stump's corners anew for each. Here the loop over windows is the
-inner one: corners are read once for many windows, and where windows lie side by side a processor's vector instructions
-take 8 or 16 at once. Every sum is made of the same numbers in the same order and precision as OpenCV makes it, so the
-windows found are the same, and in the same order. A picture here is an integral picture, flat; a window is named by its
-place, the entry at which it begins; `at` holds how far from there corners are. All functions stand in one file, since
-Numba's cache on disk looks at a function's own file alone.
+OpenCV evaluates one window after the other, and reads a stump's corners again for each. Here the loop over windows is
+the inner one: corners are read once for many windows, and where windows are adjacent a processor's vector instructions
+take 8 or 16 at once. Every sum adds the same numbers in the same order and precision as OpenCV does, so the windows
+found are the same, and in the same order. A picture here is a flat integral image; a window is identified by its place,
+the index at which it begins; `at` holds the offsets of corners from there. All functions are in one file, since Numba's
+disk cache tracks only a function's own file.
 """
 # mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="call-overload,untyped-decorator"
 
@@ -18,15 +18,15 @@ import numpy as np
 from framewire.models.finders.haar.stumps import CHECKER_LIGHT, CORNERS, EDGE, LINE
 
 TILE = 512
-"""Windows taken together in the first stage; if none of them has any contrast, all are passed over."""
+"""Windows taken together in the first stage; if none of them has any contrast, all are skipped."""
 BLOCK = 256
-"""Survivors taken through the stages together: few enough that what they read stays in the nearest cache."""
+"""Survivors taken through the stages together: few enough that what they read stays in the L1 cache."""
 FEW_FROM = 5
-"""From this stage on survivors are so few that they are gathered from the whole scale before they are gone through."""
+"""From this stage on survivors are so few that they are gathered from the whole scale before evaluation."""
 FLAT = 0.1
-"""A window whose norm times area is this or more has too little contrast: OpenCV does not look into it."""
+"""A window whose norm times area is this or more has too little contrast: OpenCV does not evaluate it."""
 LOOKED_BACK = 8
-"""Windows to the left of those asked for that are looked at with them: what OpenCV passes over depends on them."""
+"""Windows to the left of the wanted ones that are evaluated too: what OpenCV skips depends on them."""
 WANTED, BEFORE = 2, 1
 
 
@@ -34,24 +34,24 @@ def _compiled(function: Callable[..., Any], **options: bool) -> Callable[..., An
     try:
         return numba.njit(cache=True, nogil=True, **options)(function)
     except RuntimeError:
-        # Neither beside this file nor in the user's own cache may anything be written.
+        # Neither this file's folder nor the user's own cache is writable.
         return numba.njit(nogil=True, **options)(function)
 
 
 def _inner(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that only compiled functions call: what lets Python call it need not be made."""
+    """A function that only compiled functions call: it needs no Python wrapper."""
     return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 @_inner
 def _quartered(x, y, down, across):
-    """Where in quarters the pixel at x, y lies."""
+    """The index in quarters of the pixel x, y."""
     return ((y & 1) * 2 + (x & 1)) * down * across + (y >> 1) * across + (x >> 1)
 
 
 @_inner
 def _quarters(whole, down, across, out):
-    """Even and odd rows, and of each even and odd columns, apart: every second window then lies beside the next."""
+    """Separate even and odd rows, and their even and odd columns: every second window then adjoins the next."""
     height, width = whole.shape
     for y in range(height):
         row = whole[y]
@@ -66,9 +66,9 @@ def _quarters(whole, down, across, out):
 
 @_inner
 def _corners(stumps, stride, across, at):
-    """Where all features' corners lie, in rows of `stride`; or, with `across`, in `stride` rows of quarters.
+    """Offsets of all features' corners in rows of `stride`; or, with `across`, in `stride` rows of quarters.
 
-    Returns where the corners of the window without its outermost pixels lie.
+    Returns the corner offsets of the window without its outermost pixels.
     """
     for stump in range(len(at)):
         for corner in range(CORNERS):
@@ -89,7 +89,7 @@ def _box(picture, place, at):
 
 @_inner
 def _boxes(picture, at, out):
-    """The sum over the inside of windows side by side, the first at 0."""
+    """The sums over the inside of adjacent windows, the first at 0."""
     n = len(out)
     a, b, c, d = (
         picture[at[0] : at[0] + n],
@@ -108,7 +108,7 @@ def _area(stumps):
 
 @_inner
 def _norm(total, squares, area):
-    """1 / (area x standard deviation) of a window, or 0 where there is too little contrast to look into it."""
+    """1 / (area x standard deviation) of a window, or 0 if it has too little contrast to be evaluated."""
     spread = area * np.float64(np.uint32(squares)) - np.float64(total) * np.float64(total)
     value = np.float32(1.0 / np.sqrt(max(spread, 1.0)))
     return value if (spread > 0.0) & (area * np.float64(value) < FLAT) else np.float32(0.0)
@@ -123,7 +123,7 @@ def _norms(totals, squares, area, norm):
 
 @_inner
 def _add_beside(picture, kind, at, threshold, left, right, norm, total):
-    """Add one stump's answers for windows side by side, the first at 0."""
+    """Add one stump's answers for adjacent windows, the first at 0."""
     n = len(norm)
     a, b, c = picture[at[0] : at[0] + n], picture[at[1] : at[1] + n], picture[at[2] : at[2] + n]
     d, e, f = picture[at[3] : at[3] + n], picture[at[4] : at[4] + n], picture[at[5] : at[5] + n]
@@ -151,7 +151,7 @@ def _add_beside(picture, kind, at, threshold, left, right, norm, total):
 
 @_inner
 def _add_apart(picture, kind, at, threshold, left, right, places, norm, total, n):
-    """Add one stump's answers for n windows here and there."""
+    """Add one stump's answers for n scattered windows."""
     a, b, c, d, e, f, g, h, i = at[0], at[1], at[2], at[3], at[4], at[5], at[6], at[7], at[8]
     if kind == EDGE:
         for j in range(n):
@@ -189,14 +189,14 @@ def _add_apart(picture, kind, at, threshold, left, right, places, norm, total, n
 
 @_inner
 def _first_stage(picture, squares, windows, steps, stride, passing_over, stumps, at, inside, places, norm):
-    """Take all windows through the first stage. Writes the survivors' places and norms; returns how many.
+    """Take all windows through the first stage. Write the survivors' places and norms; return how many.
 
     Args:
-        picture, squares: laid out so that windows that are looked at lie side by side.
-        windows: how many rows of them, and in a row, and how many entries of `picture` a row of them takes.
-        steps, stride: pixels from one window to the next, and entries in a row of the plain picture, in which the
-            survivors' places are told.
-        passing_over: after a window that fails here OpenCV passes over the next one of the row, whatever it shows.
+        picture, squares: laid out so that the evaluated windows are adjacent.
+        windows: number of rows of them, number in a row, and entries of `picture` per row of them.
+        steps, stride: pixels from one window to the next, and entries in a row of the plain picture, which the
+            survivors' places refer to.
+        passing_over: after a window that fails here, skip the next one of the row unconditionally, as OpenCV does.
     """
     rows, columns, row = windows
     totals, squared, here = np.empty(TILE, np.int32), np.empty(TILE, np.int32), np.empty(TILE, np.float32)
@@ -244,7 +244,7 @@ def _first_stage(picture, squares, windows, steps, stride, passing_over, stumps,
 
 @_inner
 def _totals(picture, places, norm, total, n, stumps, at, stage):
-    """What the stumps of a stage add up to for n windows here and there."""
+    """The sums of a stage's stumps for n scattered windows."""
     for j in range(n):
         total[j] = 0.0
     for stump in range(stumps.first[stage], stumps.first[stage + 1]):
@@ -278,7 +278,7 @@ def _survivors(picture, places, norm, count, stumps, at, from_stage, to_stage):
 
 @_inner
 def _mark(windows, leads, reach):
-    """The windows of a scale: WANTED no further than `reach` from a lead, BEFORE some to the left of those, else 0."""
+    """The windows of a scale: WANTED within `reach` of a lead, BEFORE some to the left of those, else 0."""
     rows, columns, stride = windows
     marked, busy = np.zeros((rows, columns), np.uint8), np.zeros(rows, np.bool_)
     for lead in leads:
@@ -292,9 +292,9 @@ def _mark(windows, leads, reach):
 
 @_inner
 def _near(picture, squares, windows, leads, reach, stumps, at, inside):
-    """The windows no further than `reach` from a lead that survive the first stage, and are not passed over.
+    """The windows within `reach` of a lead that survive the first stage and are not skipped.
 
-    Returns their places and norms, and how many.
+    Returns their places, norms and number.
     """
     rows, columns, stride = windows
     marked, busy = _mark(windows, leads, reach)
@@ -315,7 +315,7 @@ def _near(picture, squares, windows, leads, reach, stumps, at, inside):
     least, kept = stumps.stage_threshold[0], 0
     for j in range(count):
         if wanted[j] and norm[j] > 0.0 and total[j] >= least:
-            # Of windows that fail one after the other every second is passed over; so is what follows an odd number.
+            # Of consecutive failing windows every second is skipped; so is what follows an odd number of them.
             x, failed = np.int64(places[j]) % stride, 0
             while j > failed and places[j - failed - 1] + 1 == places[j - failed]:
                 before = j - failed - 1
@@ -332,7 +332,7 @@ def _near(picture, squares, windows, leads, reach, stumps, at, inside):
 
 @_inner
 def _fail_before(picture, squares, place, most, stumps, at, inside):
-    """How many windows in a row to the left of a place fail in the first stage; at most so many are there."""
+    """How many consecutive windows left of a place fail in the first stage; there are at most `most`."""
     one, norms, total = np.empty(1, np.uint32), np.empty(1, np.float32), np.empty(1, np.float64)
     for failed in range(most):
         before = place - failed - 1
@@ -350,7 +350,7 @@ def search_scale(picture, squares, steps, scout_stages, stumps):
     Args:
         picture, squares: (h + 1, w + 1) int32, integral of the grey picture and of its square, contiguous.
         steps: pixels from one window to the next, 1 or 2.
-        scout_stages: 0 looks at all that OpenCV looks at. Else none is passed over, and who survives so many is found.
+        scout_stages: 0 evaluates what OpenCV does. Else none is skipped, and what survives this many is found.
         stumps: the cascade, Stumps.
     """
     stride, stages = picture.shape[1], len(stumps.stage_threshold)
@@ -382,7 +382,7 @@ def search_scale(picture, squares, steps, scout_stages, stumps):
 
 @_compiled
 def search_near(picture, squares, leads, reach, stumps):
-    """Of the windows no further than `reach` pixels from a lead those that `search_scale` would find with `steps` 1."""
+    """The windows within `reach` pixels of a lead that `search_scale` would find with `steps` 1."""
     stride, stages = picture.shape[1], len(stumps.stage_threshold)
     rows, columns = picture.shape[0] - stumps.height, stride - stumps.width
     if rows <= 0 or columns <= 0 or len(leads) == 0:

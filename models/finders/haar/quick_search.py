@@ -1,8 +1,8 @@
-"""The search of a picture for a cascade of stumps: what cv2.CascadeClassifier does, in less time.
+"""Searching a picture with a cascade of stumps: what cv2.CascadeClassifier does, in less time.
 
-The boxes are OpenCV's to the pixel, in OpenCV's order with one thread. What differs is how they are come by: see
-models/haar/kernel.py. Numba compiles it, from its cache on disk in a quarter of a second, anew in some five: so that
-nobody waits, a thread does that, and OpenCV searches until it is done.
+The boxes are OpenCV's to the pixel, in OpenCV's order with one thread. How they are found differs: see kernel.py. Numba
+loads it from its disk cache in a quarter of a second, or compiles it in some five: so that nobody waits, a thread does
+that, and OpenCV searches until it is done.
 """
 
 import fcntl
@@ -25,29 +25,29 @@ from framewire.models.finders.haar.stumps import Stumps
 
 SCOUT_STAGES = 12
 """Stages that a scout must survive to be a lead. With this and the next two, of 908 boxes in eight clips (real faces,
-as they are and made larger or smaller) none was missed or added, and 99.3 % were the same to the pixel. With 8 stages,
-neighbours alone and each scale for itself, 1.4 % were missed; with 16, 1.3 %: faces with the fewest hits that make one.
+original, enlarged and reduced) none was missed or added, and 99.3 % were the same to the pixel. With 8 stages, adjacent
+windows only and each scale separately, 1.4 % were missed; with 16, 1.3 %: faces with barely enough hits.
 """
 REACH = 2
-"""Pixels of the copy around a lead, each way, whose windows are looked at."""
+"""Pixels of the copy around a lead, each way, whose windows are evaluated."""
 SPREAD = 1
-"""Scales on either side of a lead's own that it is followed to: a true face is hit at several."""
+"""Scales on either side of a lead's own that are searched too: a true face is hit at several."""
 
 COARSE_STEP = 2
 """Pixels of the copy between scouts, and between OpenCV's own windows at small scales."""
 _CACHED_SIZES = 4096
-"""Scales are remembered for so many sizes of pictures: faces that eyes are searched in come in some hundred sizes."""
+"""Scales are cached for this many picture sizes: faces searched for eyes come in some hundred sizes."""
 
 
 Grey = NDArray[np.uint8]
 Window = tuple[int, int, int, int]
 """x, y, width, height in pixels of the picture."""
 Places = NDArray[np.uint32]
-"""Windows of one scale, by where they begin in its flat integral picture."""
+"""Windows of one scale, by where they begin in its flat integral image."""
 
 
 class Kernel(NamedTuple):
-    """The compiled functions of models/haar/kernel.py."""
+    """The compiled functions of kernel.py."""
 
     search_scale: Callable[..., Places]
     search_near: Callable[..., Places]
@@ -60,16 +60,16 @@ def can_compile() -> bool:
 
 @cache
 def compiled_soon() -> Future[Kernel]:
-    """The compiled kernel of this process; the first call starts the thread that makes it."""
+    """This process's compiled kernel; the first call starts the thread that compiles it."""
     future: Future[Kernel] = Future()
     threading.Thread(target=_compile, args=(future,), name="compile", daemon=True).start()
     return future
 
 
 class QuickSearch:
-    """Searches pictures for one cascade. All windows found are given, before those that agree are made one box.
+    """Searches pictures with one cascade. Returns all windows found, before those that agree are merged.
 
-    Pictures are grey, (height, width); sizes are the smallest and the largest side of a box in pixels, and a largest of
+    Pictures are grey, (height, width); sizes are the smallest and the largest side of a box in pixels; a largest of
     0 sets no limit.
     """
 
@@ -87,7 +87,7 @@ class QuickSearch:
     def scouted(self, kernel: Kernel, grey: Grey, scale_factor: float, sizes: tuple[int, int]) -> Sequence[Window]:
         """Nearly all of that: scouts first, two pixels apart as OpenCV's own windows are at small scales; then leads.
 
-        A lead is a scout that survived some stages. Windows near to it are looked at, at its scale and the next ones.
+        A lead is a scout that survived some stages. Windows near it are evaluated, at its scale and the next ones.
         """
         scales = self._scales(grey, scale_factor, sizes)
         integrals = [_integrals(grey, scale) for scale in scales]
@@ -122,7 +122,7 @@ class QuickSearch:
         return np.stack([x + self._stumps.width / 2, y + self._stumps.height / 2], 1) * scale.factor
 
     def _places(self, centres: NDArray[np.float64], scale: Scale) -> Places:
-        """The windows of a scale whose centres are nearest; at its edges, those within."""
+        """The windows of a scale whose centres are nearest, clipped at its edges."""
         window = np.array([self._stumps.width, self._stumps.height])
         most = np.maximum(0, np.array([scale.width, scale.height]) - window)
         x, y = np.clip(np.rint(centres / scale.factor - window / 2), 0, most).astype(np.int64).T
@@ -139,14 +139,14 @@ def _compile(future: Future[Kernel]) -> None:
             search_near(nothing, nothing, np.zeros(0, np.uint32), REACH, _NO_STUMPS)
         future.set_result(Kernel(search_scale, search_near))
     except Exception as error:
-        # A Numba that does not go with this Python or NumPy, say.
-        logging.getLogger(__name__).warning("OpenCV searches for faces, as Numba cannot: %s", error)
+        # Say, a Numba incompatible with this Python or NumPy.
+        logging.getLogger(__name__).warning("using OpenCV's search, as Numba failed: %s", error)
         future.set_exception(error)
 
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """One process of the user at a time: the first compiles, others find its work on disk instead of doing it again."""
+    """One process of the user at a time: the first compiles, others load the result from disk."""
     try:
         cache_folder().mkdir(parents=True, exist_ok=True)
         lock = (cache_folder() / "haar.lock").open("w")
@@ -159,7 +159,7 @@ def _alone() -> Iterator[None]:
 
 
 def _integrals(grey: Grey, scale: Scale) -> tuple[Any, Any]:
-    """Of the picture at this scale, and of its square."""
+    """Integrals of the picture and its square, scaled."""
     small = cv2.resize(grey, (scale.width, scale.height), interpolation=cv2.INTER_LINEAR_EXACT)
     sums, squares = cv2.integral2(small, sdepth=cv2.CV_32S, sqdepth=cv2.CV_32S)
     return sums, squares

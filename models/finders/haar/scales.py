@@ -1,4 +1,4 @@
-"""The sizes at which a cascade is put over a picture, as OpenCV chooses them."""
+"""The scales at which a cascade searches a picture, as OpenCV chooses them."""
 
 from collections.abc import Iterator
 
@@ -10,10 +10,10 @@ FINE_BELOW = 2.0
 
 
 class Scale(Struct, frozen=True):
-    """One size of the search: the picture is made smaller, the window stays."""
+    """One scale of the search: the picture shrinks, the window stays."""
 
     factor: np.float32
-    """Pixels of the picture in one of the smaller copy."""
+    """Pixels of the picture per pixel of the copy."""
     width: int
     """Of the smaller copy."""
     height: int

@@ -1,4 +1,4 @@
-"""Stumps: a boosted cascade of one-question trees, as arrays; read from OpenCV's file format."""
+"""Stumps: a boosted cascade of single-split trees, as arrays; read from OpenCV's file format."""
 
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 CORNERS = 9
-"""The most corners of the integral picture that one feature reads."""
+"""The most corners of the integral image that one feature reads."""
 STAGE_SLACK = np.float32(1e-5)
-"""What OpenCV takes off each stage's threshold as it loads a cascade."""
+"""Subtracted by OpenCV from each stage's threshold on loading."""
 
 EDGE, LINE, CHECKER_LIGHT, CHECKER_DARK = range(4)
 _KINDS = {
@@ -21,15 +21,15 @@ _KINDS = {
     (-2, -2, -2, -2, 1, 1, 1, 1, 4): CHECKER_LIGHT,
     (-4, -1, -1, -1, -1, 2, 2, 2, 2): CHECKER_DARK,
 }
-"""A feature by the weights of its corners, in order: rectangles that touch share corners, so fewer are read."""
+"""A feature by the weights of its corners, in order: adjacent rectangles share corners, so fewer are read."""
 
 
 class Stumps(NamedTuple):
-    """A cascade of n stumps in some stages; a window is found if each stage's stumps add up to its threshold.
+    """A cascade of n stumps in stages; a window is found if each stage's stumps add up to its threshold.
 
     A stump adds `left` if its feature, times the window's norm, is below `threshold`, else `right`. A feature is the
-    weighted sum of the integral picture at its corners; which weights, `kind` says. A named tuple, as that is
-    the record which Numba takes.
+    weighted sum of the integral image at its corners; `kind` gives the weights. A named tuple, as that is
+    the record type Numba takes.
     """
 
     width: int
@@ -49,7 +49,7 @@ class Stumps(NamedTuple):
 
 
 def read_stumps(path: Path) -> Stumps | None:
-    """The cascade in the file; None if it is one of another kind: of trees, of tilted or unusual features, of patterns.
+    """The cascade in the file; None if it is of another kind: with trees, tilted or unusual features, or patterns.
 
     Raises:
         OSError: the file cannot be read.
@@ -98,7 +98,7 @@ def _list(parent: ElementTree.Element, name: str) -> list[ElementTree.Element]:
 
 
 def _weak(element: ElementTree.Element) -> tuple[int, float, float, float]:
-    """The number of the feature, its threshold, and both answers; a tree has more nodes, and is a ValueError."""
+    """The feature's number, its threshold, and both answers; a tree has more nodes and raises ValueError."""
     left, right, feature, threshold = element.findtext("internalNodes", "").split()
     below, above = element.findtext("leafValues", "").split()
     if (left, right) != ("0", "-1"):
@@ -107,7 +107,7 @@ def _weak(element: ElementTree.Element) -> tuple[int, float, float, float]:
 
 
 def _feature(element: ElementTree.Element) -> tuple[int, Sequence[tuple[int, int]]] | None:
-    """The kind, and x and y of the corners ordered by weight; None for a kind that is not known here."""
+    """The kind, and x and y of the corners ordered by weight; None for an unknown kind."""
     if element.findtext("tilted", "0").strip() != "0":
         return None
     weights: Counter[tuple[int, int]] = Counter()

@@ -18,7 +18,7 @@ def test_a_similarity_is_found_again(angle: float, scale: float, x: float, y: fl
 
 
 def test_it_is_the_best_there_is() -> None:
-    """Nothing near it does better on landmarks that no similarity can bring to their places."""
+    """Nothing near it does better on landmarks that no similarity fits exactly."""
     rng = np.random.default_rng(0)
     points = PLACES * 2 + rng.normal(0, 4, PLACES.shape)
     best = similarity(points, PLACES)

@@ -1,4 +1,4 @@
-"""Figures that are known beforehand come out: with models whose answers the test decides."""
+"""Known figures come out, with models whose answers the test decides."""
 
 import zipfile
 from collections.abc import Callable, Sequence
@@ -47,7 +47,7 @@ MOOD = Head(attribute="mood", labels=("Happiness", "sad", "bored"))
 
 
 class Reads:
-    """Reads years and gender off a picture's first pixel, as the test has written them there."""
+    """Reads years and gender off a picture's first pixel, as the test wrote them."""
 
     def classify(self, pictures: Sequence[Picture]) -> list[dict[str, Answer]]:
         answers = []
@@ -86,13 +86,13 @@ def test_age_and_gender() -> None:
 
 
 def test_nobody_to_measure_on_and_a_model_that_does_not_tell_both() -> None:
-    with pytest.raises(ValueError, match="no pictures that count"):
+    with pytest.raises(ValueError, match="no usable pictures"):
         evaluate_age_gender(ENTRY, Reads(), [], None)  # type: ignore[arg-type]
     other = ModelEntry(
         name="moody", task="emotion", runtime="onnxruntime", files=(), licence="", origin="", input=ENTRY.input,
         output="", labels=("sad",),
     )  # fmt: skip
-    with pytest.raises(ModelError, match="moody does not tell both age, in years, and gender"):
+    with pytest.raises(ModelError, match="moody does not predict both age, in years, and gender"):
         evaluate_age_gender(other, Reads(), [], None)  # type: ignore[arg-type]
 
 
@@ -119,13 +119,13 @@ def test_classes_go_by_their_meaning_and_what_has_no_class_is_wrong() -> None:
 
 
 def test_classes_that_the_model_does_not_know_at_all() -> None:
-    with pytest.raises(ValueError, match=r"its classes \(cat, dog\) are not what the model tells"):
+    with pytest.raises(ValueError, match=r"its classes \(cat, dog\) are not the model's labels"):
         moods(["sad"], [0], ["cat", "dog"])
     assert places(["anger", "calm"], ["Neutral", "angry"]) == {"anger": 1, "calm": 0}
 
 
 class Finds:
-    """Finds what it is told to in each picture in turn; a detector."""
+    """A detector that returns the given faces, picture by picture."""
 
     provider = ""
     fallback = ""
@@ -156,7 +156,7 @@ def three_pictures() -> FaceFigures:
 
 
 def test_recall_and_precision() -> None:
-    """By falling score: hit, miss, hit, and a second box on a face that is taken."""
+    """By falling score: hit, miss, hit, and a second box on a matched face."""
     figures = three_pictures()
     assert (figures.pictures, figures.count) == (3, 3)
     assert figures.recall == pytest.approx(2 / 3, abs=1e-4)
@@ -245,7 +245,7 @@ def test_a_list_beside_the_pictures(tmp_path: Path) -> None:
     data = read_listed(tmp_path / "data", listing)
     assert (data.classes, data.labels) == (["happy", "sad"], [1, 0])
     listing.write_text("image,emotion\n9.png,angry\n")
-    with pytest.raises(NoPicturesError, match="names none of its pictures"):
+    with pytest.raises(NoPicturesError, match="lists none of its pictures"):
         read_listed(tmp_path / "data", listing)
     with pytest.raises(NoPicturesError, match="no pictures in folders"):
         read_classes(tmp_path / "data")

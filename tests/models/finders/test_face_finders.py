@@ -1,4 +1,4 @@
-"""Networks give what their authors' own code gives, whatever is in the batch."""
+"""Networks match their authors' own code, whatever is in the batch."""
 
 import cv2
 import numpy as np

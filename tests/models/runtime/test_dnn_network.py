@@ -1,4 +1,4 @@
-"""Caffe's files run through cv2.dnn, and say what OpenCV's own loop says."""
+"""Caffe files run through cv2.dnn and match OpenCV's own loop."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A model that is not good is refused when it is loaded, with a text that names the file."""
+"""A bad model is rejected when it is loaded, with a message that names the file."""
 
 from pathlib import Path
 
@@ -71,7 +71,7 @@ def test_an_input_of_another_size_than_the_model_has(tmp_path: Path) -> None:
 
 def test_weights_that_are_not_numbers(tmp_path: Path) -> None:
     session = OnnxSession(write_net(tmp_path / "nan.onnx", ["batch", 3], weight=float("nan")), CPU_ALONE)
-    with pytest.raises(ModelError, match=r"nan\.onnx: output y is not a number: its weights are spoilt"):
+    with pytest.raises(ModelError, match=r"nan\.onnx: output y is not finite: the weights are corrupt"):
         session.warm_up((1, 3))
 
 
@@ -133,7 +133,7 @@ def test_engines_are_kept(tmp_path: Path) -> None:
 
 
 def test_a_device_that_is_asked_for_and_absent_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeMissingError, match="device cuda is asked for, but this onnxruntime offers cpu alone"):
+    with pytest.raises(RuntimeMissingError, match="device cuda was requested, but this onnxruntime offers only cpu"):
         candidates(Execution("cuda"), [CPU], tmp_path)
     with pytest.raises(RuntimeMissingError, match="precision float16 is for device tensorrt"):
         candidates(Execution("cpu", precision="float16"), [CPU], tmp_path)

@@ -1,4 +1,4 @@
-"""Where model files come from: folders first, then a server, and never one that is not what it should be."""
+"""Where model files come from: folders first, then a server, and never a wrong one."""
 
 import threading
 from collections.abc import Iterator
@@ -14,11 +14,11 @@ from framewire.models.store.model_store import PACKAGED, ModelMissingError, Mode
 
 CONTENT = bytes(range(256)) * 400
 BREAK = 3 * 2**14
-"""Bytes after which a link breaks, whole chunks of our reading."""
+"""Bytes after which a link breaks, in whole chunks."""
 
 
 class Server(ThreadingHTTPServer):
-    """Serves one file, well or badly, counts how often it was asked, and keeps which parts were asked for."""
+    """Serves one file, well or badly, counts the requests, and records the ranges requested."""
 
     asked = 0
     ranges: list[str]
@@ -177,7 +177,7 @@ def test_a_spoilt_file_in_a_folder_is_never_given_out(content_hash: str, tmp_pat
     entry = entry_at("http://127.0.0.1:9/model", content_hash)
     store = ModelStore(tmp_path, tmp_path / "cache")
     (tmp_path / "test.onnx").write_bytes(CONTENT[:-1] + b"!")
-    with pytest.raises(WrongFileError, match="is not the file that it should be: its sha256 is"):
+    with pytest.raises(WrongFileError, match="is not the expected file: its sha256 is"):
         store.need(entry)
     (tmp_path / "test.onnx").write_bytes(CONTENT[:-1])
     with pytest.raises(WrongFileError, match="has 102399 bytes and should have 102400"):
@@ -192,9 +192,9 @@ def test_a_file_whose_hash_nobody_knows_needs_trust_once(server: Server, tmp_pat
     assert server.asked == 0
     (path,) = ModelStore(cache=cache, trust=True).need(entry)
     assert ModelStore(cache=cache).find(entry) == [path]
-    # Trusted is what was seen then, not the name.
+    # The content is trusted, not the name.
     path.write_bytes(CONTENT[:-1] + b"!")
-    with pytest.raises(WrongFileError, match="is not the file that it should be"):
+    with pytest.raises(WrongFileError, match="is not the expected file"):
         ModelStore(cache=cache).find(entry)
 
 
@@ -234,5 +234,5 @@ def test_the_catalogue_is_whole() -> None:
             packaged = (PACKAGED / file.name).is_file()
             assert file.url.startswith("https://") != packaged
             assert len(file.sha256) in (0, 64)
-    with pytest.raises(UnknownModelError, match="there is no model 'yolo'; there are yunet"):
+    with pytest.raises(UnknownModelError, match="unknown model 'yolo'; choose from yunet"):
         find_entry("yolo")

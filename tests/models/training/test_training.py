@@ -1,4 +1,4 @@
-"""Training, on pictures that the test makes: it learns, it is repeatable, and it goes on where it was stopped."""
+"""Training, on generated pictures: it learns, it is repeatable, and it resumes where it was stopped."""
 
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path: Pat
     for number in range(4):
         again = trainer(data, tmp_path / "parts.pt")
         assert again.epoch == number
-        # The clock is looked at between epochs: next to no time is one epoch.
+        # The clock is checked between epochs: almost no time is one epoch.
         while again.epoch == number:
             again.run(parts.append, minutes=1e-6)
     assert [line.split(" (")[0] for line in parts] == [line.split(" (")[0] for line in whole]

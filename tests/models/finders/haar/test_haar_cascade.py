@@ -1,4 +1,4 @@
-"""Our loop beside OpenCV's own: the same boxes in the same order, or, with scouts, nearly all of them."""
+"""Our loop and OpenCV's own: the same boxes in the same order, or, with scouts, nearly all of them."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ Grey = NDArray[np.uint8]
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
-    """With more, OpenCV's order is another each time."""
+    """With more, OpenCV's order varies."""
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
     yield
@@ -64,7 +64,7 @@ def ours(name: str, grey: Grey, *asked: float) -> list[Box]:
 
 @pytest.mark.parametrize("name", ["frontalface_default", "eye", "frontalface_alt", "profileface", "frontalcatface"])
 def test_every_window_is_opencvs(frames: list[Grey], name: str) -> None:
-    """min_neighbors 0: before windows that agree are made one box."""
+    """min_neighbors 0: before windows that agree are merged."""
     total = 0
     for grey in frames:
         expected = opencv(name, grey, 1.2, 0, 0, 0)

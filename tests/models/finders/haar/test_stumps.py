@@ -9,7 +9,7 @@ from framewire.models.finders.haar import bundled_cascades
 from framewire.models.finders.haar.stumps import CORNERS, Stumps, read_stumps
 
 OURS = {"eye", "frontalcatface", "frontalface_alt", "frontalface_alt_tree", "frontalface_default", "profileface"}
-"""Of the bundled cascades those that are stumps with upright features; the others have trees, or tilted features."""
+"""The bundled cascades of stumps with upright features; the others have trees or tilted features."""
 
 
 def read(name: str) -> Stumps | None:
