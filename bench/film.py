@@ -9,6 +9,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from bench.absent import need_package
 from framewire.stages.capture.demo import FRAMES, HEIGHT, RATE, WIDTH, Demo
 
 
@@ -35,7 +36,9 @@ def frames_of(path: Path) -> Iterator[VideoFrame]:
 
 
 def demo_clip(path: Path) -> Path:
-    """The built-in demo as a video file, so that a plain loop can read it, too."""
+    """The built-in demo as a video file, so that a plain loop can read it, too. Raises AbsentError."""
+    need_package("skimage", "framewire[demo]")
+    need_package("matplotlib", "framewire[demo]")
     return write_film(path, _demo(), (WIDTH, HEIGHT), RATE, {"crf": "20", "preset": "veryfast"})
 
 

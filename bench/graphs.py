@@ -24,9 +24,11 @@ import msgspec
 from msgspec import Struct
 from rich.console import Console
 
+from bench.absent import AbsentError, need_models
 from bench.film import demo_clip, frames_of, write_film
 from bench.loop_figures import LoopFigures
 from bench.machine import Machine, this_machine
+from framewire.models.finders.haar import can_compile
 from framewire.pipeline.seen.summary import Summary
 from tests.system.running import command
 
@@ -75,7 +77,8 @@ Way = Callable[[Film], tuple[float, float, float | None]]
 
 def graphs(clip: Path | None) -> GraphFigures:
     """Measure all."""
-    machine, absent = this_machine(), [] if _gstreamer_is_here() else ["GStreamer's facedetect is not installed"]
+    machine = this_machine()
+    measured, absent = _what_can_run()
     with tempfile.TemporaryDirectory() as name:
         out = Path(name)
         source = clip or demo_clip(out / "demo.mp4")
@@ -88,11 +91,32 @@ def graphs(clip: Path | None) -> GraphFigures:
             for number in range(max(ROUNDS.values()))
             for film in films
             if number < ROUNDS[film.height]
-            for graph, ways in GRAPHS.items()
+            for graph, ways in measured.items()
             for way in ways
-            if way != "GStreamer" or not absent
         ]
     return GraphFigures(machine, source.name, rounds, absent)
+
+
+def _what_can_run() -> tuple[dict[str, list[str]], list[str]]:
+    """The ways to measure of each graph, and why others are left out."""
+    measured = {graph: list(ways) for graph, ways in GRAPHS.items()}
+    absent: list[str] = []
+    for graph, models in MODELS.items():
+        try:
+            need_models(*models)
+        except AbsentError as error:
+            del measured[graph]
+            absent.append(f"{graph}: {error}")
+    for word, here, why in (
+        ("GStreamer", _gstreamer_is_here(), "GStreamer's facedetect is not installed"),
+        ("scouts", can_compile(), "Numba is not installed, so Framewire searches with OpenCV"),
+    ):
+        if not here:
+            absent.append(why)
+            measured = {graph: [way for way in ways if word not in way] for graph, ways in measured.items()}
+    for line in absent:
+        Console().print(f"left out: {line}", highlight=False)
+    return measured, absent
 
 
 def _run(graph: str, way: str, film: Film) -> GraphRun:
@@ -176,6 +200,8 @@ def _gstreamer_is_here() -> bool:
 _TUTORIAL = HERE.parent / "configs" / "tutorial-haar.yaml"
 _FACES = ("faces", "drawn")
 _HAAR, _DNN = ("faces", "eyes", "drawn"), ("faces", "eyes", "people", "drawn")
+MODELS = {"landmarks": ("yunet",), "full": ("yunet", "framewire-age-gender", "framewire-emotion")}
+"""The models that a graph needs."""
 GRAPHS: dict[str, dict[str, Way]] = {
     "tutorial-haar": {
         "loop, 1 thread": _loop("bench.plain_loop", 1),

@@ -12,19 +12,19 @@ from statistics import median
 
 import cv2
 import numpy as np
-import onnxruntime
 from msgspec import Struct
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from bench.absent import need_models
 from bench.machine import Machine, this_machine
 from framewire.models.catalogue.entries import find_entry
 from framewire.models.catalogue.model_entry import ModelEntry
 from framewire.models.classifiers.classifier import Classifier
 from framewire.models.classifiers.load_classifier import open_network
 from framewire.models.picture import Picture
-from framewire.models.runtime.provider import Execution
+from framewire.models.runtime.provider import Execution, load_runtime
 from framewire.models.store.model_store import ModelStore
 
 MODELS = ("framewire-age-gender", "framewire-emotion")
@@ -59,6 +59,7 @@ class InferenceFigures(Struct, frozen=True):
 
 def inference() -> InferenceFigures:
     """Measure our own networks."""
+    need_models(*MODELS)
     entries = [find_entry(name) for name in MODELS]
     rounds = [_round(entry, batch, threads) for entry in entries for threads in THREADS for batch in BATCHES]
     result = InferenceFigures(this_machine(), rounds)
@@ -67,6 +68,7 @@ def inference() -> InferenceFigures:
 
 
 def _round(entry: ModelEntry, batch: int, threads: int) -> Inference:
+    onnxruntime = load_runtime()
     (path,) = ModelStore().need(entry)
     classifier = Classifier(open_network([path], Execution("cpu", threads)), entry.input, entry.answers)
     options = onnxruntime.SessionOptions()

@@ -14,12 +14,13 @@ import msgspec
 from msgspec import Struct
 from rich.console import Console
 
+from bench.absent import AbsentError, need_models
 from bench.film import demo_clip, frames_of, write_film
 from bench.machine import Machine, this_machine
 from framewire.pipeline.graph import load_pipeline
 from framewire.pipeline.supervisor import Supervisor
 from tests.system.running import free_port
-from tests.system.test_rtsp import rtsp
+from tests.system.test_rtsp import has_server, rtsp
 
 SECONDS, RATE = 30, 30
 WINDOW = 16
@@ -38,6 +39,9 @@ class Live(Struct, frozen=True):
 
 def live(clip: Path | None) -> Live:
     """Measure."""
+    need_models("yunet", "framewire-age-gender", "framewire-emotion")
+    if not has_server():
+        raise AbsentError("Debian's gir1.2-gst-rtsp-server-1.0 is not installed")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         film = _repeated(folder / "film.mp4", clip or demo_clip(folder / "demo.mp4"))

@@ -1,6 +1,7 @@
 """docs/performance.md, generated from bench/results: a table for each measurement, and one plot."""
 
 from collections.abc import Callable, Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import TypeVar
@@ -46,7 +47,8 @@ def _graphs() -> str:
     result = _read("graphs", GraphFigures)
     if result is None:
         return ""
-    draw_graphs(result, PLOT)
+    if find_spec("matplotlib") is not None:
+        draw_graphs(result, PLOT)
     parts = [
         f"""## Whole graphs, frames a second
 

@@ -20,6 +20,7 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
+from bench.absent import need_models
 from bench.film import demo_clip
 from bench.machine import Machine, this_machine
 from bench.streams import cpu_ms
@@ -62,6 +63,7 @@ class Tracks(Struct, frozen=True):
 
 def tracks(clip: Path | None) -> Tracks:
     """Measure."""
+    need_models("yunet", "framewire-age-gender", "framewire-emotion")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         film = clip or demo_clip(folder / "demo.mp4")

@@ -18,11 +18,11 @@ PROBE = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.reposito
 BACK_WITHIN_S = 3.0
 
 
-def _has_server() -> bool:
+def has_server() -> bool:
     return Path(PYTHON).exists() and subprocess.run([PYTHON, "-c", PROBE], capture_output=True).returncode == 0
 
 
-pytestmark = pytest.mark.skipif(not _has_server(), reason="Debian's gir1.2-gst-rtsp-server-1.0 is not installed")
+pytestmark = pytest.mark.skipif(not has_server(), reason="Debian's gir1.2-gst-rtsp-server-1.0 is not installed")
 
 
 @contextmanager
