@@ -3,8 +3,9 @@
 import sys
 from pathlib import Path
 
-# Python puts this file's folder first on sys.path, where its `models` would stand in the way of a user's own.
-sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).resolve().parent]
+# Python puts this file's folder first on sys.path, where its `models` would hide a user's own.
+if Path(sys.path[0]).resolve() == Path(__file__).resolve().parent:
+    del sys.path[0]
 
 try:
     from framewire.pipeline.terminal.cli import main

@@ -3,9 +3,10 @@
 import sys
 from pathlib import Path
 
-# `python -m` puts the current folder first on sys.path, where a user's queue.py would replace the one that we need.
-sys.path[:] = [entry for entry in sys.path if entry not in ("", str(Path.cwd()))]
+# `python -m` puts the current folder first on sys.path, where a user's queue.py would hide the standard one.
+if Path(sys.path[0]).resolve() == Path.cwd():
+    del sys.path[0]
 
-from framewire.pipeline.terminal.cli import main  # noqa: E402
+from framewire.pipeline.terminal.cli import main
 
 main()

@@ -23,8 +23,7 @@ class _Beside(MetaPathFinder):
         if path is not None:
             return None
         spec = PathFinder.find_spec(fullname, [self.folder])
-        if spec is None or not (spec.loader or any(Path(self.folder, fullname).glob("*.py"))):
-            # A folder without any Python in it may hold weights or pictures, and share its name with a package.
+        if spec is None or not (spec.loader or _has_python(Path(self.folder, fullname))):
             return None
         return None if _is_needed(fullname, spec) else spec
 
@@ -39,6 +38,11 @@ def look_beside(folder: str) -> None:
     for place in (folder, str(Path.cwd())):
         if place not in sys.path:
             sys.path.append(place)
+
+
+def _has_python(folder: Path) -> bool:
+    """Whether it holds modules: a folder of weights or pictures may share its name with an installed package."""
+    return any(folder.glob("*.py")) or any(folder.glob("*/*.py"))
 
 
 def _is_needed(module: str, beside: ModuleSpec) -> bool:

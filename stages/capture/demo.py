@@ -130,7 +130,7 @@ def _load(portrait: Portrait) -> Pixels:
     picture = cv2.imread(str(Path(folders[0], portrait.file))) if folders else None
     if picture is None:
         raise StageError(
-            'the demo uses pictures from scikit-image and matplotlib; install them: pip install "framewire[demo]"'
+            'the demo uses pictures from scikit-image and matplotlib; install them: pip install "framewire[cpu,demo]"'
         )
     left, top, right, bottom = portrait.crop
     return np.asarray(picture[top:bottom, left:right], np.uint8)

@@ -7,6 +7,8 @@ FILES = {
     # A folder without __init__.py, as most are.
     "models/load_face_finder.py": 'LABEL = "by my own models"\n',
     "models/weights.onnx": "not read\n",
+    # No Python in it: whoever imports `scipy` means the installed one.
+    "scipy/weights.bin": "not read\n",
     "pipeline.py": "SCORE = 0.25\n",
     # Ours come first where they are needed: this one is in nobody's way.
     "queue.py": 'raise ImportError("the wrong queue")\n',
@@ -14,6 +16,7 @@ FILES = {
     "stages.py": """from framewire import Detection, Packet, Stage, stage
 from models.load_face_finder import LABEL
 from pipeline import SCORE
+from scipy.optimize import linear_sum_assignment
 
 
 @stage("mine")
@@ -22,6 +25,7 @@ class Mine(Stage[None]):
         # Not loaded before a worker runs.
         from models.late import BOX
 
+        assert linear_sum_assignment([[1.0]])[0].tolist() == [0]
         self.box = BOX
 
     def process(self, packet: Packet) -> Packet:

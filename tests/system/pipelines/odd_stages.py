@@ -85,6 +85,35 @@ class RunningTotal(ForgetfulTotal):
         self.total = int(memory)
 
 
+@stage("stream_total")
+class StreamTotal(Stage[None]):
+    """Says the sum of all scores of a stream so far; hands its memory out."""
+
+    ordered = True
+
+    def open(self) -> None:
+        self.totals: dict[str, float] = {}
+
+    def process(self, packet: Packet) -> Packet:
+        total = self.totals.get(packet.stream, 0.0) + sum(found.score or 0.0 for found in packet.detections)
+        self.totals[packet.stream] = total
+        return packet.plus([Detection(label="total", box=(0, 0, 1, 1), score=total)])
+
+    def memory(self, stream: str) -> bytes:
+        return str(self.totals[stream]).encode()
+
+    def remember(self, stream: str, memory: bytes) -> None:
+        self.totals[stream] = float(memory)
+
+
+@stage("batched")
+class Batched(Stage[None]):
+    """Takes frames of all streams together."""
+
+    def process_batch(self, packets: Sequence[Packet]) -> Sequence[Packet]:
+        return [packet.plus([Detection(label="seen", box=(0, 0, 1, 1))]) for packet in packets]
+
+
 class OnFrameOptions(Struct, frozen=True):
     frame: int = 10
     every: int = 0
