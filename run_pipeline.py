@@ -1,4 +1,4 @@
-"""Run a Framewire pipeline: `python run_pipeline.py configs/faces.yaml`; `--help` tells the rest."""
+"""Run a Framewire pipeline: `python run_pipeline.py configs/faces.yaml`; `--help` lists the rest."""
 
 import sys
 from pathlib import Path

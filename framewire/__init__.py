@@ -1,4 +1,4 @@
-"""Real-time video analytics pipelines: what the author of a stage writes against.
+"""Real-time video analytics pipelines: the API that stage authors write against.
 
 The links beside this file are the rooms of the repository: `pipeline/` is imported as `framewire.pipeline`, and so on.
 A name below is loaded when it is first used, so `import framewire` costs next to nothing.

@@ -1,4 +1,4 @@
-"""Options that name something to read: what lies beside the YAML file is taken from there, whatever the folder."""
+"""Options that name an input: what lies beside the YAML file is read from there, whatever the current folder."""
 
 import glob
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from framewire.pipeline.option import INPUT, default_of, metas_of, part_of
 
 
 def beside(struct: type[Struct], values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The values of a stage's options, with each input that lies in `folder` as an absolute path.
+    """The values of a stage's options, with each input found in `folder` as an absolute path.
 
-    An option that has its default, and a path that is not there, stays as it is.
+    Defaults, and paths that are not there, stay as they are.
     """
     hints = get_type_hints(struct, include_extras=True)
     fields = {field.name: field for field in msgspec.structs.fields(struct)}
@@ -46,5 +46,5 @@ def _is_there(path: Path, kind: str) -> bool:
             return path.is_dir()
         return path.exists() or bool(glob.has_magic(path.name) and next(path.parent.glob(path.name), None))
     except OSError:
-        # Too long to be a path, or a folder that may not be looked into.
+        # Too long to be a path, or a folder without read permission.
         return False

@@ -16,11 +16,11 @@ from framewire.pipeline.seen.histogram import Histogram
 
 
 class StageError(Exception):
-    """Something that another try would not cure, said so that a user can mend it: what, where, and the cure."""
+    """An error that no retry would fix; its text tells the user what, where, and the fix."""
 
 
 class StreamPhase(Enum):
-    """Where a stream is in its life."""
+    """The state of a stream."""
 
     CONNECTING = "connecting"
     LIVE = "live"
@@ -34,22 +34,21 @@ class NoOptions(Struct, frozen=True):
 
 
 class Describe(Protocol):
-    """What a source says of its stream once, before the first frame."""
+    """Describes a source's stream once, before the first frame."""
 
     def __call__(
         self, description: str, height: int, width: int, expected: int | None = None, rate: float | None = None
     ) -> None:
-        """`description` is shown to users; `expected` frames, and frames per second, where they are known."""
+        """`description` is shown to users; `expected` frames, and frames per second, if known."""
 
 
 class StageContext:
     """What the engine gives a stage: its name, where to write, how to reach pictures, a logger.
 
-    `out` is the folder that relative paths of outputs start from, `folder` the one that the YAML file lies in.
-    `resumed` is true when a worker before this one died in the same run: a sink then keeps what is on disk. `facts`
-    are a stage's to fill in `open`: what users should know of how it runs, such as a model and what it runs on; they
-    stand in the summary. `threads` is how many threads this worker may use for all that it does, so that all workers
-    of the run together use no more than there are cores.
+    `out` is the base folder for relative output paths, `folder` the one with the YAML file. `resumed` is true if a
+    previous worker died in the same run: a sink then keeps what is on disk. A stage fills `facts` in `open`: what
+    users should know about how it runs, such as a model and what it runs on; the summary shows them. `threads` is how
+    many threads this worker may use in all, so that all workers of the run together use no more than there are cores.
     """
 
     def __init__(
@@ -75,7 +74,7 @@ class StageContext:
         self._unfinished: list[tuple[StreamRings, int]] = []
 
     def timed_model(self, model: str, provider: str, seconds: float) -> None:
-        """One call of a model took so long; `provider` is what it ran on. It becomes a metric."""
+        """Record the time of a model call as a metric; `provider` is what it ran on."""
         self.inference.setdefault(f"{model}{MODEL_AND_PROVIDER}{provider}", Histogram()).add(seconds)
 
     def begin_picture(
@@ -91,21 +90,21 @@ class StageContext:
         return pixels, ref
 
     def finish_pictures(self) -> None:
-        """All pictures begun are complete. The engine calls this when the stage hands the packet back."""
+        """All pictures begun are complete. The engine calls this when the stage returns the packet."""
         for rings, seq in self._unfinished:
             rings.finish(seq)
         self._unfinished.clear()
 
     def abandon_pictures(self) -> None:
-        """Pictures begun will never be complete: nobody may read them."""
+        """Pictures begun stay incomplete and must not be read."""
         self._unfinished.clear()
 
     def made(self, ref: PictureRef) -> bool:
-        """Whether the picture lies in a ring of this stage."""
+        """Whether the picture is in a ring of this stage."""
         return any(rings.made(ref) for rings in self._rings.values())
 
     def close(self) -> None:
-        """Let the rings go."""
+        """Close the rings."""
         for rings in self._rings.values():
             rings.close()
         self._rings.clear()
@@ -113,21 +112,21 @@ class StageContext:
 
 OptionsT = TypeVar("OptionsT")
 BATCH_SIZE_DEFAULT = 8
-"""Where a small network on a CPU has nearly all of what batches give it."""
+"""A small network on a CPU gains little from larger batches."""
 
 
 class Stage(Generic[OptionsT]):
-    """A step that gets one packet and gives one packet.
+    """A step that takes one packet and returns one.
 
     What you may rely on:
-    - One instance runs in one process and one thread; nothing of it is shared with its replicas.
-    - `open` is called once before the first packet, `close` once after the last, if the process lives so long.
-    - `process` is called only with frames that are alive: dropped and failed ones pass you by.
-    - Packets come in any order, and after a crash of some worker a packet may come twice, unless `ordered` is true:
-      then each frame of a stream comes exactly once, by seq, and the stage cannot have replicas.
-    - A picture from `picture()` is read-only and stays as it is until `process` returns; keep a copy, not a view.
-    - An exception in `process` marks that frame as failed, with the exception's name as the reason; the run goes on.
-      StageError in `open` ends the run with its text.
+    - One instance runs in one process and one thread; nothing is shared with its replicas.
+    - `open` is called once before the first packet, `close` once after the last, if the process survives.
+    - `process` is called only with frames that are alive: dropped and failed ones bypass it.
+    - Packets come in any order, and after a worker crash a packet may come twice, unless `ordered` is true: then each
+      frame of a stream comes exactly once, by seq, and the stage cannot have replicas.
+    - A picture from `picture()` is read-only and unchanged until `process` returns; keep a copy, not a view.
+    - An exception in `process` marks that frame as failed, with the exception's name as the reason; the run
+      continues. StageError in `open` ends the run with its text.
 
     Options are a msgspec Struct, checked before anything starts; `Annotated[int, Meta(ge=1, description="...")]`
     gives a field its range and the line that `framewire stages` shows.
@@ -136,7 +135,7 @@ class Stage(Generic[OptionsT]):
     Options: ClassVar[type[Any]] = NoOptions
     ordered: ClassVar[bool] = False
     looks: ClassVar[bool] = True
-    """Whether the stage reads pictures. One that says False gets packets alone, and may not ask for a picture."""
+    """Whether the stage reads pictures. One with False gets only packets, and must not ask for a picture."""
 
     name: ClassVar[str]
     """Set by the `stage` decorator: the name in YAML."""
@@ -152,30 +151,30 @@ class Stage(Generic[OptionsT]):
         self.log = context.log
 
     def open(self) -> None:
-        """Load models, open files. Raise StageError for what the user must mend."""
+        """Load models, open files. Raise StageError for what the user must fix."""
 
     def process(self, packet: Packet) -> Packet:
-        """Work on one frame; return it with what you found, drawn or dropped."""
+        """Process one frame; return it with detections, drawn on or dropped."""
         if self.batches():
             return self.process_batch([packet])[0]
         raise NotImplementedError
 
     def process_batch(self, packets: Sequence[Packet]) -> Sequence[Packet]:
-        """Instead of `process`, for a stage that is quicker with several frames at once, of whatever streams.
+        """Instead of `process`, for a stage that is faster with several frames at once, from any streams.
 
-        Answer each packet, in the order given; the answer to a frame must not depend on the others. When it raises,
-        each frame is tried alone, so that only the guilty one fails. `batch: {size, wait_ms}` in YAML sets how many,
-        and how long the first may wait for company; never longer, and not at all where nothing else is to be done.
+        Answer each packet, in the order given; the answer to a frame must not depend on the others. If it raises, each
+        frame is retried alone, so that only the culprit fails. `batch: {size, wait_ms}` in YAML sets how many, and how
+        long the first may wait for others; never longer, and, at 0, only until no message waits.
         """
         raise NotImplementedError
 
     def idle(self, packet: Packet) -> bool:
-        """Batches: whether there is nothing to do on this frame. It is then answered at once and waits for nobody."""
+        """Batches: whether there is nothing to do on this frame. It is then answered at once, without waiting."""
         return False
 
     @classmethod
     def batch_size(cls, options: Any) -> int:
-        """Frames in one call where YAML says nothing: more of them make a call longer, and each frame later."""
+        """Frames per call unless YAML sets it: more of them make a call longer, and each frame later."""
         return BATCH_SIZE_DEFAULT
 
     @classmethod
@@ -184,19 +183,19 @@ class Stage(Generic[OptionsT]):
         return cls.process_batch is not Stage.process_batch
 
     def close(self) -> None:
-        """Let go of what `open` took."""
+        """Release what `open` took."""
 
     def memory(self, stream: str) -> bytes:
-        """Ordered stages: all that you know of a stream now, a megabyte at the most.
+        """Ordered stages: your whole state for a stream, at most a megabyte.
 
-        It is asked for a few times a window and kept outside your process. When that dies, `remember` gets it in the
-        next one, and the frames after it come again: so your answers are the same as if nothing had happened.
-        Without these two, a stage that dies begins with an empty memory.
+        It is requested a few times per window and kept outside your process. If that dies, `remember` gets it in the
+        next one, and later frames are sent again, so your answers are the same as if nothing had happened.
+        Without these two, a stage that dies restarts with an empty memory.
         """
         raise NotImplementedError
 
     def remember(self, stream: str, memory: bytes) -> None:
-        """Ordered stages: go on with what `memory` gave; called after `open`, before the stream's first frame."""
+        """Ordered stages: restore what `memory` gave; called after `open`, before the stream's first frame."""
         raise NotImplementedError
 
     @classmethod
@@ -226,15 +225,15 @@ class Stage(Generic[OptionsT]):
 
     def _must_look(self) -> None:
         if not self.looks:
-            raise TypeError(f"{type(self).__name__} asks for a picture and says `looks = False`; take that line away")
+            raise TypeError(f"{type(self).__name__} asks for a picture but has `looks = False`; remove that line")
 
 
 class Shot(Struct, frozen=True):
-    """What a source says of the picture that it has just written: see Packet for the units.
+    """Describes the picture that a source has just written: see Packet for the units.
 
-    `failed` names why there is no picture (the frame is then counted as failed); `damaged` says that the decoder
-    had to guess parts of it. `replaced` counts pictures of a live source that this one took the place of, before the
-    window had room for them. `cut` says that it begins another scene than the one before.
+    `failed` is why there is no picture (the frame then counts as failed); `damaged` says that the decoder concealed
+    errors in it. `replaced` counts pictures of a live source that this one replaced before the window had room for
+    them. `cut` says that it starts a new scene.
     """
 
     pts: int
@@ -250,20 +249,20 @@ class Source(Stage[OptionsT]):
     """A stage without input: it makes the frames of one stream.
 
     `frames(start)` is a generator. For each frame it asks `self.slot(height, width)` for the place to write the
-    pixels to, writes them, and yields a Shot. The engine numbers the shots, from `start` on, and goes back to the
+    pixels to, writes them, and yields a Shot. The engine numbers the shots, from `start` on, and resumes the
     generator only when the window admits one more frame. After a crash a new instance is asked to start at the
-    settled mark: frame `start` must then be the same picture as it would have been.
+    settled mark: frame `start` must then be the same picture as before.
 
-    A source whose `is_live()` is true is one whose pictures come by themselves. The engine goes to its generator only
-    when `ready()` says that the next picture, or the end, is there at once; a thread of the source's own waits for
-    pictures, keeps the newest, counts those that it replaced, and calls `wake` when one has come. `start` cannot be
-    honoured: what was under way in a crash counts as failed.
+    If `is_live()` is true, pictures come by themselves. The engine resumes the generator only when `ready()` says that
+    the next picture, or the end, is available at once; the source's own thread waits for pictures, keeps the newest,
+    counts those it replaced, and calls `wake` when one has come. `start` cannot be honoured: frames in flight at a
+    crash count as failed.
     """
 
     cut_short: str = ""
-    """To be set before the generator ends where the stream should have gone on: why. The run then counts as failed."""
+    """Why the stream ends early; set it before the generator ends. The run then counts as failed."""
     wake: Callable[[], None]
-    """Set by the engine: any thread may call it to say that `ready` has become true, or that there is news."""
+    """Set by the engine: any thread may call it when `ready` has become true, or there is news."""
 
     slot: Callable[[int, int], Pixels]
     """Set by the engine: the place for the next picture, uint8 (height, width, 3) BGR."""
@@ -275,23 +274,23 @@ class Source(Stage[OptionsT]):
         return False
 
     def ready(self) -> bool:
-        """Whether the next picture, or the end of the stream, is there."""
+        """Whether the next picture, or the stream's end, is available."""
         return True
 
     def ready_at(self) -> float | None:
-        """When `ready` will be true by itself, by the monotonic clock; None where `wake` will tell."""
+        """When `ready` will be true by itself, by the monotonic clock; None if `wake` will tell."""
         return None
 
     def phase(self) -> StreamPhase:
-        """Where the stream is in its life; the engine knows when it has ended."""
+        """The state of the stream; the engine knows when it has ended."""
         return StreamPhase.LIVE
 
     def reconnects(self) -> int:
-        """How often a lost connection was made again."""
+        """How often a lost connection was restored."""
         return 0
 
     def stream(self) -> str:
-        """The name of this source's stream: the stage's own name unless you say otherwise."""
+        """The name of this source's stream: the stage's own name unless overridden."""
         return self.context.name
 
     def frames(self, start: int) -> Iterator[Shot]:
@@ -302,12 +301,12 @@ class Source(Stage[OptionsT]):
 class Sink(Stage[OptionsT]):
     """A stage without output: it writes frames somewhere.
 
-    - `write` is called for every frame of a stream in order, exactly once, dropped and failed ones too
-      (`packet.alive` tells). It returns the mark: the seq below which every frame is where a crash of this process
-      cannot take it back. At most half of `packet.window` frames may be held back.
+    - `write` is called for every frame of a stream in order, exactly once, including dropped and failed ones
+      (see `packet.alive`). It returns the mark: the seq below which no frame can be undone by a crash of this
+      process. At most half of `packet.window` frames may be held back.
     - `end` is called at the end of a stream: afterwards everything is safe.
-    - `resume` is called in a worker that follows a dead one, before any frame: cut back what the disk holds at or
-      above `mark`; those frames come again.
+    - `resume` is called in a replacement worker, before any frame: remove what the disk holds at or above `mark`;
+      those frames are sent again.
     """
 
     ordered: ClassVar[bool] = True
@@ -320,7 +319,7 @@ class Sink(Stage[OptionsT]):
         """The stream has ended with frame `packet.seq - 1`: finish its file."""
 
     def resume(self, stream: str, mark: int) -> None:
-        """Go on after a crash: what is on disk of `stream` at or above `mark` is void."""
+        """Recover from a crash: data of `stream` on disk at or above `mark` is void."""
 
 
 S = TypeVar("S", bound=type[Stage[Any]])
@@ -329,7 +328,7 @@ S = TypeVar("S", bound=type[Stage[Any]])
 def stage(name: str) -> Callable[[S], S]:
     """Make a class a stage of that name.
 
-    Raises TypeError where the class cannot be one: a programming error, so it is not a StageError.
+    Raises TypeError if the class cannot be one: a programming error, so it is not a StageError.
     """
 
     def register(cls: S) -> S:
@@ -338,12 +337,12 @@ def stage(name: str) -> Callable[[S], S]:
         if not (isinstance(cls.Options, type) and issubclass(cls.Options, Struct)):
             raise TypeError(f"{cls.__name__}.Options must be a msgspec Struct")
         if cls.remembers() and not (cls.ordered and cls.remember is not Stage.remember):
-            raise TypeError(f"{cls.__name__} has `memory`: it must be ordered, and have `remember`, too")
+            raise TypeError(f"{cls.__name__} has `memory`: it must be ordered and have `remember` too")
         if cls.batches() and cls.ordered:
             raise TypeError(f"{cls.__name__} cannot be ordered and take batches")
         taken = RESERVED_KEYS.intersection(field.name for field in msgspec.structs.fields(cls.Options))
         if taken:
-            raise TypeError(f"{cls.__name__}.Options: {', '.join(sorted(taken))} belong to the engine")
+            raise TypeError(f"{cls.__name__}.Options: {', '.join(sorted(taken))} are reserved")
         cls.name = name
         return cls
 

@@ -1,4 +1,4 @@
-"""Importing the modules that lie beside a pipeline's YAML file: a user's own `models/`, `stages.py`, `pipeline.py`."""
+"""Imports the modules beside a pipeline's YAML file: a user's own `models/`, `stages.py`, `pipeline.py`."""
 
 import importlib.metadata
 import re
@@ -12,7 +12,7 @@ from types import ModuleType
 
 
 class _Beside(MetaPathFinder):
-    """Finds top-level modules in one folder, before any other place is asked."""
+    """Finds top-level modules in one folder, before any other place."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
@@ -29,9 +29,9 @@ class _Beside(MetaPathFinder):
 
 
 def look_beside(folder: str) -> None:
-    """From now on, modules in this folder come before any others but Framewire's and those that it needs.
+    """From now on, modules in this folder come before all others except Framewire's and those it needs.
 
-    What is not there, and not installed, is looked for in the current folder.
+    What is neither there nor installed is searched for in the current folder.
     """
     if not any(isinstance(finder, _Beside) and finder.folder == folder for finder in sys.meta_path):
         sys.meta_path.insert(0, _Beside(folder))
@@ -75,6 +75,6 @@ def _required_by(distribution: str) -> list[str]:
 
 
 def _normalised(requirement: str) -> str:
-    """The name of a distribution as PEP 503 has it: `PyYAML>=6` is `pyyaml`."""
+    """A distribution's name, PEP 503 style: `PyYAML>=6` is `pyyaml`."""
     bare = re.match(r"[\w.-]+", requirement)
     return re.sub(r"[-_.]+", "-", bare[0]).lower() if bare else ""

@@ -1,4 +1,4 @@
-"""Who may import whom, room by room. A room is a folder of modules; docs/architecture.md lists and draws them."""
+"""Which rooms may import which. A room is a folder of modules; docs/architecture.md lists and draws them."""
 
 import ast
 import re
@@ -18,7 +18,7 @@ ARROWS: dict[str, set[str]] = {
     "pipeline.processes": set(),
     "pipeline.flow": {"pipeline.frame"},
     "pipeline.wire": {"pipeline.frame", "pipeline.seen"},
-    # What the author of a stage meets.
+    # The API for stage authors.
     "pipeline": {"pipeline.frame", "pipeline.seen"},
     "pipeline.graph": {"pipeline", "pipeline.flow"},
     "pipeline.nodes": {
@@ -70,7 +70,7 @@ def sources(top: str) -> list[Path]:
 
 
 def imported(path: Path) -> Iterator[str]:
-    """The modules that a file imports, with all their dots."""
+    """The modules that a file imports, by full name."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -98,7 +98,7 @@ def rooms() -> dict[str, set[str]]:
 
 
 def sentence(room: str) -> str:
-    """With what a room opens: the first line of its docstring."""
+    """A room's sentence: the first line of its docstring."""
     docstring = ast.get_docstring(ast.parse((ROOT / room.replace(".", "/") / "__init__.py").read_text()))
     return (docstring or "").split("\n")[0]
 

@@ -1,4 +1,4 @@
-"""What the documentation shows works as it stands."""
+"""What the documentation shows works as written."""
 
 import re
 import subprocess
@@ -110,7 +110,7 @@ def test_every_option_of_every_stage_used_is_in_the_manual() -> None:
     manual = yaml.safe_load((ROOT / "configs" / "faces.yaml").read_text())["stages"]
     for name, keys in manual.items():
         options = find_stage(keys.get("use", name)).Options.__struct_fields__
-        # What only the other backend, or a sequence without a rate, would use is told in its own place.
+        # What only the other backend, or a sequence without a rate, would use is documented elsewhere.
         missing = set(options) - set(keys) - {"fourcc", "rate"}
         assert not missing, f"{name} lacks {missing}"
 

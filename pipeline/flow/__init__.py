@@ -1,1 +1,1 @@
-"""How many frames are under way, in which order they pass, and where branches come together."""
+"""How many frames are in flight, in which order they pass, and where branches come together."""

@@ -4,10 +4,10 @@ from framewire.pipeline.frame.packet import Packet
 
 
 class Gate:
-    """Lets the packets of one stream through once each, by seq.
+    """Passes the packets of one stream once each, by seq.
 
-    A packet below `next_seq` has been through already and is let go. Of two packets with the same seq that wait, the
-    later one counts: its pictures are the ones that are still there after a crash.
+    A packet below `next_seq` has passed already and is ignored. Of two waiting packets with the same seq, the later
+    one counts: its pictures are the ones that still exist after a crash.
     """
 
     def __init__(self, next_seq: int) -> None:
@@ -18,25 +18,25 @@ class Gate:
         return len(self._waiting)
 
     def passed(self, seq: int) -> bool:
-        """Whether this frame has been through."""
+        """Whether this frame has passed."""
         return seq < self.next_seq
 
     def put(self, packet: Packet) -> None:
-        """Take a packet in, in whatever order it comes."""
+        """Take a packet, in whatever order it arrives."""
         if not self.passed(packet.seq):
             self._waiting[packet.seq] = packet
 
     def peek(self) -> Packet | None:
-        """The next packet in order, or None where it has not come yet. It stays until `advance` or `refuse`."""
+        """The next packet in order, or None if it has not come yet. It stays until `advance` or `refuse`."""
         return self._waiting.get(self.next_seq)
 
     def advance(self) -> None:
-        """The packet that `peek` gave is through."""
+        """The packet from `peek` has passed."""
         del self._waiting[self.next_seq]
         self.next_seq += 1
 
     def refuse(self) -> None:
-        """The packet that `peek` gave is of no use (its picture is lost): wait for it to be sent again."""
+        """The packet from `peek` is unusable (its picture is lost): wait for it to be sent again."""
         del self._waiting[self.next_seq]
 
     def skip_to(self, mark: int) -> None:
@@ -47,5 +47,5 @@ class Gate:
                 del self._waiting[seq]
 
     def forget_waiting(self) -> None:
-        """Let go of all that waits: it will be sent again."""
+        """Discard all that waits: it will be sent again."""
         self._waiting.clear()

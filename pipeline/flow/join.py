@@ -1,4 +1,4 @@
-"""The join: where branches of the graph come together, the packets of one frame become one again."""
+"""The join: where branches of the graph come together, the packets of one frame are merged."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from framewire.pipeline.frame.packet import Detection, Packet, PictureRef
 
 
 class Join:
-    """Matches the packets of one stream that come over several edges, by seq.
+    """Matches the packets of one stream from several edges, by seq.
 
     `edges` are (producer, consumer), in the order in which the YAML file names the inputs: it decides whose picture
     and detections come first, so the result does not depend on which branch was faster.
@@ -22,7 +22,7 @@ class Join:
         return len(self._waiting)
 
     def put(self, edge: tuple[str, str], packet: Packet) -> Packet | None:
-        """Take a packet in; returns the merged one when it was the last that this frame waited for."""
+        """Take a packet; returns the merged one if it was the last that this frame waited for."""
         parts = self._waiting.setdefault(packet.seq, {})
         parts[edge] = packet
         if len(parts) < len(self._edges):
@@ -31,22 +31,22 @@ class Join:
         return merge([parts[edge] for edge in self._edges])
 
     def forget_below(self, mark: int) -> None:
-        """Let go of frames that are settled: a late double of one branch would wait for ever."""
+        """Discard settled frames: a late duplicate of one branch would wait forever."""
         for seq in [seq for seq in self._waiting if seq < mark]:
             del self._waiting[seq]
 
     def forget_waiting(self) -> None:
-        """Let go of all that waits: it will be sent again."""
+        """Discard all that waits: it will be sent again."""
         self._waiting.clear()
 
 
 def merge(parts: Sequence[Packet]) -> Packet:
     """One packet with all that the branches added, and the worst outcome of any (the first branch's, among equals).
 
-    Detections are the same where their ids are; attributes, landmarks, score and track of one are united, the
-    earlier branch having the first word. A label that one branch did not search for counts as not searched. Of several
-    pictures with the same name, the one that was drawn over most often counts (the first, among equals), so a branch
-    that draws wins over one that only looks.
+    Detections with the same id are one; attributes, landmarks, score and track of one are merged, the earlier
+    branch taking precedence. A label that one branch did not search for counts as not searched. Of several pictures
+    with the same name, the one drawn over most often wins (the first, among equals), so a branch that draws wins over
+    one that only looks.
     """
     first = parts[0]
     worst = max(parts, key=lambda part: part.outcome)

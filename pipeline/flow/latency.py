@@ -1,27 +1,27 @@
-"""Keeping the pictures of a live source young: how many frames may be under way so that each is done in time."""
+"""Latency of a live source: how many frames may be in flight so that each is done in time."""
 
 import math
 
 from framewire.pipeline.flow.window import WINDOW_MIN
 
 RATE_OTHERWISE = 30.0
-"""Frames per second of a stream that does not say."""
+"""Frames per second of a stream of unknown rate."""
 EASY_SHARE = 0.7
-"""Frames that take less than this share of the target leave room for one more under way: it hides uneven times."""
+"""Frames that take less than this share of the target leave room for one more in flight, to hide uneven times."""
 TOLD_AFTER = 60
-"""So many frames in a row that are late although as few as possible are under way are worth a word: two seconds."""
+"""Warn after this many late frames in a row with as few as possible in flight: two seconds."""
 
 
 def window_for_target(target_s: float, rate: float | None, most: int) -> int:
-    """Frames that a source of this rate makes in the target: with more under way the oldest would be too old."""
+    """Frames that a source of this rate makes in the target: with more in flight the oldest would be too old."""
     return max(WINDOW_MIN, min(most, math.ceil(target_s * (rate or RATE_OTHERWISE))))
 
 
 class Admission:
-    """How many frames of a window may be under way: fewer when they come out late, more when there is time to spare.
+    """How many frames of a window may be in flight: fewer when they come out late, more when there is time to spare.
 
-    Never less than a sink may hold back (half a window) and one to work on, or nothing would move. `late` counts frames
-    in a row that were late at that least number.
+    Never fewer than a sink may hold back (half a window) plus one to work on, or nothing would move. `late` counts
+    consecutive late frames at that minimum.
 
     Example:
         admission = Admission(target_s=0.2, window=8)
@@ -37,7 +37,7 @@ class Admission:
         self._easy = 0
 
     def settled(self, age_s: float) -> bool:
-        """A frame was settled so long after it was captured; returns whether it is time to say that it is too late."""
+        """A frame was settled this long after its capture; returns whether to warn now that frames are late."""
         if age_s > self.target_s:
             self._easy = 0
             if self.limit > self._least:

@@ -1,16 +1,16 @@
-"""The sliding window of a stream at its source: how many frames may be on their way, and which to send again."""
+"""The sliding window of a stream at its source: how many frames may be in flight, and which to send again."""
 
 import msgspec
 
 from framewire.pipeline.frame.packet import Packet
 
 WINDOW_DEFAULT = 32
-"""Unsettled frames of a stream: a video sink keeps half of them back as one fragment of half a second at 30 fps,
+"""Unsettled frames of a stream: a video sink holds half of them as one fragment of half a second at 30 fps,
 and the other half keeps every stage of a ten-stage graph busy."""
 WINDOW_MIN = 4
 """A fragment of two frames, and two to work on: below that stages would wait for each other."""
 RING_BYTES_DEFAULT = 256 * 2**20
-"""What the pictures of one ring may take: 32 pictures of 1920x1080 fit (199 MB); 4K gets a window of 10."""
+"""Memory for the pictures of one ring: 32 pictures of 1920x1080 fit (199 MB); 4K gets a window of 10."""
 
 
 def window_for(height: int, width: int, wanted: int, ring_bytes: int) -> int:
@@ -42,26 +42,26 @@ class SourceWindow:
 
     @property
     def under_way(self) -> int:
-        """Frames that are admitted and not settled."""
+        """Frames admitted and not yet settled."""
         return self.next_seq - self.mark
 
     def packet(self, seq: int) -> Packet | None:
-        """The unsettled frame of that number; None where there is none."""
+        """The unsettled frame with this number; None if there is none."""
         return self._sent.get(seq)
 
     def admit(self, packet: Packet) -> None:
-        """Take in the next frame. Raises ValueError where the window is full or the seq is not the next."""
+        """Admit the next frame. Raises ValueError if the window is full or the seq is not the next."""
         if not self.open or packet.seq != self.next_seq:
             raise ValueError(f"frame {packet.seq} of {packet.stream} may not be admitted now")
         self._sent[packet.seq] = packet
         self.next_seq += 1
 
     def settle(self, mark: int) -> None:
-        """Every frame below `mark` is settled. A mark never goes back: an older one changes nothing."""
+        """Every frame below `mark` is settled. A mark never decreases: an older one changes nothing."""
         for seq in range(self.mark, min(mark, self.next_seq)):
             del self._sent[seq]
         self.mark = max(self.mark, min(mark, self.next_seq))
 
     def unsettled(self) -> list[Packet]:
-        """The frames that may have been lost with a worker, in order, carrying the mark of now."""
+        """The frames that may have been lost with a worker, in order, with the current mark."""
         return [msgspec.structs.replace(packet, mark=self.mark) for packet in self._sent.values()]

@@ -11,12 +11,12 @@ EdgeId = tuple[str, str]
 
 
 class Routing(StrEnum):
-    """How the packets of an edge find the worker that takes them."""
+    """How the packets of an edge choose their worker."""
 
     LOCAL = "local"
     """Both stages share a process: a plain call."""
     ONE = "one"
-    """One worker: everything goes there at once; the window bounds what waits."""
+    """One worker: everything goes there at once; the window bounds the queue."""
     ASK = "ask"
     """Replicas ask for work, so a slow one never holds what an idle one could take."""
     SEQ = "seq"
@@ -32,7 +32,7 @@ class Edge(Struct, frozen=True):
 
     @property
     def id(self) -> EdgeId:
-        """What names it in messages."""
+        """Its key in messages."""
         return self.producer, self.consumer
 
 
@@ -57,7 +57,7 @@ class Plan(Struct, frozen=True):
     sinks_of: dict[str, tuple[str, ...]]
     """For each source, the sinks that its frames reach: all of them must settle a frame."""
     remembering_of: dict[str, tuple[str, ...]]
-    """For each source, the stages on its frames' way whose memory is kept: a mark stands only where all of it is."""
+    """For each source, the stages on its path whose memory is kept: a mark stands only where all of it is known."""
     sources_at: dict[str, tuple[str, ...]]
     """For each stage, the sources whose frames reach it."""
 
@@ -86,12 +86,12 @@ class Plan(Struct, frozen=True):
         return frozenset(source for stage in process.stages for source in self.sources_at[stage])
 
     def join_edges(self, stage: str, source: str) -> tuple[EdgeId, ...]:
-        """The edges over which a frame of `source` comes to `stage`: more than one means a join."""
+        """The edges over which a frame of `source` reaches `stage`: more than one means a join."""
         return tuple(edge.id for edge in self.into(stage) if source in self.sources_at[edge.producer])
 
 
 def topological(stages: tuple[StageSpec, ...]) -> list[StageSpec]:
-    """The stages, each after its inputs, otherwise as they stand. Raises ValueError naming a cycle."""
+    """The stages, each after its inputs, otherwise as given. Raises ValueError naming a cycle."""
     by_name = {spec.name: spec for spec in stages}
     done: dict[str, StageSpec] = {}
     under_way: list[str] = []
@@ -168,7 +168,7 @@ def _edges(
         for stage in stages
         if sum(len(sources_at[name]) for name in stage.inputs) > len(sources_at[stage.name])
     }
-    # A process with a join and several ways in: the parts of a frame must all choose the same replica.
+    # A process with a join and several inputs: the parts of a frame must all choose the same replica.
     ways_in: dict[str, int] = {}
     for producer, consumer in pairs:
         if home[producer] != home[consumer]:

@@ -1,1 +1,1 @@
-"""Stages at work in a worker: what the engine keeps around each to hold its promises."""
+"""How a worker runs stages: what the engine wraps around each to keep its guarantees."""

@@ -1,4 +1,4 @@
-"""A stage that takes several frames at once: gathering them, of whatever streams, and answering each."""
+"""A stage that takes several frames at once: gathers them from any streams, and answers each."""
 
 import time
 from collections.abc import Container, Iterator, Sequence
@@ -31,14 +31,14 @@ class BatchNode(StageNode):
         self._suspects: set[tuple[str, int]] = set()
 
     def accept(self, edge: EdgeId, packet: Packet) -> Iterator[Packet]:
-        """The answers that are due now that `packet` has come over `edge`."""
+        """The answers due now that `packet` has arrived over `edge`."""
         at = self._at(packet)
         whole = self._whole(at, edge, packet)
         if whole is None:
             return
         again = at.memo.recall(whole, self.context)
         if again is not None or not whole.alive or self.condemned(whole) or self._idle(whole):
-            # Nothing to be worked on: it waits for nobody.
+            # Nothing to process: it need not wait.
             answer = again or self._new_answer(at, whole)
             if answer is not None:
                 yield answer
@@ -57,17 +57,17 @@ class BatchNode(StageNode):
         try:
             return self.stage.idle(packet)
         except Exception:
-            # What is wrong with this frame is for `process_batch` to meet, and then it fails alone.
+            # Leave a bad frame to `process_batch`, where it fails alone.
             return False
 
     def flush(self) -> Iterator[Packet]:
-        """Work on what has been gathered, and give the answers."""
+        """Process the gathered frames, and yield the answers."""
         gathered, self._gathered, self.flush_at = self._gathered, [], None
         if gathered:
             yield from self._together(gathered)
 
     def reset(self, sources: Container[str], condemned: list[Condemned], suspects: list[Condemned]) -> None:
-        """A new epoch of these sources: what was gathered of them will be sent again; suspects are processed alone."""
+        """A new epoch of these sources: their gathered frames will be sent again; suspects are processed alone."""
         super().reset(sources, condemned, suspects)
         self._gathered = [one for one in self._gathered if one.packet.source not in sources]
         if not self._gathered:
@@ -78,7 +78,7 @@ class BatchNode(StageNode):
         packets = [one.packet for one in gathered]
         answers = self._call(packets) if len(packets) > 1 else None
         if answers is None:
-            # One alone; or one of them spoils it for all, or its picture is lost: each alone.
+            # Only one; or one fails the whole call, or its picture is lost: each alone.
             answers = [self._work(packet) for packet in packets]
         for one, answer in zip(gathered, answers, strict=True):
             if answer is not None:
@@ -86,7 +86,7 @@ class BatchNode(StageNode):
                 yield answer
 
     def _call(self, packets: list[Packet]) -> list[Packet | None] | None:
-        """The stage's answers, None for a frame whose picture was lost meanwhile; None where it has none at all."""
+        """The stage's answers, None for a frame whose picture was lost meanwhile; None if the call failed."""
         started = self.start_clock(packets)
         try:
             answers = self._process_all(packets)

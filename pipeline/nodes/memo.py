@@ -1,4 +1,4 @@
-"""What a stage answered lately: a frame that comes again after a crash elsewhere gets the same answer again."""
+"""A stage's recent answers: a frame sent again after a crash elsewhere gets the same answer again."""
 
 import msgspec
 
@@ -9,24 +9,24 @@ from framewire.pipeline.stage import StageContext
 class Memo:
     """The last `window` answers of one stage for one stream, by slot.
 
-    A stage that draws must not draw the same frame twice while somebody reads the first drawing, and an ordered
-    stage cannot compute an old frame again at all. So both give the answer that they gave.
+    A stage that draws must not draw a frame again while the first drawing is being read, and an ordered stage cannot
+    recompute an old frame at all. So both repeat their answer.
     """
 
     def __init__(self) -> None:
         self._answers: dict[int, Packet] = {}
 
     def keep(self, answer: Packet) -> None:
-        """Remember an answer, in the place of the one a window ago."""
+        """Remember an answer, replacing the one a window ago."""
         self._answers[answer.seq % answer.window] = answer
 
     def recall(self, packet: Packet, context: StageContext) -> Packet | None:
-        """The answer given to this frame before, with the pictures that are there now; None where there is none."""
+        """The earlier answer to this frame, with the pictures available now; None if there is none."""
         answer = self._answers.get(packet.seq % packet.window)
         if answer is None or answer.seq != packet.seq:
             return None
         if answer.alive and not packet.alive:
-            # Its source has died since, and the pictures with it: what was answered counts no more.
+            # Its source has died since, and the pictures with it: the answer is void.
             answer = msgspec.structs.replace(
                 answer, outcome=packet.outcome, reason=packet.reason, stage=packet.stage, pictures={}
             )

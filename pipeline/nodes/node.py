@@ -1,4 +1,4 @@
-"""A stage at work: join, gate and memory around it, its figures, and law 1: one packet in, one packet out."""
+"""Runs a stage: its join, gate and memory, its figures, and law 1: one packet in, one packet out."""
 
 import time
 import traceback
@@ -20,7 +20,7 @@ from framewire.pipeline.stage import Stage, StageContext
 from framewire.pipeline.wire.message import Checkpoint, Condemned, Message, StreamState
 
 CHECKPOINT_SHARE = 4
-"""A stage with a memory hands it out each quarter of a window: the window is smaller by that much at the most."""
+"""A stateful stage hands out its memory every quarter of a window: the window shrinks by at most that much."""
 TRACEBACKS_MAX = 3
 """Tracebacks of failing frames that one worker logs; the summary counts all."""
 
@@ -37,7 +37,7 @@ class StreamAtStage:
 
 
 class StageNode:
-    """Runs one stage in its worker. `accept` takes a packet from an edge and yields the answers that it leads to."""
+    """Runs one stage in its worker. `accept` takes a packet from an edge and yields the resulting answers."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class StageNode:
         self.tracer: Tracer | None = None
 
     def accept(self, edge: EdgeId, packet: Packet) -> Iterator[Packet]:
-        """The answers that are due now that `packet` has come over `edge`; none while a join or a gate waits."""
+        """The answers due now that `packet` has arrived over `edge`; none while a join or a gate waits."""
         at = self._at(packet)
         whole = self._whole(at, edge, packet)
         if whole is None:
@@ -79,7 +79,7 @@ class StageNode:
             yield answer
 
     def _whole(self, at: StreamAtStage, edge: EdgeId, packet: Packet) -> Packet | None:
-        """The packet with what all branches added; None while some are awaited, or when it is settled."""
+        """The packet merged from all branches; None while some are missing, or if it is settled."""
         at.mark = max(at.mark, packet.mark)
         if packet.seq < at.mark:
             return None
@@ -90,11 +90,11 @@ class StageNode:
 
     @property
     def batch_size(self) -> int:
-        """Frames that it works on at once."""
+        """Frames processed at once."""
         return self.spec.batch.size if self.spec.batch else 1
 
     def reset(self, sources: Container[str], condemned: list[Condemned], suspects: list[Condemned]) -> None:
-        """A new epoch of these sources: their frames that wait in joins and gates will be sent again."""
+        """A new epoch of these sources: their frames waiting in joins and gates will be sent again."""
         self._condemned = {
             (frame.stream, frame.seq): frame.reason for frame in condemned if frame.stage == self.spec.name
         }
@@ -107,7 +107,7 @@ class StageNode:
                 at.gate.forget_waiting()
 
     def resume(self, streams: list[StreamState]) -> None:
-        """Follow a dead worker: take over the memory that it had handed out."""
+        """Replace a dead worker: restore the memory that it had handed out."""
         for state in streams:
             memory = state.memories.get(self.spec.name)
             if memory is not None:
@@ -130,7 +130,7 @@ class StageNode:
         return at
 
     def _first_seq(self, packet: Packet) -> int:
-        """Where the gate of a stream opens; with a memory, at the frame that it is of."""
+        """Where the gate of a stream opens; with a memory, at the memory's frame."""
         return self._first.get(packet.stream, 0 if self.spec.remembers else packet.mark)
 
     def _through_gate(self, at: StreamAtStage, gate: Gate, packet: Packet) -> Iterator[Packet]:
@@ -152,13 +152,13 @@ class StageNode:
             yield answer
 
     def _checkpoint(self, packet: Packet) -> None:
-        """Hand out the memory after a few frames, and at the end of a stream."""
+        """Hand out the memory every few frames, and at the end of a stream."""
         if packet.end or (packet.seq + 1) % max(1, packet.window // CHECKPOINT_SHARE) == 0:
             memory = self.stage.memory(packet.stream)
             self._tell(Checkpoint(self.spec.name, self._incarnation, packet.stream, packet.seq + 1, memory))
 
     def _answer(self, at: StreamAtStage, packet: Packet) -> Packet | None:
-        """The stage's answer to one packet; None where its picture is lost, so that it must come again."""
+        """The stage's answer to one packet; None if its picture is lost and it must be sent again."""
         again = at.memo.recall(packet, self.context)
         return again if again is not None else self._new_answer(at, packet)
 
@@ -196,7 +196,7 @@ class StageNode:
         return self._checked(packet, self.stage.process(packet))
 
     def _still_there(self, packet: Packet) -> bool:
-        """Whether no picture of the packet was overwritten while it was worked on, so far as the stage looks at any."""
+        """Whether no picture of the packet was overwritten during the work, if the stage reads any."""
         return not self.stage.looks or all(self.context.reader.still_there(ref) for ref in packet.pictures.values())
 
     def start_clock(self, packets: Sequence[Packet]) -> tuple[float, float]:
@@ -210,7 +210,7 @@ class StageNode:
         return now, time.thread_time()
 
     def stop_clock(self, started: tuple[float, float], frames: int = 1) -> None:
-        """The frames are out of hand: count them, each with its share of the time."""
+        """The frames are done: count them, each with its share of the time."""
         self._notes.put_down()
         wall, cpu = started
         if self.tracer is not None:
@@ -226,17 +226,17 @@ class StageNode:
         if not isinstance(answer, Packet):
             raise TypeError(f"process must return the packet, not {type(answer).__name__}")
         if (answer.stream, answer.seq) != (packet.stream, packet.seq):
-            raise ValueError("process must return the packet that it got, not that of another frame")
+            raise ValueError("process must return the packet it got, not another frame's")
         if not answer.alive and not answer.stage:
             answer = answer.by(self.spec.name)
         return number_detections(answer, self.spec.name)
 
     def condemned(self, packet: Packet) -> str | None:
-        """Why this stage must not touch the frame; None where it may."""
+        """Why this stage must not touch the frame; None if it may."""
         return self._condemned.get((packet.stream, packet.seq))
 
     def set_aside(self, packet: Packet, reason: str) -> Packet:
-        """Keep a condemned frame on disk for `replay`; returns it as failed."""
+        """Save a condemned frame for `replay`; returns it as failed."""
         try:
             path = save(
                 self.context.out,
@@ -247,9 +247,9 @@ class StageNode:
                 packet,
                 self.context.reader,
             )
-            self.context.log.warning("frame %d of %s is kept in %s", packet.seq, packet.stream, path)
+            self.context.log.warning("frame %d of %s saved to %s", packet.seq, packet.stream, path)
         except (OSError, PictureLostError) as error:
-            self.context.log.error("frame %d of %s could not be kept: %s", packet.seq, packet.stream, error)
+            self.context.log.error("frame %d of %s not saved: %s", packet.seq, packet.stream, error)
         return packet.fail(reason, self.spec.name)
 
     def _log_failure(self, packet: Packet, error: Exception) -> None:

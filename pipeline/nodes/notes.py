@@ -1,7 +1,7 @@
-"""Notes of the frames that a worker has in its hands, in memory that outlives it: who killed it is known by them.
+"""Notes of the frames that a worker has in hand, in memory that outlives it: they show which frames killed it.
 
-The worker writes, the supervisor maps the same memfd as soon as the worker is ready, and reads it when the worker
-has died. Each note is written in full before its length, so a torn one reads as no note.
+The worker writes; the supervisor maps the same memfd as soon as the worker is ready, and reads it when the worker
+has died. Each note is written in full before its length, so a torn one reads as none.
 """
 
 import mmap
@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 NOTES_BYTES = 4096
-"""Room for the names of some twenty frames: a batch, or a chain of fused stages."""
+"""Room for about twenty frames: a batch, or a chain of fused stages."""
 _LENGTH_BYTES = 4
 
 
@@ -36,7 +36,7 @@ class Notes:
         self._memory = mmap.mmap(self.fd, NOTES_BYTES)
 
     def take(self, frames: list[FrameInHand]) -> None:
-        """Note the frames that are about to be worked on, instead of any noted before."""
+        """Note the frames about to be processed, replacing earlier notes."""
         raw = _encoder.encode(frames)
         self._memory[:_LENGTH_BYTES] = bytes(_LENGTH_BYTES)
         if len(raw) <= NOTES_BYTES - _LENGTH_BYTES:
@@ -59,7 +59,7 @@ class NotesReader:
             os.close(opened)
 
     def in_hand(self) -> list[FrameInHand]:
-        """The frames in the worker's hands; none where the note is torn."""
+        """The frames the worker had in hand; none if the note is torn."""
         length = int.from_bytes(self._memory[:_LENGTH_BYTES], "little")
         if not 0 < length <= NOTES_BYTES - _LENGTH_BYTES:
             return []

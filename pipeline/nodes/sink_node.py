@@ -1,4 +1,4 @@
-"""A sink at work: the gate before it, and law 3: it settles, in order, cumulatively."""
+"""Runs a sink: the gate before it, and law 3: it settles in order, cumulatively."""
 
 import time
 from collections import deque
@@ -21,11 +21,11 @@ from framewire.pipeline.stage import Sink, StageContext
 from framewire.pipeline.wire.message import Exceptional, Settle, StreamState
 
 SETTLE_SHARE = 8
-"""A sink that is busy tells of its mark once for an eighth of a window; one that has nothing to do tells at once."""
+"""A busy sink reports its mark once per eighth of a window; an idle one reports at once."""
 
 
 class _Written(Struct):
-    """What is to be told of a frame once it is settled."""
+    """What to report of a frame once it is settled."""
 
     seq: int
     exceptional: Exceptional | None
@@ -34,7 +34,7 @@ class _Written(Struct):
 
 
 class _Told(Struct):
-    """A stream at this sink: its mark, the mark last told, and what is to be told beyond that."""
+    """A stream at this sink: its mark, the mark last reported, and what to report beyond it."""
 
     window: int
     mark: int
@@ -45,9 +45,9 @@ class _Told(Struct):
 
 
 class SinkNode(StageNode):
-    """Runs one sink. `accept` yields nothing; `settled` gives what is to be told to the ledger.
+    """Runs one sink. `accept` yields nothing; `settled` yields the reports to the ledger.
 
-    `show`, where it is set, gets each frame before it is written: somebody watches.
+    `show`, if set, gets each frame before it is written: somebody is watching.
     """
 
     stage: Sink[Any]
@@ -66,7 +66,7 @@ class SinkNode(StageNode):
         self.show: Callable[[str, Packet, RingReader], None] | None = None
 
     def resume(self, streams: list[StreamState]) -> None:
-        """Follow a dead worker: cut each stream's output back to the mark that the ledger knows."""
+        """Replace a dead worker: cut each stream's output back to the ledger's mark."""
         for state in streams:
             if self.spec.name not in state.sink_marks:
                 continue
@@ -76,7 +76,7 @@ class SinkNode(StageNode):
                 self.stage.resume(state.stream, mark)
 
     def settled(self, at_once: bool) -> Iterator[Settle]:
-        """What the ledger has not been told; small steps only when `at_once`."""
+        """What the ledger does not know yet; small steps only if `at_once`."""
         for stream, told in self._written.items():
             step = 1 if at_once else max(1, told.window // SETTLE_SHARE)
             if told.mark - told.told < step and not (told.ended and not told.ended_told):
@@ -120,7 +120,7 @@ class SinkNode(StageNode):
         finally:
             self.stop_clock(started)
         if not told.mark <= mark <= packet.seq + 1:
-            raise RuntimeError(f"{self.spec.name}.write gave the mark {mark} after frame {packet.seq}")
+            raise RuntimeError(f"{self.spec.name}.write returned mark {mark} after frame {packet.seq}")
         told.mark = mark
         told.written.append(_what_to_tell(packet))
         self.figures.end_to_end.setdefault(packet.stream, Histogram()).add(time.monotonic() - packet.captured)

@@ -1,4 +1,4 @@
-"""A source at work: it numbers the pictures of its stream, and takes one more only when the window admits it."""
+"""Runs a source: numbers the pictures of its stream, and takes another only when the window admits it."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,13 +15,13 @@ from framewire.pipeline.stage import Shot, Source, StageContext, StageError, Str
 from framewire.pipeline.wire.message import CutShort, Message, StreamOpened, StreamState
 
 WINDOW_FULL = "window_full"
-"""Why a live source let a picture go: the frames before it were not settled yet."""
+"""Why a live source skipped a picture: earlier frames were not settled yet."""
 CRASHED = "crashed"
-"""Why frames failed that were under way when the worker of a live source died: nobody can make them again."""
+"""Why frames failed that were in flight when the worker of a live source died: they cannot be made again."""
 
 
 class SourceNode:
-    """Runs one source. `produce` makes at most one frame; `send_again` gives those that a crash may have lost."""
+    """Runs one source. `produce` makes at most one frame; `send_again` gives those a crash may have lost."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class SourceNode:
         tell: Callable[[Message], None],
         target_s: float | None = None,
     ) -> None:
-        """With `target_s`, a live source lets no more frames be under way than are done in that time."""
+        """With `target_s`, a live source has no more frames in flight than are done in that time."""
         self.stage = source
         self.context = context
         self.stream = source.stream()
@@ -58,12 +58,12 @@ class SourceNode:
         source.describe = self._describe
 
     def start(self, states: list[StreamState]) -> None:
-        """Begin at the settled mark of this source's stream: 0, but for a worker that follows a dead one."""
+        """Start at the settled mark of this source's stream: 0, except for a replacement worker."""
         for state in states:
             if state.stream == self.stream:
                 self._start = state.mark
                 if self.stage.is_live() and state.window and not state.ended:
-                    # Up to a window of frames was under way, and nobody can make them again.
+                    # Up to a window of frames was in flight, and they cannot be made again.
                     self._window = SourceWindow(state.window, state.mark)
                     self._size = (state.height, state.width)
                     self._lost = state.window
@@ -78,7 +78,7 @@ class SourceNode:
 
     @property
     def source_figures(self) -> SourceFigures:
-        """What it has seen of its stream so far."""
+        """Its figures for the stream so far."""
         self._seen.state = StreamPhase.ENDED.value if self._done else self.stage.phase().value
         self._seen.reconnects = self.stage.reconnects()
         return self._seen
@@ -94,12 +94,12 @@ class SourceNode:
 
     @property
     def ready_at(self) -> float | None:
-        """When it is worth to ask `may_produce` again; None where a message will come first."""
+        """When to check `may_produce` again; None if a message will come first."""
         waits = not self._done and self._shots is not None and self._has_room()
         return self.stage.ready_at() if waits else None
 
     def _has_room(self) -> bool:
-        """Whether one more frame may be under way."""
+        """Whether one more frame may be in flight."""
         if self._window is None:
             return True
         limit = self._admission.limit if self._admission is not None else self._window.size
@@ -116,13 +116,13 @@ class SourceNode:
             age = time.monotonic() - newest.captured
             if admission.settled(age):
                 self.context.log.warning(
-                    "frames take %.0f ms, and %.0f are wished for: the stages are too slow for that; "
+                    "frames take %.0f ms, and the target is %.0f: the stages are too slow; "
                     "give the busiest replicas, or less to do",
                     *(age * 1000, admission.target_s * 1000),
                 )
 
     def send_again(self) -> list[Packet]:
-        """The frames that are not settled, in order, the end of the stream among them."""
+        """The unsettled frames, in order, including the end of the stream."""
         again = [] if self._window is None else self._window.unsettled()
         self._seen.resent += len(again)
         return again
@@ -132,7 +132,7 @@ class SourceNode:
         self._exhausted = True
 
     def produce(self) -> Packet | None:
-        """The next frame, or the end of the stream; None where there is room for neither."""
+        """The next frame, or the end of the stream; None if there is no room for either."""
         if self._lost:
             return self._lose()
         if self._exhausted or self._shots is None:
@@ -205,7 +205,7 @@ class SourceNode:
         return packet
 
     def _lose(self) -> Packet:
-        """One of the frames that may have been under way when the worker before this one died."""
+        """One of the frames that may have been in flight when the previous worker died."""
         window = self._opened()
         packet = self._packet(window, window.next_seq).fail(CRASHED, self.context.name)
         window.admit(packet)
@@ -224,7 +224,7 @@ class SourceNode:
 
     def _opened(self) -> SourceWindow:
         if self._window is None:
-            # A source that gave nothing at all: its stream is empty, but it is a stream.
+            # A source without any frames: its stream is empty, but it is a stream.
             self._describe("nothing", 0, 0, 0)
         assert self._window is not None
         return self._window

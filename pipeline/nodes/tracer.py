@@ -1,4 +1,4 @@
-"""Noting each frame's way through a worker, for `--trace`; nothing of it happens without."""
+"""Records each frame's path through a worker, for `--trace`; inactive without it."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -7,11 +7,11 @@ from framewire.pipeline.frame.packet import Packet
 from framewire.pipeline.wire.message import Span
 
 SPANS_MAX = 500
-"""Spans that are kept before they are told: about a second of a quick stage."""
+"""Spans kept before they are reported: about a second of a fast stage."""
 
 
 class Tracer:
-    """Takes what nodes work on, and gives spans of each `every`-th frame."""
+    """Records the work of nodes as spans of each `every`-th frame."""
 
     def __init__(self, every: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._every = every
@@ -19,7 +19,7 @@ class Tracer:
         self._spans: list[Span] = []
 
     def worked(self, stage: str, packets: Sequence[Packet], started: float) -> None:
-        """A stage has worked on these packets since `started`, and is done now."""
+        """A stage has finished these packets, begun at `started`."""
         done = self._clock()
         self._spans += [
             Span(stage, packet.stream, packet.seq, packet.sent or started, started, done)
@@ -28,11 +28,11 @@ class Tracer:
         ]
 
     def take(self) -> list[Span]:
-        """The spans since the last time."""
+        """The spans since the last call."""
         spans, self._spans = self._spans, []
         return spans
 
     @property
     def is_full(self) -> bool:
-        """Whether it is time to tell."""
+        """Whether a report is due."""
         return len(self._spans) >= SPANS_MAX

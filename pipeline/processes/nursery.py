@@ -1,8 +1,8 @@
-"""Where workers come from: a process forked from the supervisor before it has any thread, which forks the workers.
+"""The nursery: a process forked from the supervisor before it has any thread, which forks the workers.
 
-It has imported all that the stages need, so a worker starts, and starts again, in milliseconds, and their code is
-in memory once. Nothing in it has touched a socket of ZeroMQ, a GPU or a thread, so forking is safe. It dies with
-the supervisor and the workers die with it, by the kernel's parent-death signal, whoever is killed how.
+It has imported all that the stages need, so workers start and restart in milliseconds, and their code is in memory
+once. Nothing in it has used a ZeroMQ socket, a GPU or a thread, so forking is safe. It dies with the supervisor and
+the workers die with it, by the kernel's parent-death signal, however one is killed.
 """
 
 import ctypes
@@ -58,7 +58,7 @@ class Nursery:
         sys.stderr.flush()
         self.pid = os.fork()
         if self.pid == 0:
-            # Whatever happens here, this copy of the caller must never go on as the caller.
+            # Whatever happens, this copy of the caller must never continue as the caller.
             try:
                 self._socket.close()
                 _die_with(supervisor)
@@ -75,18 +75,18 @@ class Nursery:
         return self._socket.fileno()
 
     def spawn(self, token: str, boot: bytes) -> None:
-        """Order a worker; its birth is announced by `news`."""
+        """Request a worker; `news` reports its birth."""
         self._socket.send(msgspec.msgpack.encode(Spawn(token, boot)))
 
     def news(self) -> Born | Died:
-        """The next birth or death; waits for it. Raises EOFError when the nursery itself is dead."""
+        """Wait for the next birth or death. Raises EOFError if the nursery itself is dead."""
         raw = _receive(self._socket)
         if not raw:
             raise EOFError("the process that starts the workers has died")
         return _decode_news.decode(raw)
 
     def close(self) -> None:
-        """End the nursery, and whatever workers are left, and wait for it."""
+        """End the nursery and any remaining workers, and wait for it."""
         self._socket.close()
         os.waitpid(self.pid, 0)
 
@@ -95,12 +95,12 @@ def _die_with(parent: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
-        # The parent died before we could ask to be told.
+        # The parent died before the signal was set up.
         os._exit(1)
 
 
 def _serve(orders: socket.socket, life: Callable[[bytes], int]) -> NoReturn:
-    # Ctrl-C reaches the whole foreground group; the supervisor alone decides what it means.
+    # Ctrl-C reaches the whole foreground group; only the supervisor handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -114,7 +114,7 @@ def _serve(orders: socket.socket, life: Callable[[bytes], int]) -> NoReturn:
         if orders.fileno() in readable:
             raw = _receive(orders)
             if not raw:
-                # The supervisor is done with us. What still lives goes with us.
+                # The supervisor is done with us. What still runs dies with us.
                 os._exit(0)
             order = _decode_order.decode(raw)
             pid = _fork(orders, order.boot, life)
@@ -125,7 +125,7 @@ def _receive(end: socket.socket) -> bytes:
     try:
         return end.recv(_MESSAGE_BYTES_MAX)
     except ConnectionResetError:
-        # The other end went without reading our last message.
+        # The other end closed with our last message unread.
         return b""
 
 

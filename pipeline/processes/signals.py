@@ -1,4 +1,4 @@
-"""Signals: waking a loop that waits when one comes, and what they are called."""
+"""Signals: waking a waiting loop when one arrives, and their names."""
 
 import signal
 import socket
@@ -12,7 +12,7 @@ ENDING = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def waking(handler: Callable[[int, FrameType | None], None]) -> Iterator[socket.socket]:
-    """While it lasts, `handler` gets what would end the process, and the socket is readable when something came."""
+    """Inside, `handler` gets signals that would end the process, and any signal makes the socket readable."""
     woken, wake = socket.socketpair()
     wake.setblocking(False)
     before = {number: signal.signal(number, handler) for number in ENDING}

@@ -1,4 +1,4 @@
-"""Starting, watching, restarting and draining the workers, and the one account of every frame."""
+"""Starts, watches, restarts and drains the workers, and keeps the one account of every frame."""
 
 from framewire.pipeline.supervisor.outcome import Outcome
 from framewire.pipeline.supervisor.supervisor import Supervisor

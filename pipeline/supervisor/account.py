@@ -1,4 +1,4 @@
-"""What the workers report and the ledger knows, put together into a snapshot of now."""
+"""Combines the workers' reports and the ledger into a snapshot of the current state."""
 
 import time
 from collections import Counter
@@ -16,7 +16,7 @@ from framewire.pipeline.wire.message import Report
 
 
 class _Told:
-    """What one worker has told: the sum of its dead processes, and the last report of the present one."""
+    """One worker's reports: the sum of its dead processes, and the last report of the current one."""
 
     def __init__(self) -> None:
         self.incarnation = 0
@@ -39,7 +39,7 @@ class _Told:
 
 
 class Account:
-    """Keeps what each worker has told; its counters never go back, whoever dies."""
+    """Keeps each worker's reports; its counters never decrease, whoever dies."""
 
     def __init__(self, spec: PipelineSpec, plan: Plan) -> None:
         self._cores = usable_cores()
@@ -51,11 +51,11 @@ class Account:
         self._last: float | None = None
 
     def report(self, report: Report) -> None:
-        """Take in a worker's report: it replaces its earlier ones."""
+        """Take a worker's report: it replaces its earlier ones."""
         self._told[report.worker].report(report)
 
     def restarted(self, worker: str) -> None:
-        """A worker starts again."""
+        """A worker is restarted."""
         self._restarts[worker] += 1
 
     def stream_opened(self, now: float) -> None:
@@ -64,13 +64,13 @@ class Account:
             self._started = self._last = now
 
     def settled(self, now: float) -> None:
-        """The clock runs to the last frame that settles."""
+        """The clock runs until the last frame settles."""
         self._last = now
 
     def snapshot(
         self, ledger: Ledger, workers: Iterable[WorkerRecord], ready: bool, refused: int, failure: str | None
     ) -> Snapshot:
-        """The account of now. `refused` are messages that the supervisor itself has refused."""
+        """The current account. `refused` counts messages that the supervisor itself refused."""
         totals = {name: told.total() for name, told in self._told.items()}
         return Snapshot(
             pipeline=self._spec.name,
@@ -110,7 +110,7 @@ class Account:
 
 
 def _streams(ledger: Ledger, workers: Iterable[WorkerFigures]) -> dict[str, StreamNow]:
-    """All streams of which somebody has spoken: one that never gave a picture is known from its source alone."""
+    """All streams reported so far: one that never gave a picture is known only from its source."""
     seen = {stream: figures for worker in workers for stream, figures in worker.sources.items()}
     names = dict.fromkeys([*ledger.streams, *seen])
     return {name: _stream(ledger.streams.get(name), seen.get(name, SourceFigures())) for name in names}
@@ -118,7 +118,7 @@ def _streams(ledger: Ledger, workers: Iterable[WorkerFigures]) -> dict[str, Stre
 
 def _stream(account: StreamAccount | None, seen: SourceFigures) -> StreamNow:
     account = account or StreamAccount(seen.source, "", ())
-    # What is settled was admitted, also where the source died before it could say so.
+    # Settled frames were admitted, even if the source died before it reported so.
     admitted = account.settled if account.ended else max(seen.admitted, account.settled)
     opened = account.opened
     return StreamNow(
@@ -147,7 +147,7 @@ def _stream(account: StreamAccount | None, seen: SourceFigures) -> StreamNow:
 
 
 def _share_of_cpu(worker: WorkerFigures, stage: str) -> float:
-    """A stage's part of its process' CPU seconds: by the time in its own code, where it shares the process."""
+    """A stage's part of its process' CPU seconds: by the time in its own code, if it shares the process."""
     total = sum(figures.cpu_seconds for figures in worker.stages.values())
     if not total:
         return worker.cpu_seconds / max(1, len(worker.stages))

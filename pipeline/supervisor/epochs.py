@@ -34,7 +34,7 @@ class Epochs:
         return bool(self._due)
 
     def died(self, process: Process) -> None:
-        """A worker of this process has died: what its sources had under way may be lost."""
+        """A worker of this process has died: what its sources had in flight may be lost."""
         self._due |= self._through[process.name]
 
     def begin(self, is_ready: Callable[[str], bool]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Refusing what decodes but speaks of nothing that is here."""
+"""Refuses messages that decode but name nothing known here."""
 
 from collections.abc import Container
 
@@ -8,7 +8,7 @@ from framewire.pipeline.wire.message import Checkpoint, CutShort, Look, ServerRe
 
 
 def is_known(message: ToSupervisor, plan: Plan, ledger: Ledger, workers: Container[str], serving: bool) -> bool:
-    """Whether the worker, stage, sink, stream or server that a message speaks of, or for, is one of this run."""
+    """Whether the worker, stage, sink, stream or server that a message names, or is from, is in this run."""
     match message:
         case Settle():
             account = ledger.streams.get(message.stream)

@@ -1,7 +1,7 @@
-"""The account of every frame: how far each sink is with each stream, and what became of the frames.
+"""The account of every frame: how far each sink is in each stream, and the outcomes of the frames.
 
-It lives in the supervisor, so it survives the death of any worker. A sink that follows a dead one cuts its file
-back to the mark that stands here; so a frame is counted exactly once, whoever dies when.
+It lives in the supervisor, so it survives the death of any worker. A replacement sink cuts its file back to the mark
+recorded here, so a frame is counted exactly once, whoever dies when.
 """
 
 from collections import Counter
@@ -22,12 +22,12 @@ class _SinkAccount(Struct):
 
 
 SERIES_MAX = 200
-"""Kinds of detections, or of events, that are counted each by itself for one stream; what is more counts as OTHER."""
+"""Kinds of detections, or of events, that are counted separately for one stream; any more count as OTHER."""
 OTHER = "other"
 
 
 class StreamAccount:
-    """One stream: a mark for each sink, the memories of stages, and the frames that did not simply go through."""
+    """One stream: a mark for each sink, the memories of stages, and the frames that were dropped or failed."""
 
     def __init__(self, source: str, stream: str, sinks: Sequence[str], remembering: Sequence[str] = ()) -> None:
         self.source = source
@@ -42,27 +42,27 @@ class StreamAccount:
 
     @property
     def mark(self) -> int:
-        """Every frame below this is settled at every sink, and every memory is known as it was here."""
+        """Every frame below this is settled at every sink, and every memory as of here is known."""
         return self._mark
 
     @property
     def ended(self) -> bool:
-        """Whether every sink has closed the stream, and no memory of it is awaited."""
+        """Whether every sink has closed the stream, and no memory of it is pending."""
         return bool(self._sinks) and all(sink.ended for sink in self._sinks.values()) and self._mark == self._lowest
 
     @property
     def settled(self) -> int:
-        """Frames that are settled, the end of the stream not counted."""
+        """Settled frames, not counting the end of the stream."""
         return self._mark - 1 if self.ended else self._mark
 
     @property
     def written(self) -> int:
-        """Settled frames that went through whole."""
+        """Settled frames whose outcome is ok."""
         return self.settled - self.dropped.total() - self.failed.total()
 
     @property
     def found(self) -> Counter[str]:
-        """Detections by label: what the sink that saw most of a label has seen of it."""
+        """Detections by label, each as counted by the sink that saw most of it."""
         most: Counter[str] = Counter()
         for sink in self._sinks.values():
             most |= sink.found
@@ -70,7 +70,7 @@ class StreamAccount:
 
     @property
     def events(self) -> dict[str, EventTally]:
-        """Events by kind and place: as the sink that saw most of them has seen them."""
+        """Events by kind and place, each as tallied by the sink that saw most."""
         most: dict[str, EventTally] = {}
         for sink in self._sinks.values():
             for key, tally in sink.events.items():
@@ -79,7 +79,7 @@ class StreamAccount:
         return most
 
     def settle(self, told: Settle) -> bool:
-        """Take in what a sink says; returns whether the stream's mark has moved."""
+        """Take a sink's report; returns whether the stream's mark has moved."""
         sink = self._sinks[told.sink]
         sink.mark = max(sink.mark, told.mark)
         sink.ended = sink.ended or told.ended
@@ -95,18 +95,18 @@ class StreamAccount:
         return self._advance()
 
     def checkpoint(self, told: Checkpoint) -> bool:
-        """Take in what a stage knows at some frame; returns whether the stream's mark has moved."""
+        """Take a stage's memory at some frame; returns whether the stream's mark has moved."""
         self._memories[told.stage][told.seq] = told.memory
         return self._advance()
 
     def stage_died(self, stage: str) -> None:
-        """What a dead stage knew beyond the mark is void: its follower works these frames through again."""
+        """A dead stage's memories beyond the mark are void: its replacement redoes these frames."""
         memories = self._memories.get(stage, {})
         for seq in [seq for seq in memories if seq > self._mark]:
             del memories[seq]
 
     def state(self) -> StreamState:
-        """What a worker must know of the stream at the start of an epoch."""
+        """What a worker needs of the stream at the start of an epoch."""
         marks = {name: sink.mark for name, sink in self._sinks.items()}
         memories = {stage: known[self._mark] for stage, known in self._memories.items() if self._mark in known}
         opened = self.opened
@@ -118,7 +118,7 @@ class StreamAccount:
         return min(sink.mark for sink in self._sinks.values())
 
     def _advance(self) -> bool:
-        """Move the mark to where every sink is, or, with memories, to the last frame before that which all know."""
+        """Move the mark to where every sink is, or, with memories, to the last frame up to there that all know."""
         mark = self._lowest
         if self._memories:
             common = set.intersection(*(set(known) for known in self._memories.values()))
@@ -165,12 +165,12 @@ class Ledger:
         account.opened = told
 
     def settle(self, told: Settle) -> StreamAccount | None:
-        """Take in what a sink says; returns the account if its mark has moved. Raises KeyError for no such stream."""
+        """Take a sink's report; returns the account if its mark has moved. Raises KeyError for an unknown stream."""
         account = self.streams[told.stream]
         return account if account.settle(told) else None
 
     def checkpoint(self, told: Checkpoint) -> StreamAccount | None:
-        """Take in what a stage knows; returns the account if its mark has moved. Raises KeyError for no such stream."""
+        """Take a stage's memory; returns the account if its mark has moved. Raises KeyError for an unknown stream."""
         account = self.streams[told.stream]
         return account if account.checkpoint(told) else None
 
@@ -180,5 +180,5 @@ class Ledger:
             account.stage_died(stage)
 
     def states(self) -> list[StreamState]:
-        """All streams as a worker must know them at the start of an epoch."""
+        """What a worker needs of all streams at the start of an epoch."""
         return [account.state() for account in self.streams.values()]

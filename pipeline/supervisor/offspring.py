@@ -1,4 +1,4 @@
-"""What a process that the nursery has forked becomes: a worker, or the server."""
+"""What a process forked by the nursery becomes: a worker, or the server."""
 
 import os
 
@@ -9,7 +9,7 @@ from framewire.pipeline.worker.process import Boot, run_worker
 
 
 def live(listening_fd: int | None, raw: bytes) -> int:
-    """Live the life that `raw` names; returns the exit status. Only the server keeps the socket that listens."""
+    """Run what `raw` names; returns the exit status. Only the server keeps the listening socket."""
     boot = msgspec.msgpack.decode(raw, type=Boot | ServerBoot)
     if isinstance(boot, ServerBoot):
         from framewire.pipeline.server.process import run_server

@@ -1,4 +1,4 @@
-"""When a dead worker starts again, when a run is given up, and which frame is to blame."""
+"""When a dead worker is restarted, when a run is given up, and which frame is to blame."""
 
 from collections import Counter, deque
 
@@ -7,14 +7,14 @@ from framewire.pipeline.nodes.notes import FrameInHand
 from framewire.pipeline.wire.message import Condemned
 
 FIRST_DELAY_S = 0.1
-"""The first restart is all but immediate: most crashes are single."""
+"""The first restart is almost immediate: most crashes are one-off."""
 DELAY_MAX_S = 5.0
-"""What keeps crashing is tried every five seconds at the most."""
+"""Repeated crashes are retried at most every five seconds."""
 STRIKES = 3
 """A frame that was in hand at three deaths of its stage is condemned: one may be chance, two a coincidence."""
 SUSPECTED = "suspected"
 CRASHED = "crashed"
-"""The reason of a frame that kept killing a stage."""
+"""The reason if a frame kept killing a stage."""
 
 
 class RestartPolicy:
@@ -35,18 +35,18 @@ class RestartPolicy:
 
 
 class Blame:
-    """Counts the deaths that each frame was in hand at."""
+    """Counts the deaths with each frame in hand."""
 
     def __init__(self) -> None:
         self._strikes: Counter[FrameInHand] = Counter()
 
     def died_with(self, frames: list[FrameInHand]) -> list[FrameInHand]:
-        """A worker died with these frames in hand; returns those that are condemned by it."""
+        """A worker died with these frames in hand; returns those that this condemns."""
         self._strikes.update(frames)
         return [frame for frame in frames if self._strikes[frame] == STRIKES]
 
     def suspects(self) -> list[Condemned]:
-        """Frames that were in hand at a death, or two."""
+        """Frames in hand at one death, or two."""
         return [
             Condemned(frame.stage, frame.stream, frame.seq, SUSPECTED)
             for frame, strikes in self._strikes.items()

@@ -1,4 +1,4 @@
-"""Keeping the HTTP server's process: started beside the workers, told how things are, started again when it dies."""
+"""Manages the HTTP server's process: started beside the workers, sent snapshots, restarted when it dies."""
 
 import logging
 import time
@@ -16,9 +16,9 @@ from framewire.pipeline.wire.message import Told, encode
 TOKEN = "=server"
 """Its name at the nursery: no worker can have it."""
 TELL_S = 1.0
-"""It hears how things are this often: Prometheus asks every few seconds, a person looks once a second."""
+"""It gets a snapshot this often: Prometheus asks every few seconds, a person looks once a second."""
 START_AFTER_S = 2.0
-"""It starts when all workers are ready, or after so long: loading it must not make the first frame late."""
+"""It starts when all workers are ready, or after this long: loading it must not delay the first frame."""
 AGAIN_S = 1.0
 DEATHS_MAX = 5
 
@@ -26,7 +26,7 @@ log = logging.getLogger("framewire")
 
 
 class ServerKeeper:
-    """Its death harms no frame: whoever looks, looks again."""
+    """Its death harms no frame: viewers just ask again."""
 
     def __init__(self, listening: Listening, pipeline: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.endpoint = ""
@@ -51,10 +51,10 @@ class ServerKeeper:
         return self._tell_at if self._outbox is not None else None
 
     def start_if_due(self, nursery: Nursery, supervisor: str) -> None:
-        """Start the process when its time has come."""
+        """Start the process if it is due."""
         if self._start_at is None or self._clock() < self._start_at:
             return
-        # Its libraries are loaded in its own process alone.
+        # Its libraries are loaded only in its own process.
         from framewire.pipeline.server.boot import ServerBoot
 
         self._start_at = None
@@ -62,32 +62,32 @@ class ServerKeeper:
         nursery.spawn(TOKEN, msgspec.msgpack.encode(boot))
 
     def ready(self, context: "zmq.Context[zmq.Socket[bytes]]", endpoint: str) -> None:
-        """It serves, and listens to us there."""
+        """It serves; this is its inbox."""
         self.close()
         self.endpoint = endpoint
         self._outbox = Outbox(context, endpoint)
         self._tell_at = 0.0
 
     def died(self) -> None:
-        """It starts again, a few times."""
+        """Restart it, a few times."""
         self.close()
         self.pid = None
         self._deaths += 1
         if self._deaths > DEATHS_MAX:
-            log.error("the server has died %d times and stays away; the pipeline goes on", self._deaths)
+            log.error("the server died %d times and stays down; the pipeline continues", self._deaths)
             return
-        log.warning("the server has died; it starts again")
+        log.warning("the server has died; restarting it")
         self._start_at = self._clock() + AGAIN_S
 
     def tell_if_due(self, snapshot: Callable[[], Snapshot]) -> None:
-        """Tell it how things are, once a second."""
+        """Send it a snapshot, once a second."""
         now = self._clock()
         if self._outbox is not None and now >= self._tell_at:
             self._tell_at = now + TELL_S
             self._outbox.send(encode(Told(snapshot())))
 
     def close(self) -> None:
-        """Let its inbox go."""
+        """Close its outbox."""
         if self._outbox is not None:
             self._outbox.close()
             self._outbox = None

@@ -1,4 +1,4 @@
-"""Starting, watching, restarting, draining: one loop that waits for messages, deaths, signals and due restarts."""
+"""Starts, watches, restarts, drains: one loop that waits for messages, deaths, signals and due restarts."""
 
 import logging
 import os
@@ -63,11 +63,11 @@ from framewire.pipeline.worker.process import Boot
 CLOSING_S = 30.0
 """How long workers may take to close their files before they are killed."""
 SHOW_S = 0.25
-"""How often whoever shows the progress is told: four times a second looks alive."""
+"""How often the progress display is updated: four times a second looks live."""
 WATCH_S = 3.0
-"""Sinks show pictures for so long after somebody was last said to look."""
+"""Sinks show pictures for this long after the last request."""
 GLIMPSE_S = 0.1
-"""Ten pictures a second are enough to see that it lives, and cost little."""
+"""Ten pictures a second are enough to look live, and cost little."""
 
 log = logging.getLogger("framewire")
 
@@ -81,7 +81,7 @@ class Supervisor:
     def __init__(
         self, spec: PipelineSpec, out: Path, listening: Listening | None = None, trace: TraceFile | None = None
     ) -> None:
-        """With `listening`, a server is started that shows the run there; with `trace`, frames' ways are written."""
+        """With `listening`, a server shows the run there; with `trace`, a trace of the frames is written."""
         self.spec = spec
         self.plan = make_plan(spec)
         self._out = out
@@ -106,7 +106,7 @@ class Supervisor:
         self._refused = 0
 
     def run(self, show: Callable[[Callable[[], Snapshot]], None] | None = None) -> tuple[Outcome, Summary]:
-        """Run to the end; returns how it ended and the account. `show` may look a few times a second."""
+        """Run to the end; returns the outcome and the summary. `show` is called a few times a second."""
         self._out.mkdir(parents=True, exist_ok=True)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._inbox = Inbox(self._context, new_endpoint(self.spec.name, "supervisor"))
@@ -128,7 +128,7 @@ class Supervisor:
         return self._outcome(summary), summary
 
     def snapshot(self) -> Snapshot:
-        """The account of now."""
+        """The account so far."""
         ready = not self._epochs.due and all(worker.life is Life.READY for worker in self._workers.values())
         return self._account.snapshot(self._ledger, self._workers.values(), ready, self._refused, self._failure)
 
@@ -164,7 +164,7 @@ class Supervisor:
         return self._interrupts > 1 or all(worker.life is Life.GONE for worker in self._workers.values())
 
     def _timeout_ms(self, shown: float | None) -> int | None:
-        """Until the next thing that is due by the clock; None where nothing is."""
+        """Milliseconds until the next timer is due; None if there is none."""
         due = [worker.start_at for worker in self._workers.values() if worker.life is Life.WAITING]
         if shown is not None:
             due.append(shown + SHOW_S)
@@ -195,7 +195,7 @@ class Supervisor:
         if self._closing_since is not None and now - self._closing_since > CLOSING_S:
             for worker in self._workers.values():
                 if worker.life is not Life.GONE and worker.pid is not None:
-                    log.error("%s does not close its files; it is killed", worker.name)
+                    log.error("%s does not close its files; killing it", worker.name)
                     os.kill(worker.pid, signal.SIGKILL)
             self._closing_since = now
 
@@ -214,7 +214,7 @@ class Supervisor:
             worker.pid = news.pid
             self._by_pid[news.pid] = worker
         elif news.pid in self._by_pid:
-            # What it said before it died is in the inbox: hear it first.
+            # Its last messages are in the inbox: handle them first.
             while (raw := self._inbox.waiting()) is not None:
                 self._take(raw)
             self._died(self._by_pid.pop(news.pid), news.status)
@@ -232,7 +232,7 @@ class Supervisor:
             return
         for frame in self._blame.died_with(in_hand):
             log.error(
-                "%s has died of frame %d of %s three times: the frame counts as failed",
+                "%s has died on frame %d of %s three times: the frame counts as failed",
                 *(worker.name, frame.seq, frame.stream),
             )
         again = worker.policy.died(time.monotonic())
@@ -242,7 +242,7 @@ class Supervisor:
             how = how_it_ended(status)
             self._fail(f"{worker.name} died {limit.limit + 1} times within {limit.within_s:g} s ({how})")
             return
-        log.warning("%s has died (%s); it starts again", worker.name, how_it_ended(status))
+        log.warning("%s has died (%s); restarting it", worker.name, how_it_ended(status))
         self._account.restarted(worker.name)
         for stage in worker.process.stages:
             self._ledger.stage_died(stage)
@@ -295,7 +295,7 @@ class Supervisor:
                 self._workers[message.worker].life = Life.GONE
 
     def _show_pictures(self, message: Look) -> None:
-        """Somebody looks: sinks show what comes to them, for a while."""
+        """Somebody is watching: sinks show pictures for a while."""
         assert self._server is not None
         watch = Watch(self._server.endpoint, WATCH_S, GLIMPSE_S, message.width)
         sinks = {sink for sinks in self.plan.sinks_of.values() for sink in sinks}
@@ -306,14 +306,14 @@ class Supervisor:
     def _ready(self, message: Ready) -> None:
         worker = self._workers[message.worker]
         if worker.incarnation != message.incarnation or worker.life is not Life.STARTING:
-            # The last word of one that has died in the meantime.
+            # The last message of one that has died meanwhile.
             return
         worker.life = Life.READY
         worker.outbox = Outbox(self._context, message.endpoint)
         try:
             worker.notes = NotesReader(message.pid, message.notes_fd)
         except OSError:
-            # It died between its word and our look: its death is the next news.
+            # It died before we could open them: its death is the next news.
             worker.notes = None
         if self._closing_since is not None:
             self._send(worker, Exit())
@@ -321,7 +321,7 @@ class Supervisor:
             self._begin_epochs()
 
     def _begin_epochs(self) -> None:
-        """Let the sources begin, or go on, whose workers are all ready."""
+        """Start, or resume, the sources whose workers are all ready."""
         begun = self._epochs.begin(lambda name: self._workers[name].life is Life.READY)
         if not begun:
             return
@@ -340,7 +340,7 @@ class Supervisor:
 
     def _settle(self, message: Settle) -> None:
         if not self._is_of_now(message.sink, message.incarnation):
-            # Its follower has been told an older mark, and writes these frames again.
+            # Its replacement got an older mark, and writes these frames again.
             return
         account = self._ledger.settle(message)
         self._account.settled(time.monotonic())
@@ -351,11 +351,11 @@ class Supervisor:
             self._tell_mark(self._ledger.checkpoint(message))
 
     def _is_of_now(self, stage: str, incarnation: int) -> bool:
-        """Whether this is the present worker of a stage without replicas."""
+        """Whether this is the current worker of a stage without replicas."""
         return self._workers[self.plan.process_of(stage).workers[0]].incarnation == incarnation
 
     def _tell_mark(self, account: StreamAccount | None) -> None:
-        """Tell the source of an account whose mark has moved."""
+        """Send the source its new mark if it has moved."""
         if account is not None:
             if self._trace is not None:
                 self._trace.settled(account.stream, account.mark, time.monotonic())

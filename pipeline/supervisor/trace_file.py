@@ -1,7 +1,7 @@
 """The trace of a run in Chrome's trace event format, which Perfetto (ui.perfetto.dev) and chrome://tracing open.
 
-One track a worker and stage with the time in the stage's code; above it, for each frame, how long it waited; and a
-track of each stream with every frame's life, from its capture until it was settled everywhere.
+One track per worker and stage with the time in the stage's code; above it, how long each frame waited; and a track
+per stream with every frame's life, from its capture until it was settled everywhere.
 """
 
 from collections import deque
@@ -16,11 +16,11 @@ from framewire.pipeline.wire.message import Spans
 STREAMS = "frames, from capture until settled"
 MICRO = 1e6
 MARKS_MAX = 1000
-"""Marks that are remembered until a source has told of its frames, half a second later at the most."""
+"""Marks that are kept until a source has reported its frames, at most half a second later."""
 
 
 class TraceFile:
-    """Grows with the run: what was told before a crash can be opened (the format allows the missing end)."""
+    """Grows with the run, and can be opened after a crash (the format allows the missing end)."""
 
     def __init__(self, path: Path, every: int) -> None:
         """Raises OSError."""
@@ -35,7 +35,7 @@ class TraceFile:
         self._marks: dict[str, deque[tuple[int, float]]] = {}
 
     def take(self, told: Spans, sources: Sequence[str]) -> None:
-        """What a worker has done; `sources` are the stages that make frames."""
+        """Write a worker's spans; `sources` are the stages that make frames."""
         worker = self._number(told.worker)
         for span in told.spans:
             thread = self._thread(worker, span.stage)
@@ -63,7 +63,7 @@ class TraceFile:
         self._end_lives(stream)
 
     def _end_lives(self, stream: str) -> None:
-        """Write the lives of frames that are settled; of some the source tells only afterwards that they began."""
+        """Write the lives of settled frames; for some, the source reports only later that they began."""
         marks = self._marks.get(stream, ())
         for seq in sorted(seq for name, seq in self._captured if name == stream):
             now = next((at for below, at in marks if seq < below), None)
@@ -80,7 +80,7 @@ class TraceFile:
         self._file.close()
 
     def _number(self, worker: str) -> int:
-        """Chrome's process number of a worker; a new one is introduced by its name."""
+        """The trace's process number of a worker; a new one's name is written."""
         if worker not in self._workers:
             self._workers[worker] = len(self._workers) + 1
             self._name("process_name", worker, self._workers[worker], 0)

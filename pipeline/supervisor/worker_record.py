@@ -1,4 +1,4 @@
-"""What the supervisor knows of one worker."""
+"""The supervisor's record of one worker."""
 
 from enum import Enum
 
@@ -9,16 +9,16 @@ from framewire.pipeline.wire.inbox import Outbox
 
 
 class Life(Enum):
-    """Where a worker is in its life."""
+    """The state of a worker."""
 
     WAITING = "waiting"  # to be started, at `start_at`
     STARTING = "starting"
     READY = "ready"
-    GONE = "gone"  # for good: closed, or given up
+    GONE = "gone"  # closed, or given up
 
 
 class WorkerRecord:
-    """What the supervisor knows of one worker."""
+    """The supervisor's record of one worker."""
 
     def __init__(self, process: Process, replica: int, policy: RestartPolicy) -> None:
         self.name = process.workers[replica]

@@ -36,14 +36,14 @@ from framewire.pipeline.testing import replay as replay_frame
 from framewire.pipeline.user_modules import look_beside
 
 COMMANDS = "framewire.commands"
-"""The entry-point group in which a package announces a typer app, or a function that typer takes."""
+"""The entry-point group in which a package registers a typer app, or a function that typer takes."""
 EXIT_CODES = {Outcome.DONE: 0, Outcome.FAILED: FAILED, Outcome.INTERRUPTED: INTERRUPTED}
 PLAIN_WIDTH = 120
-"""Columns where the output is not a terminal's: no table of ours is wider."""
+"""Columns if the output is not a terminal: no table of ours is wider."""
 
 app = typer.Typer(
     name="framewire",
-    help="Real-time video analytics: a YAML file draws a graph of stages, each runs in its own process.",
+    help="Real-time video analytics: a YAML file defines a graph of stages, each in its own process.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -57,7 +57,7 @@ Config = Annotated[
     ),
 ]
 Source = Annotated[
-    str | None, typer.Option("--source", help="Instead of the `source` option of the pipeline's one source")
+    str | None, typer.Option("--source", help="Override the `source` option of the pipeline's only source")
 ]
 Sets = Annotated[
     list[str] | None, typer.Option("--set", metavar="STAGE.OPTION=VALUE", help="Set an option; may be repeated")
@@ -66,7 +66,7 @@ Out = Annotated[Path, typer.Option("--out", help="The folder that stages write t
 
 
 class DrawingFormat(StrEnum):
-    """What `graph` can draw."""
+    """Formats of `graph`."""
 
     MERMAID = "mermaid"
     SVG = "svg"
@@ -84,20 +84,20 @@ def run(
         typer.Option("--http", metavar="HOST:PORT", help=f"Live page and metrics; default {DEFAULT}; {OFF}: none"),
     ] = None,
     trace: Annotated[
-        Path | None, typer.Option("--trace", help="Write each frame's way to this file, for ui.perfetto.dev")
+        Path | None, typer.Option("--trace", help="Write a frame trace to this file, for ui.perfetto.dev")
     ] = None,
-    trace_every: Annotated[int, typer.Option("--trace-every", min=1, help="Trace each n-th frame alone")] = 1,
+    trace_every: Annotated[int, typer.Option("--trace-every", min=1, help="Trace only every n-th frame")] = 1,
     log_format: Annotated[
-        LogFormat, typer.Option("--log-format", help="Lines for people, or JSON for programs")
+        LogFormat, typer.Option("--log-format", help="Text for people, or JSON for programs")
     ] = LogFormat.TEXT,
 ) -> None:
-    """Run a pipeline to its end. Ctrl-C finishes what is under way; a second one stops at once."""
+    """Run a pipeline to its end. Ctrl-C finishes frames in flight; a second one stops at once."""
     spec = _load(config, source, sets, out)
     listening = _listen(http)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        _say(f"the folder {out} (--out) cannot be made: {error.strerror}")
+        _say(f"cannot create folder {out} (--out): {error.strerror}")
         raise typer.Exit(FAILED) from error
     supervisor = Supervisor(spec, out, listening, _trace_file(trace, trace_every))
     console = _console(stderr=True)
@@ -131,7 +131,7 @@ def init(
     ] = "faces",
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists")] = False,
 ) -> None:
-    """Write a commented pipeline file, NAME.yaml, into the current folder, as a start for your own."""
+    """Write a commented pipeline file, NAME.yaml, to the current folder, to start your own from."""
     path = Path(f"{name}.yaml")
     if name not in shipped_names():
         near = nearest(name, shipped_names()) or f"; choose from {', '.join(shipped_names())}"
@@ -141,7 +141,7 @@ def init(
         with path.open("w" if force else "x", encoding="utf-8") as file:
             file.write(starter(name))
     except FileExistsError as error:
-        _say(f"{path} exists already; --force overwrites it")
+        _say(f"{path} already exists; --force overwrites it")
         raise typer.Exit(WRONG) from error
     except OSError as error:
         _say(f"{path} cannot be written: {error.strerror}")
@@ -151,7 +151,7 @@ def init(
 
 @app.command()
 def check(config: Config, source: Source = None, out: Out = Path("out"), sets: Sets = None) -> None:
-    """Check a pipeline's file, and start nothing."""
+    """Check a pipeline file; nothing is started."""
     spec = _load(config, source, sets, out)
     workers = sum(process.replicas for process in make_plan(spec).processes)
     typer.echo(f"{config}: good; {len(spec.stages)} stages in {workers} processes")
@@ -160,7 +160,7 @@ def check(config: Config, source: Source = None, out: Out = Path("out"), sets: S
 @app.command()
 def graph(
     config: Config,
-    format: Annotated[DrawingFormat, typer.Option("--format", help="Text for Mermaid, or a picture")] = (  # noqa: A002
+    format: Annotated[DrawingFormat, typer.Option("--format", help="Mermaid text, or a picture")] = (  # noqa: A002
         DrawingFormat.MERMAID
     ),
     sets: Sets = None,
@@ -175,7 +175,7 @@ def graph(
 def stages(
     name: Annotated[str | None, typer.Argument(help="One stage; or module:Class", show_default=False)] = None,
 ) -> None:
-    """List the stages that there are, or all about one of them."""
+    """List all stages, or describe one of them."""
     look_beside(str(Path.cwd()))
     console = _console()
     try:
@@ -196,22 +196,22 @@ def schema() -> None:
 
 @app.command()
 def replay(
-    file: Annotated[Path, typer.Argument(help="A frame that a run kept under OUT/failed/", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="A frame saved by a run under OUT/failed/", show_default=False)],
 ) -> None:
-    """Put a frame that kept crashing a stage through that stage alone, here, where a debugger can see it."""
+    """Rerun a frame that kept crashing a stage, in that stage alone and in this process, for a debugger."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     try:
         frame = load(file)
     except (NotAFailedFrameError, OSError) as error:
         _say(str(error))
         raise typer.Exit(WRONG) from error
-    typer.echo(f"frame {frame.packet.seq} of {frame.packet.stream} goes through {frame.stage} ({frame.use})")
+    typer.echo(f"frame {frame.packet.seq} of {frame.packet.stream}: running {frame.stage} ({frame.use})")
     try:
         answer = replay_frame(frame)
     except (StageError, UnknownStageError, PictureLostError) as error:
         _say(f"{frame.stage}: {error}")
         raise typer.Exit(FAILED) from error
-    typer.echo(f"{frame.stage} went through it: {answer.outcome.word}, {len(answer.detections)} detections")
+    typer.echo(f"{frame.stage} processed it: {answer.outcome.word}, {len(answer.detections)} detections")
 
 
 app.command()(top)
@@ -222,7 +222,7 @@ app.command("explain")(explain_run)
 def options(
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit", is_eager=True)] = False,
 ) -> None:
-    """Real-time video analytics: a YAML file draws a graph of stages, each runs in its own process."""
+    """Real-time video analytics: a YAML file defines a graph of stages, each in its own process."""
     if version:
         typer.echo(f"framewire {importlib.metadata.version('framewire')}")
         raise typer.Exit
@@ -234,7 +234,7 @@ def run_command_line(arguments: list[str] | None = None) -> None:
     brought = entry_points(group=COMMANDS)
     own = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
     if not given or given[0].startswith("-"):
-        # For --help alone, all of them are loaded.
+        # Only --help loads all of them.
         _add_commands(brought)
     elif given[0] in brought.names:
         _add_commands(brought.select(name=given[0]))
@@ -245,16 +245,16 @@ def run_command_line(arguments: list[str] | None = None) -> None:
 
 
 def _check_command(word: str, commands: list[str]) -> None:
-    """A word that is no pipeline, nor looks like the path of one, is a command mistyped."""
+    """Reject a word that is neither a pipeline nor like a path, as a mistyped command."""
     if Path(word).suffix or "/" in word or find_config(Path(word)).exists():
         return
     near = nearest(word, commands) or f"; the commands are {', '.join(sorted(commands))}"
-    _say(f"there is no command, and no pipeline, {word!r}{near}")
+    _say(f"unknown command or pipeline {word!r}{near}")
     sys.exit(WRONG)
 
 
 def _add_commands(points: EntryPoints) -> None:
-    """Add commands, and groups of commands, that other packages bring."""
+    """Add commands, and groups of commands, from other packages."""
     for point in points:
         brought = point.load()
         if isinstance(brought, typer.Typer):
@@ -272,7 +272,7 @@ def _load(config: Path, source: str | None, sets: list[str] | None, out: Path) -
 
 
 def _listen(http: str | None) -> Listening | None:
-    """The socket of the server; none where it is off, or nobody asked for it and its usual place is taken."""
+    """The server's socket; none if it is off, or not asked for and its default address is taken."""
     if http == OFF:
         return None
     try:
@@ -281,7 +281,7 @@ def _listen(http: str | None) -> Listening | None:
         _say(str(error))
         raise typer.Exit(WRONG) from error
     except OSError as error:
-        trouble = f"{http or DEFAULT} cannot be listened at ({error.strerror}); --http HOST:PORT names another place"
+        trouble = f"cannot listen at {http or DEFAULT} ({error.strerror}); --http HOST:PORT sets another address"
         if http is not None:
             _say(trouble)
             raise typer.Exit(FAILED) from error

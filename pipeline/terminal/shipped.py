@@ -17,7 +17,7 @@ def shipped_names() -> list[str]:
 def find_config(given: Path) -> Path:
     """The file that a user means: the path itself if it is a file, else the shipped pipeline of that name.
 
-    A path that is neither comes back as it is.
+    Any other path is returned unchanged.
     """
     if not given.is_file() and given.parent == Path() and given.name.removesuffix(".yaml") in shipped_names():
         return CONFIGS / f"{given.name.removesuffix('.yaml')}.yaml"
@@ -25,6 +25,6 @@ def find_config(given: Path) -> Path:
 
 
 def starter(name: str) -> str:
-    """The text of a shipped pipeline, to be a file of the user's own. Raises FileNotFoundError."""
+    """The text of a shipped pipeline, as a user's own file. Raises FileNotFoundError."""
     text = _RUN.sub("framewire run ", (CONFIGS / f"{name}.yaml").read_text(encoding="utf-8"))
     return text.replace("python run_pipeline.py", "framewire")

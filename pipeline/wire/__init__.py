@@ -1,1 +1,1 @@
-"""What processes say to each other, and how it gets there."""
+"""Messages between processes, and how they are delivered."""

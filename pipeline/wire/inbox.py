@@ -1,7 +1,7 @@
 """How messages move between the processes of one machine: every process has one inbox that all others push into.
 
-A pair of ZeroMQ PUSH and PULL over ipc. The socket is in Linux' abstract namespace, so there is no file to leave
-behind whoever is killed; the kernel tells who connects, and only processes of the same user are let in.
+ZeroMQ PUSH and PULL sockets over ipc. They are in Linux' abstract namespace, so no file is left behind, whoever is
+killed; the kernel identifies peers, and only processes of the same user are admitted.
 """
 
 import os
@@ -13,15 +13,15 @@ from contextlib import suppress
 import zmq
 
 MESSAGE_BYTES_MAX = 16 * 2**20
-"""A packet is hundreds of bytes; one with ten thousand detections is a megabyte. More is not ours."""
+"""A packet is hundreds of bytes; one with ten thousand detections is a megabyte. More is invalid."""
 LOOSE_MAX = 4
-"""Pictures that may wait for whoever watches: more would only come later."""
+"""Pictures that may wait for a viewer: more would only add delay."""
 _IPC_FILTER_UID = 59
-"""ZMQ_IPC_FILTER_UID of libzmq's zmq.h, which pyzmq does not name: admits connections of this user id alone."""
+"""ZMQ_IPC_FILTER_UID of libzmq's zmq.h, which pyzmq does not name: admits only connections of this user id."""
 
 
 def new_endpoint(pipeline: str, process: str) -> str:
-    """A fresh address for an inbox, which nobody can guess."""
+    """A fresh, unguessable address for an inbox."""
     return f"ipc://@framewire/{pipeline[:16]}/{process[:32]}/{secrets.token_hex(8)}"
 
 
@@ -44,15 +44,15 @@ class Inbox:
         return self._socket
 
     def waiting(self) -> bytes | None:
-        """The next message, or None where there is none at once."""
-        # Asking for EVENTS makes libzmq look for peers that were silent. Without it, it does so once in a hundred
-        # messages while others keep it busy, and one of two streams stands still for seconds.
+        """The next message, or None if none is waiting."""
+        # Reading EVENTS makes libzmq check peers that were silent. Without it, it does so once in a hundred
+        # messages while others keep it busy, and one of two streams stalls for seconds.
         if not int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
             return None
         return self._socket.recv(zmq.NOBLOCK)
 
     def wait(self, timeout_s: float | None) -> bytes | None:
-        """The next message; None where none came within the time. Without a time-out it waits for ever."""
+        """The next message; None after the timeout. Without a timeout it waits forever."""
         if timeout_s is not None and not self._socket.poll(max(0, round(timeout_s * 1000))):
             return None
         return self._socket.recv()
@@ -63,7 +63,7 @@ class Inbox:
 
 
 class Outbox:
-    """The sending end to one inbox. What it sent to an inbox that is gone is gone, too."""
+    """The sending end of one inbox. What it sent to an inbox that is gone is lost."""
 
     def __init__(
         self,
@@ -79,11 +79,11 @@ class Outbox:
         self._socket.connect(endpoint)
 
     def send(self, raw: bytes) -> None:
-        """Send; never waits: what is under way is bounded by the window."""
+        """Send; never blocks: the window bounds what is in flight."""
         self._socket.send(raw, copy=True)
 
     def send_or_lose(self, raw: bytes) -> None:
-        """Send, or not, where `waiting_max` messages wait already."""
+        """Send, or drop it if `waiting_max` messages wait already."""
         with suppress(zmq.Again):
             self._socket.send(raw, zmq.NOBLOCK, copy=True)
 
@@ -93,7 +93,7 @@ class Outbox:
 
 
 class Waker:
-    """Puts one message into an inbox, from whatever thread."""
+    """Puts one message into an inbox, from any thread."""
 
     def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", endpoint: str, raw: bytes) -> None:
         self._context = context
@@ -101,10 +101,13 @@ class Waker:
         self._raw = raw
         self._lock = threading.Lock()
         self._outbox: Outbox | None = None
+        self._closed = False
 
     def __call__(self) -> None:
-        """Wake whoever waits for the inbox; does nothing once closed."""
+        """Wake the owner of the inbox; does nothing once closed."""
         with self._lock:
+            if self._closed:
+                return
             if self._outbox is None:
                 self._outbox = Outbox(self._context, self._endpoint)
             self._outbox.send(self._raw)
@@ -112,6 +115,7 @@ class Waker:
     def close(self) -> None:
         """Close the socket."""
         with self._lock:
+            self._closed = True
             if self._outbox is not None:
                 self._outbox.close()
 
@@ -126,7 +130,7 @@ class Outboxes:
         self._loose: Outbox | None = None
 
     def readdress(self, endpoints: dict[str, str]) -> None:
-        """Where these peers are now; those that are not named have not moved."""
+        """Set where these peers are now; those not named have not moved."""
         self._endpoints.update(endpoints)
         for peer in [peer for peer, box in self._open.items() if self._endpoints[peer] != box.endpoint]:
             self._open.pop(peer).close()
@@ -139,7 +143,7 @@ class Outboxes:
         box.send(raw)
 
     def send_to(self, endpoint: str, raw: bytes) -> None:
-        """Send to an inbox that is no peer's. What it does not take within a few messages is lost."""
+        """Send to an inbox that is not a peer's; lost if a few messages already wait for it."""
         if self._loose is None or self._loose.endpoint != endpoint:
             self._close_loose()
             self._loose = Outbox(self._context, endpoint, waiting_max=LOOSE_MAX)

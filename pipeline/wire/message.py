@@ -1,7 +1,7 @@
-"""What processes of a pipeline say to each other: every message, its wire format, and nothing else.
+"""The messages between processes of a pipeline: every message, its wire format, and nothing else.
 
-Every process has one inbox. A message is msgpack, an array whose first element says which message it is; what does
-not decode is refused and counted by whoever got it, and harms nobody.
+Every process has one inbox. A message is a msgpack array whose first element is its type; what does not decode is
+refused and counted by its receiver, and does no harm.
 """
 
 from typing import Annotated, TypeVar
@@ -16,7 +16,7 @@ from framewire.pipeline.seen.snapshot import Snapshot
 ASK_MAX = 512
 """Packets that a replica may ask for at once: two batches."""
 Endpoint = Annotated[str, Meta(pattern="^ipc://@framewire/")]
-"""An inbox of this machine; nobody can make us connect elsewhere."""
+"""An inbox on this machine; nobody can make us connect elsewhere."""
 
 
 class Deliver(Struct, frozen=True, array_like=True, tag=1):
@@ -36,7 +36,7 @@ class Deliver(Struct, frozen=True, array_like=True, tag=1):
 class Ask(Struct, frozen=True, array_like=True, tag=2):
     """Replica `consumer` of the consumer of `edge` gives a producer credit for `count` more packets.
 
-    The credit is void with the worker that gave it, which `incarnation` tells from its replacement.
+    The credit dies with the worker that gave it, which `incarnation` tells from its replacement.
     """
 
     edge: tuple[str, str]
@@ -49,7 +49,7 @@ class StreamState(Struct, frozen=True, array_like=True):
     """How far a stream is: `mark` of the stream, and of each of its sinks.
 
     `memories` are those of the stages that hand them out, as they were before frame `mark`. `window`, `height` and
-    `width` are those that its source announced, 0 where it has not.
+    `width` are as announced by its source, 0 if it has not.
     """
 
     source: str
@@ -73,17 +73,17 @@ class Condemned(Struct, frozen=True, array_like=True):
 
 
 class Peer(Struct, frozen=True, array_like=True):
-    """A worker that is ready: where its inbox is, and how often the worker was restarted."""
+    """A worker that is ready: its inbox, and how often it was restarted."""
 
     endpoint: Endpoint
     incarnation: int
 
 
 class Connect(Struct, frozen=True, array_like=True, tag=3):
-    """A new epoch of the sources that `epochs` names: what was sent of their frames in an earlier one is void.
+    """A new epoch of the sources that `epochs` names: their packets of earlier epochs are void.
 
     `peers` are all workers that are ready, `streams` all streams. `suspects` were in hand when a worker of their stage
-    died: each is processed alone, so that no other frame is blamed with it.
+    died: each is processed alone, so that no other frame is blamed for it.
     """
 
     epochs: dict[str, int]
@@ -105,13 +105,13 @@ class Drain(Struct, frozen=True, array_like=True, tag=5):
 
 
 class Wake(Struct, frozen=True, array_like=True, tag=15):
-    """From a thread of the worker's own: its live source has something for it."""
+    """From one of the worker's own threads: its live source has news for it."""
 
 
 class Watch(Struct, frozen=True, array_like=True, tag=17):
     """To a worker: for the next `seconds`, show `endpoint` the pictures that reach your sinks.
 
-    Not more often than each `every_s` for a stream, and not much wider than `width` pixels.
+    At most one per `every_s` for each stream, and not much wider than `width` pixels.
     """
 
     endpoint: Endpoint
@@ -121,7 +121,7 @@ class Watch(Struct, frozen=True, array_like=True, tag=17):
 
 
 class Exit(Struct, frozen=True, array_like=True, tag=6):
-    """To a worker: close your stages and go."""
+    """To a worker: close stages and exit."""
 
 
 class Exceptional(Struct, frozen=True, array_like=True):
@@ -134,10 +134,10 @@ class Exceptional(Struct, frozen=True, array_like=True):
 
 
 class Settle(Struct, frozen=True, array_like=True, tag=7):
-    """From a sink: every frame of `stream` below `mark` is safe; what is new since the last time it said so.
+    """From a sink: every frame of `stream` below `mark` is safe; what is new since its last report.
 
     `found` counts detections by label, `events` tallies events by kind and place. `incarnation` is that of the sink's
-    worker: the late word of a dead one is void once its follower was started.
+    worker: late messages of a dead one are void once its replacement started.
     """
 
     sink: str
@@ -151,7 +151,7 @@ class Settle(Struct, frozen=True, array_like=True, tag=7):
 
 
 class Checkpoint(Struct, frozen=True, array_like=True, tag=14):
-    """From a stage with a memory: what it knows of `stream` before frame `seq`."""
+    """From a stateful stage: its memory of `stream` before frame `seq`."""
 
     stage: str
     incarnation: int
@@ -161,7 +161,7 @@ class Checkpoint(Struct, frozen=True, array_like=True, tag=14):
 
 
 class StreamOpened(Struct, frozen=True, array_like=True, tag=8):
-    """From a source, before its first frame: a stream, what it is, and how many frames its source expects to give."""
+    """From a source, before its first frame: a stream, what it is, and how many frames its source expects to make."""
 
     source: str
     stream: str
@@ -173,7 +173,7 @@ class StreamOpened(Struct, frozen=True, array_like=True, tag=8):
 
 
 class Ready(Struct, frozen=True, array_like=True, tag=9):
-    """From a worker whose stages are open: where to reach it, and where its notes of frames in hand lie."""
+    """From a worker whose stages are open: where to reach it, and where its notes of frames in hand are."""
 
     worker: str
     incarnation: int
@@ -191,7 +191,7 @@ class Report(Struct, array_like=True, tag=10):
 
 
 class Span(Struct, frozen=True, array_like=True):
-    """A frame at a stage, by the monotonic clock: handed on by the stage before, begun, done."""
+    """A frame at a stage, by the monotonic clock: sent by the previous stage, started, done."""
 
     stage: str
     stream: str
@@ -202,14 +202,14 @@ class Span(Struct, frozen=True, array_like=True):
 
 
 class Spans(Struct, frozen=True, array_like=True, tag=22):
-    """What a worker has done, where the run is traced."""
+    """What a worker has done, if the run is traced."""
 
     worker: str
     spans: list[Span]
 
 
 class Trouble(Struct, frozen=True, array_like=True, tag=11):
-    """A worker gives up, for a reason that another try would not cure (a wrong file, an option that can't be)."""
+    """A worker gives up, for a reason that a retry would not fix (a wrong file, an impossible option)."""
 
     worker: str
     stage: str
@@ -217,7 +217,7 @@ class Trouble(Struct, frozen=True, array_like=True, tag=11):
 
 
 class CutShort(Struct, frozen=True, array_like=True, tag=16):
-    """A source has ended its stream before its time: what is under way is written, and the run counts as failed."""
+    """A source has ended its stream early: frames in flight are written, and the run counts as failed."""
 
     stage: str
     text: str
@@ -246,7 +246,7 @@ class ServerReady(Struct, frozen=True, array_like=True, tag=18):
 
 
 class Look(Struct, frozen=True, array_like=True, tag=19):
-    """From the server: somebody looks at pictures, and would like them so wide."""
+    """From the server: somebody is watching, and wants pictures this wide."""
 
     width: Positive
 
@@ -298,26 +298,26 @@ T = TypeVar("T")
 
 
 class RefusedError(ValueError):
-    """A message that is not one of ours."""
+    """A message that is not valid."""
 
 
 def encode(message: Message) -> bytes:
-    """The message as it goes over the wire."""
+    """The message's wire format."""
     return _encoder.encode(message)
 
 
 def decode_for_worker(raw: bytes) -> ToWorker:
-    """The message that a worker got. Raises RefusedError."""
+    """Decode a message to a worker. Raises RefusedError."""
     return _decode(_to_worker, raw)
 
 
 def decode_for_supervisor(raw: bytes) -> ToSupervisor:
-    """The message that the supervisor got. Raises RefusedError."""
+    """Decode a message to the supervisor. Raises RefusedError."""
     return _decode(_to_supervisor, raw)
 
 
 def decode_for_server(raw: bytes) -> ToServer:
-    """The message that the server got. Raises RefusedError."""
+    """Decode a message to the server. Raises RefusedError."""
     return _decode(_to_server, raw)
 
 

@@ -1,1 +1,1 @@
-"""The life of one process: its stages, the packets between them, and what it tells the supervisor."""
+"""One worker process: its stages, the packets between them, and its reports to the supervisor."""

@@ -1,4 +1,4 @@
-"""Showing the pictures that reach a sink to somebody who watches, seldom and small, and only for as long as asked."""
+"""Shows viewers the pictures that reach a sink, rarely and small, and only for as long as requested."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from framewire.pipeline.wire.message import Message, Seen, Watch
 
 
 class Glimpses:
-    """Copies pictures for the server. Its cost is a copy of a small picture, ten times a second at the most."""
+    """Copies pictures for the server. Its cost is a copy of a small picture, at most ten times a second."""
 
     def __init__(self, send: Callable[[str, Message], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._send = send
@@ -19,12 +19,12 @@ class Glimpses:
         self._last: dict[tuple[str, str], float] = {}
 
     def watch(self, asked: Watch) -> None:
-        """Somebody watches, for so long from now."""
+        """Show pictures for the time asked."""
         self._watch = asked
         self._until = self._clock() + asked.seconds
 
     def show(self, sink: str, packet: Packet, reader: RingReader) -> None:
-        """Send this frame's picture, if somebody watches and has not just seen one of its stream."""
+        """Send this frame's picture, if somebody watches and none of its stream was just sent."""
         now = self._clock()
         if self._watch is None or now >= self._until:
             self._watch = None

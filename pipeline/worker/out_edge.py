@@ -43,15 +43,15 @@ class OutEdge:
         self._send(self._consumers[consumer], self._id, packet)
 
     def takes(self, consumer: int) -> bool:
-        """Whether there is a replica of that number."""
+        """Whether there is such a replica."""
         return 0 <= consumer < len(self._consumers)
 
     def is_early(self, consumer: int, incarnation: int) -> bool:
-        """Whether a replica asks that has been restarted since we last heard where it is."""
+        """Whether the asking replica was restarted since we last got its address."""
         return incarnation > self._lives[consumer]
 
     def asked(self, consumer: int, incarnation: int, count: int) -> None:
-        """A replica asks for `count` packets; replicas are served in the order in which they asked."""
+        """A replica asks for `count` packets; replicas are served in the order they asked."""
         if incarnation != self._lives[consumer]:
             return
         self._credit.extend([consumer] * count)

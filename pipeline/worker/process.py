@@ -1,4 +1,4 @@
-"""The entry of a worker process: from what the supervisor says to a running Worker."""
+"""Entry point of a worker process: from the supervisor's Boot to a running Worker."""
 
 import logging
 import os
@@ -29,11 +29,11 @@ from framewire.pipeline.worker.allocator import keep_freed_memory
 from framewire.pipeline.worker.worker import Worker
 
 LAST_WORDS_MS = 2000
-"""How long a worker that exits waits for its last messages to leave."""
+"""How long an exiting worker waits for its last messages to be sent."""
 
 
 class Boot(Struct, frozen=True, tag=True):
-    """What a worker process is told at its start."""
+    """What a worker process gets at its start."""
 
     spec: PipelineSpec
     process: str
@@ -45,7 +45,7 @@ class Boot(Struct, frozen=True, tag=True):
 
 
 class _RemarkHandler(logging.Handler):
-    """Sends log records to the supervisor, who alone writes to the terminal."""
+    """Sends log records to the supervisor; only it writes to the terminal."""
 
     def __init__(self, outbox: Outbox, worker: str) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class _RemarkHandler(logging.Handler):
 
 
 def run_worker(boot: Boot) -> int:
-    """Live a worker's life; returns the exit status: 0 after Exit, 1 after a trouble that was told."""
+    """Run a worker; returns the exit status: 0 after Exit, 1 after a reported Trouble."""
     keep_freed_memory()
     plan = make_plan(boot.spec)
     process = next(process for process in plan.processes if process.name == boot.process)
@@ -81,7 +81,7 @@ def run_worker(boot: Boot) -> int:
         supervisor.send(encode(Trouble(name, noted_stage(error) or process.name, what)))
         return 1
     except Exception as error:
-        log.error("unforeseen, please report it:\n%s", traceback.format_exc())
+        log.error("unexpected, please report it:\n%s", traceback.format_exc())
         text = f"{type(error).__name__}: {error}"
         supervisor.send(encode(Trouble(name, noted_stage(error) or process.name, text)))
         return 1

@@ -1,4 +1,4 @@
-"""One process of a pipeline: its inbox, its stages, its edges, and the loop that waits for messages alone."""
+"""One process of a pipeline: its inbox, its stages, its edges, and the loop that waits only for messages."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -39,14 +39,14 @@ from framewire.pipeline.worker.glimpse import Glimpses
 from framewire.pipeline.worker.out_edge import PREFETCH, OutEdge
 
 REPORT_S = 0.5
-"""A worker tells its figures this often while they change: twice a second is what a person can follow."""
+"""Workers report figures this often while they change: twice a second is what a person can follow."""
 
 EARLY_MAX = 10_000
-"""Messages of an epoch to come that are kept: a peer that is ahead sends a window or so of each stream."""
+"""Messages of a future epoch that are kept: a peer that is ahead sends about a window of each stream."""
 
 
 class _EdgeIn(Struct, frozen=True):
-    """An edge into this process: `asked` are the workers that we give credit to, none where packets come unasked."""
+    """An edge into this process: `asked` are the workers that we give credit to, none if packets come unasked."""
 
     consumer: str
     sources: frozenset[str]
@@ -54,7 +54,7 @@ class _EdgeIn(Struct, frozen=True):
 
 
 class Worker:
-    """Takes messages from the inbox one by one; runs its sources, in turn, whenever a window is open and none waits."""
+    """Handles inbox messages one by one; runs its sources in turn when a window is open and no message waits."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Worker:
         tell: Callable[[Message], None],
         trace_every: int = 0,
     ) -> None:
-        """With `trace_every`, each frame of that number's multiples is traced."""
+        """With `trace_every`, every n-th frame is traced."""
         self.name = process.workers[replica]
         self._plan = plan
         self._process = process
@@ -102,7 +102,7 @@ class Worker:
             if edge.producer in process.stages and edge.routing is not Routing.LOCAL
         }
         self._asked_of: dict[tuple[EdgeId, str], int] = {}
-        """For each producer that we give credit, in which of its lives it got it."""
+        """For each producer with credit of ours, which of its lives got it."""
         self._ways_out = {stage: [self._way_out(edge) for edge in plan.out_of(stage)] for stage in process.stages}
         self._batching = [node for node in nodes.values() if isinstance(node, BatchNode)]
         self._glimpses = Glimpses(self._show)
@@ -114,7 +114,7 @@ class Worker:
         self._sinks = [node for node in nodes.values() if isinstance(node, SinkNode)]
 
     def run(self) -> None:
-        """Work until the supervisor says Exit, or a stage gives up; then close all stages, whatever happened."""
+        """Run until the supervisor sends Exit, or a stage gives up; then close all stages, in any case."""
         with ExitStack() as closing:
             for source in self._sources:
                 closing.callback(source.close)
@@ -147,7 +147,7 @@ class Worker:
         return None
 
     def report(self) -> None:
-        """Tell the supervisor this worker's figures since it started."""
+        """Send the supervisor this worker's figures since its start."""
         self._last_report = time.monotonic()
         self._changed = False
         stages = {name: node.figures for name, node in self._nodes.items()}
@@ -161,7 +161,7 @@ class Worker:
         self._tell_trace()
 
     def _idle(self) -> bytes | None:
-        """Nothing waits: tell what is settled, then sleep until a message comes, or something is due by the clock."""
+        """Nothing waits: report what is settled, then sleep until a message arrives or a timer is due."""
         self._settle(at_once=True)
         if self._flush_due():
             return None
@@ -170,14 +170,14 @@ class Worker:
             due.append(self._last_report + REPORT_S)
         due += [at for source in self._sources if (at := source.ready_at) is not None]
         raw = self._inbox.wait(max(0.0, min(due) - time.monotonic()) if due else None)
-        # Its source may have news: of a picture that is due, or of none that came.
+        # A source may have news: a picture is due, or none has come.
         self._changed = self._changed or (raw is None and bool(self._sources))
         if raw is None and self._changed:
             self._report_if_due()
         return raw
 
     def _flush_due(self) -> bool:
-        """Work on the batches that have waited long enough; returns whether there was one."""
+        """Process the batches that have waited long enough; returns whether there was any."""
         now = time.monotonic()
         due = [node for node in self._batching if node.flush_at is not None and node.flush_at <= now]
         for node in due:
@@ -221,7 +221,7 @@ class Worker:
                 for source in self._sources:
                     source.drain()
             case Wake():
-                # That it came is all: the loop looks at the source next.
+                # Nothing to do: the loop checks the source next.
                 self._changed = True
             case Watch():
                 self._watched(message)
@@ -237,7 +237,7 @@ class Worker:
         self._outboxes.send_to(endpoint, encode(message))
 
     def _hold(self, message: Deliver | Ask) -> None:
-        """A peer has heard of a new epoch before us: keep what it says until we have."""
+        """A peer has learned of a new epoch before us: keep its message until we do."""
         if len(self._early) < EARLY_MAX:
             self._early.append(message)
         else:
@@ -315,7 +315,7 @@ class Worker:
         for node in self._nodes.values():
             node.reset(message.epochs, message.condemned, message.suspects)
         if not self._connected and self._incarnation > 0:
-            # All streams at once: a sink is cut back before it gets the first frame of any.
+            # All streams at once: a sink cuts its files before it gets any frame.
             for node in self._nodes.values():
                 node.resume(message.streams)
         self._connected = True
@@ -328,7 +328,7 @@ class Worker:
             self._handle(held)
 
     def _ask_the_new(self, lives: dict[str, int]) -> None:
-        """Give credit to each producer that has none of ours: the first time, and after its restart."""
+        """Give credit to each producer that has none of ours: at first, and after its restart."""
         for edge, known in self._in.items():
             for producer in known.asked:
                 life = lives.get(producer)
@@ -339,7 +339,7 @@ class Worker:
     def _go_on_with(self, source: SourceNode, message: Connect) -> None:
         if not source.started:
             source.start(message.streams)
-            # A stream that never gives a picture is to be seen, too.
+            # A stream that never gives a picture must be seen, too.
             self._report_if_due()
         for packet in source.send_again():
             self._emit(source.context.name, packet)

@@ -1,4 +1,4 @@
-"""A user's project whose modules have the names of our rooms: models/, stages.py, pipeline.py beside the YAML."""
+"""A user's project whose modules are named like our rooms: models/, stages.py, pipeline.py beside the YAML."""
 
 from pathlib import Path
 
@@ -7,10 +7,10 @@ FILES = {
     # A folder without __init__.py, as most are.
     "models/load_face_finder.py": 'LABEL = "by my own models"\n',
     "models/weights.onnx": "not read\n",
-    # No Python in it: whoever imports `scipy` means the installed one.
+    # No Python in it: `import scipy` finds the installed one.
     "scipy/weights.bin": "not read\n",
     "pipeline.py": "SCORE = 0.25\n",
-    # Ours come first where they are needed: this one is in nobody's way.
+    # Modules that Framewire needs win: these are never imported.
     "queue.py": 'raise ImportError("the wrong queue")\n',
     "yaml.py": 'raise ImportError("the wrong yaml")\n',
     "stages.py": """from framewire import Detection, Packet, Stage, stage
@@ -41,7 +41,7 @@ class Mine(Stage[None]):
 
 
 def write_project(folder: Path, picture: bytes) -> Path:
-    """Write it; `shots/` has the pictures, and is named from the YAML file. Returns the YAML file."""
+    """Write it; `shots/` has the pictures, relative to the YAML file. Returns the YAML file."""
     for name, text in FILES.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Installed from a wheel, away from the checkout: the command, and a project whose names clash with our rooms'."""
+"""Installed from a wheel, away from the checkout: the command, and a project whose names clash with ours."""
 
 import json
 import os
@@ -21,7 +21,7 @@ Ways = dict[str, list[str]]
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built of a copy: a build leaves files in the tree that it builds."""
+    """The wheel, built from a copy: a build leaves files in its source tree."""
     copy, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     for room in ("framewire", "pipeline", "stages", "models", "configs"):
         shutil.copytree(ROOT / room, copy / room, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
@@ -119,7 +119,7 @@ def test_a_start_of_ones_own(ways: Ways, tmp_path: Path) -> None:
         assert "run_pipeline.py" not in text
         assert start(ways["wheel"], "check", f"{name}.yaml", cwd=tmp_path).returncode == 0
     again = start(ways["wheel"], "init", cwd=tmp_path)
-    assert (again.returncode, again.stderr) == (2, "error: faces.yaml exists already; --force overwrites it\n")
+    assert (again.returncode, again.stderr) == (2, "error: faces.yaml already exists; --force overwrites it\n")
     assert start(ways["wheel"], "init", "--force", cwd=tmp_path).returncode == 0
     wrong = start(ways["wheel"], "init", "door", cwd=tmp_path)
     assert (wrong.returncode, "did you mean 'doorway'?" in wrong.stderr) == (2, True)

@@ -32,8 +32,8 @@ class NoStruct(Stage[Any]):
     [
         (int, "must derive from Stage"),
         (NoStruct, "must be a msgspec Struct"),
-        (TakesTheEnginesKey, "replicas belong to the engine"),
-        (Remembers, "must be ordered, and have `remember`, too"),
+        (TakesTheEnginesKey, "replicas are reserved"),
+        (Remembers, "must be ordered and have `remember` too"),
     ],
 )
 def test_a_class_that_cannot_be_a_stage_is_refused(cls: Any, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Starting the command line as a user does, and looking at its processes."""
+"""Starts the command line as a user does, and inspects its processes."""
 
 import os
 import socket
@@ -47,7 +47,7 @@ class Running:
         )
 
     def worker(self, name: str) -> psutil.Process:
-        """The process of a worker such as `faces#0`, waiting until it is there."""
+        """The process of a worker such as `faces#0`, waiting until it exists."""
         found: list[psutil.Process] = []
 
         def look() -> bool:
@@ -70,14 +70,14 @@ class Running:
             code = self.process.wait(deadline_s)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            raise AssertionError(f"the run does not end; it said:\n{self._read(self._stderr)}") from None
+            raise AssertionError(f"the run does not end; stderr:\n{self._read(self._stderr)}") from None
         summary = None
         if self._summary.exists():
             summary = msgspec.json.decode(self._summary.read_bytes(), type=Summary)
         return Finished(code, self._read(self._stdout), self._read(self._stderr), summary)
 
     def stderr(self) -> str:
-        """What it has said so far."""
+        """Its stderr so far."""
         return self._read(self._stderr)
 
     def _read(self, file: object) -> str:
@@ -108,7 +108,7 @@ def run(config: Path, out: Path, *arguments: str) -> Finished:
 
 
 def title(process: psutil.Process) -> str:
-    """The title that a process has given itself, or nothing where it is gone."""
+    """The title that a process has given itself, or nothing if it is gone."""
     try:
         return " ".join(process.cmdline()).strip()
     except psutil.Error:
@@ -116,20 +116,20 @@ def title(process: psutil.Process) -> str:
 
 
 def wait_until(condition: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
-    """Look again and again until something outside this process has come true."""
+    """Poll until something outside this process has become true."""
     end = time.monotonic() + deadline_s
     while not condition():
-        assert time.monotonic() < end, f"{what} has not come within {deadline_s:g} s"
+        assert time.monotonic() < end, f"{what}: timed out after {deadline_s:g} s"
         time.sleep(0.01)
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on just now."""
+    """A loopback port that nothing listens on just now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def lines_in(path: Path) -> int:
-    """Lines of a file that grows; 0 where it is not there yet."""
+    """Lines of a growing file; 0 if it does not exist yet."""
     return path.read_bytes().count(b"\n") if path.exists() else 0

@@ -1,4 +1,4 @@
-"""A run with its server, and asking it."""
+"""A run with its server, and queries."""
 
 import re
 import urllib.error
@@ -17,7 +17,7 @@ Scrape = dict[str, list[tuple[Labels, float]]]
 
 
 class Answer(Struct):
-    """What the server said."""
+    """A server's response."""
 
     status: int
     headers: dict[str, str]
@@ -32,7 +32,7 @@ class Served:
         self.url = url
 
     def get(self, path: str, **headers: str) -> Answer:
-        """Ask; whatever the status."""
+        """GET; whatever the status."""
         request = urllib.request.Request(self.url.split("?")[0].rstrip("/") + path, headers=headers)
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
@@ -41,7 +41,7 @@ class Served:
             return Answer(error.code, dict(error.headers), error.read())
 
     def answers(self, path: str, status: int = 200) -> bool:
-        """Whether it answers so now; it may not be there."""
+        """Whether it answers so now; it may be down."""
         try:
             return self.get(path).status == status
         except OSError:

@@ -1,4 +1,4 @@
-"""Videos that are broken, or unusual: a clear error or a complete run, never a hang, never a traceback."""
+"""Broken or unusual videos: a clear error or a complete run, never a hang, never a traceback."""
 
 import json
 from pathlib import Path
@@ -104,7 +104,7 @@ def test_odd_sizes(width: int, height: int, tmp_path: Path) -> None:
     finished = copy(folder, tmp_path / "out")
     assert finished.code == 0, finished.stderr
     assert lines(tmp_path / "out")[0]["width"] == width
-    # H.264 with 4:2:0 colour has even sizes alone: a line or a column is doubled.
+    # H.264 with 4:2:0 colour has only even sizes: a line or a column is doubled.
     assert size_and_count(tmp_path / "out" / "copy.mp4") == (width + width % 2, height + height % 2, 5)
 
 

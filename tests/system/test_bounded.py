@@ -24,7 +24,7 @@ def test_memory_is_flat_with_a_slow_sink(tmp_path: Path) -> None:
     path = tmp_path / "bounded.jsonl"
 
     def at_least(frames: int) -> bool:
-        # 100 bytes a line, at the least: cheap to look at while the pipeline runs.
+        # At least 100 bytes a line: cheap to check while the pipeline runs.
         return path.exists() and path.stat().st_size >= 100 * frames
 
     wait_until(lambda: at_least(2_000), "the first tenth")

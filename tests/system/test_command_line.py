@@ -1,4 +1,4 @@
-"""The command line as a user meets it."""
+"""The command line as a user sees it."""
 
 import json
 import os
@@ -99,7 +99,7 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     finished = framewire(str(PIPELINES / "short.yaml"), "--out", str(tmp_path / "file" / "out"))
     assert finished.code == 1
-    assert "(--out) cannot be made: Not a directory" in finished.stderr
+    assert f"cannot create folder {tmp_path / 'file' / 'out'} (--out): Not a directory" in finished.stderr
     assert "Traceback" not in finished.stderr
 
 
@@ -140,7 +140,7 @@ def test_somebody_watching_sees_a_bar_and_a_line_for_each_stage(tmp_path: Path) 
         try:
             chunk = os.read(ours, 65536)
         except OSError:
-            break  # Linux says EIO when the other end has gone.
+            break  # Linux gives EIO when the other end closes.
         if not chunk:
             break
         seen += chunk

@@ -1,4 +1,4 @@
-"""A death concerns the sources whose frames pass through the dead worker; the others go on as if nothing had been."""
+"""A death affects the sources whose frames pass through the dead worker; the others continue undisturbed."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def test_only_what_passes_through_the_dead_is_sent_again(victim: str, concerned:
     assert finished.summary is not None
     assert finished.summary.restarts == 1
     again = {name for name, stream in finished.summary.streams.items() if stream.resent}
-    # A source that was killed itself has nothing left to send again: it makes its frames anew.
+    # A source that was killed itself has nothing left to send again: it remakes its frames.
     assert again <= concerned
     assert again or victim == "right#0"
     for stream in ("left", "middle", "right"):

@@ -1,4 +1,4 @@
-"""`evaluate` as a user runs it: a table, a picture, figures as JSON, and clear words for data that cannot be read."""
+"""`evaluate` as a user runs it: a table, a picture, figures as JSON, and clear errors for unreadable data."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ CLASSES = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
 
 @pytest.fixture
 def face() -> np.ndarray:
-    """The smiling portrait of the demo, with something around the face."""
+    """The smiling portrait of the demo, with a margin around the face."""
     picture = demo_frame(0)
     (found,) = HaarFinder(min_neighbors=6, min_size=100).find([picture])
     x, y, width, height = (round(side) for side in min(found, key=lambda face: face.box[0]).box)

@@ -1,4 +1,4 @@
-"""Frames that a stage fails on, drops, or dies of: they are counted, kept, and never stop the rest."""
+"""Frames that a stage fails on, drops, or dies on: they are counted, kept, and never stop the rest."""
 
 import json
 import signal
@@ -27,7 +27,7 @@ def test_a_frame_that_kills_its_stage_three_times_is_set_aside(tmp_path: Path) -
     assert again.code == -signal.SIGKILL
     mended = framewire("replay", str(kept), cwd=tmp_path, env={"MENDED": "1"})
     assert mended.code == 0, mended.stderr
-    assert "went through it: ok" in mended.stdout
+    assert "processed it: ok" in mended.stdout
 
 
 @pytest.mark.parametrize("replicas", [1, 2])
@@ -64,7 +64,7 @@ def test_a_worker_that_always_dies_ends_the_run(tmp_path: Path) -> None:
     assert finished.code == 1
     assert "crash#0 died 2 times within 60 s (killed by SIGKILL)" in finished.stderr
     assert finished.summary is not None
-    # What was in before is there, in order.
+    # Frames before it are there, in order.
     seqs = list(outcomes(tmp_path / "out" / "crash.jsonl"))
     assert seqs == list(range(len(seqs)))
 
@@ -78,8 +78,8 @@ def test_exceptions_and_filters_are_counted_by_reason(tmp_path: Path) -> None:
     assert frames.failed == {"fail:ValueError": 1}
     assert frames.dropped == {"filter:odd": 50}
     assert frames.written == 49
-    assert "as it was told" in finished.stderr
-    assert "frame 42 of source failed: ValueError: as it was told" in finished.stderr
+    assert "on purpose" in finished.stderr
+    assert "frame 42 of source failed: ValueError: on purpose" in finished.stderr
 
 
 @pytest.mark.parametrize(("share", "code"), [(0.2, 0), (0.05, 1)])

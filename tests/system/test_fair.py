@@ -1,4 +1,4 @@
-"""Streams share what is scarce: none waits until another has ended."""
+"""Streams share a slow stage: none waits until another has ended."""
 
 import json
 from itertools import groupby
@@ -15,7 +15,7 @@ def test_two_streams_take_turns_at_a_slow_stage(tmp_path: Path) -> None:
     streams = [json.loads(line)["stream"] for line in (tmp_path / "fair.jsonl").read_text().splitlines()]
     both = streams[: 2 * min(max(where) for where in places(streams).values())]
     longest = max(len(list(turn)) for _, turn in groupby(both))
-    # What one source has in its window may come at once, and what it sends while that is worked on.
+    # A source's whole window may come at once, plus what it sends while that is processed.
     assert longest <= 3 * WINDOW, longest
 
 

@@ -1,4 +1,4 @@
-"""Rubbish sent to every socket of a running pipeline: refused, counted, and the run goes on."""
+"""Rubbish sent to every socket of a running pipeline: refused, counted; the run continues."""
 
 import random
 import re
@@ -25,18 +25,18 @@ def rubbish(rng: random.Random) -> list[bytes]:
     edge = ("source", "read")
     good = encode(Deliver(1, edge, 0, 0, packet))
     texts = [b"", b"\xc1", b"GET / HTTP/1.1\r\n\r\n", b"\x93\x01", b"\x91" * 5000, good[:-4], good[: len(good) // 2]]
-    # Decodes as one of ours, and speaks of what is not there.
+    # Valid messages that name what does not exist.
     texts.append(encode(Deliver(1, ("source", "nobody"), 0, 0, packet)))
     texts.append(encode(Deliver(0, edge, 99, 0, packet)))
     texts.append(encode(Deliver(1, edge, 0, 0, msgspec.structs.replace(packet, source="nobody"))))
     texts.append(encode(Ask(edge, 99, 0, 1)))
     texts.append(encode(Settle("nobody", 0, "nothing", 5, [], {}, False)))
-    # Ranges that no packet has.
+    # Values out of range.
     for change in ({"window": 0}, {"seq": -1}, {"time_base": (1, 0)}):
         texts.append(encode(Deliver(1, edge, 0, 0, msgspec.structs.replace(packet, **change))))
     while len(texts) < SENT_TO_EACH:
         spoiled = bytearray(good)
-        # The first byte says how many fields there are: so spoiled, none of them is ours.
+        # The first byte is the number of fields: corrupted like this, none is valid.
         spoiled[0] = rng.choice([0x90, 0x9F, 0xC0, 0xDC])
         spoiled[rng.randrange(1, len(good))] = rng.randrange(256)
         texts.append(bytes(spoiled))
@@ -60,7 +60,7 @@ def test_rubbish_is_refused_and_counted(tmp_path: Path) -> None:
         for text in rubbish(rng):
             sender.send(text)
         sender.close(linger=5000)
-        # Not even ZeroMQ, which may read it as messages of its oldest protocol.
+        # Not even ZeroMQ, which may take it for its oldest protocol.
         with socket.socket(socket.AF_UNIX) as bare:
             bare.connect("\0" + address)
             bare.sendall(rng.randbytes(10_000))

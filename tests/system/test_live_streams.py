@@ -1,4 +1,4 @@
-"""Live streams from servers that come and go: nothing hangs, nothing that was in is lost, no password is shown."""
+"""Live streams from servers that come and go: nothing hangs, nothing received is lost, no password is shown."""
 
 import json
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ def test_a_server_that_goes_and_comes_back_with_another_size(server: MjpegServer
     wait_until(lambda: lines_in(tmp_path / "live.jsonl") >= 10, "ten frames")
     server.behave, server.size = "close", (96, 80)
     server.drop_all()
-    wait_until(lambda: "retrying in" in running.stderr(), "word of the loss")
+    wait_until(lambda: "retrying in" in running.stderr(), "the loss message")
     server.behave = "pictures"
     finished = running.finish()
     assert finished.code == 0, finished.stderr
@@ -77,7 +77,7 @@ def test_a_server_that_misbehaves_is_asked_again_until_it_behaves(
 def test_a_stream_that_stalls_says_so_before_it_is_tried_again(server: MjpegServer, tmp_path: Path) -> None:
     server.behave = "stall"
     running = start(tmp_path, "capture.limit=10", "capture.read_timeout_s=3")
-    wait_until(lambda: "no picture for 1 s" in running.stderr(), "word of the stall")
+    wait_until(lambda: "no picture for 1 s" in running.stderr(), "the stall message")
     assert server.connections == 1
     server.behave = "pictures"
     server.drop_all()

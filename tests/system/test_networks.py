@@ -9,7 +9,7 @@ from tests.system.running import ROOT, SHARED, Finished, Running, lines_in, run,
 
 MODELS = SHARED / "models"
 FRAMES = 60
-pytestmark = pytest.mark.skipif(not MODELS.exists(), reason="the shared weights are not here")
+pytestmark = pytest.mark.skipif(not MODELS.exists(), reason="the shared weights are missing")
 
 
 def settings(*more: str) -> list[str]:
@@ -83,7 +83,7 @@ def test_a_network_that_is_killed_in_a_batch(one_by_one: Path, tmp_path: Path) -
 def test_what_cannot_run_is_said_before_the_first_frame(
     setting: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # No network but this machine's own: the download fails at once.
+    # No network beyond loopback: the download fails at once.
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     finished = run_faces(tmp_path / "out", setting)

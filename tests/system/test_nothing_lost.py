@@ -1,4 +1,4 @@
-"""Whoever is killed in the middle of a run: the files hold every frame once, the same as if nothing had been."""
+"""Whichever worker is killed mid-run, the files hold every frame once, as if nothing had happened."""
 
 import hashlib
 import json
@@ -103,7 +103,7 @@ def test_the_layout_does_not_matter(arguments: list[str], undisturbed: Path, tmp
 
 
 def test_joins_with_replicas_and_two_streams(tmp_path: Path) -> None:
-    """Which stream a line belongs to is free to mix; within a stream everything is the same."""
+    """Lines of different streams may interleave; within a stream everything is the same."""
 
     def files(out: Path) -> tuple[list[bytes], list[str], list[str]]:
         lines = sorted((out / "diamond.jsonl").read_bytes().splitlines())

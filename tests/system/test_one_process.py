@@ -1,4 +1,4 @@
-"""Several streams by one process: each is whole, in order, and its own, also when that process dies."""
+"""Several streams from one process: each is complete, in order, and separate, even if it dies."""
 
 import json
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Output in parts is the same though the workers that write it are killed."""
+"""Output in parts is the same even if the workers writing it are killed."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes a real run: what it says agrees with the run's own summary."""
+"""A real Prometheus scrapes a real run: its figures agree with the run's own summary."""
 
 import json
 import subprocess
@@ -34,7 +34,7 @@ class Prometheus:
         self.url = url
 
     def query(self, expression: str, at: float | None = None) -> list[tuple[dict[str, str], float]]:
-        """What an expression gives, by labels."""
+        """An expression's values, by labels."""
         asked = {"query": expression, **({"time": str(at)} if at else {})}
         found = self._get("/api/v1/query?" + urllib.parse.urlencode(asked))
         return [(one["metric"], float(one["value"][1])) for one in found["data"]["result"]]
@@ -82,7 +82,7 @@ def prometheus(target: str, folder: Path) -> Iterator[Prometheus]:
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
-    """Twenty seconds at 25 frames a second: what is measured of it at its own pace is known beforehand."""
+    """Twenty seconds at 25 frames a second: what is measured in real time is known beforehand."""
     return write_video(tmp_path / "clip.mp4", FRAMES)
 
 
@@ -112,11 +112,11 @@ def test_rates_and_quantiles_agree_with_the_summary_though_a_worker_dies(clip: P
     assert finished.summary.fps is not None
     assert rate == pytest.approx(finished.summary.fps, rel=0.01)
     assert restarts == 1
-    # Every panel of the dashboard has something to show, but for those of things that this run has none of.
+    # Every panel of the dashboard has something to show, except for things that this run has none of.
     assert all(any(name in asked for name in ABSENT) for asked in silent), silent
     exact = finished.summary.end_to_end_ms.p99
     assert exact is not None
-    # Some frames have come since Prometheus was asked: the shares are a little apart, too.
+    # Some frames have come since Prometheus was asked, so the shares differ a little.
     assert place(around[0]) - 1 <= place(exact / 1000) <= place(around[1]) + 1
 
 

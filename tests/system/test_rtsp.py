@@ -1,4 +1,4 @@
-"""A real RTSP server that is killed and comes back with another size, beside a stream that notices nothing of it."""
+"""A real RTSP server that is killed and comes back with another size, beside a stream that is not affected."""
 
 import json
 import subprocess
@@ -40,7 +40,7 @@ def rtsp(port: int, clip: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def small_clip(path: Path, large: Path) -> Path:
-    """The same film at half the size."""
+    """The same video at half size."""
     return write_film(path, frames_of(large), (640, 360), 30, {"preset": "ultrafast"})
 
 

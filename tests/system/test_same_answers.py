@@ -1,4 +1,4 @@
-"""Every box of the tutorial's pipeline is the one that the plain loop gets from OpenCV, frame by frame."""
+"""Every box of the tutorial's pipeline is the one the plain loop gets from OpenCV, frame by frame."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ def plain_loop(clip: Path) -> list[list[Box]]:
         found.append(boxes)
 
 
-@pytest.mark.skipif(not CLIP.exists(), reason="the shared clip is not here; the demo's frames are compared elsewhere")
+@pytest.mark.skipif(not CLIP.exists(), reason="the shared clip is missing; the demo's frames are compared elsewhere")
 def test_the_tutorials_boxes_on_a_real_clip(tmp_path: Path) -> None:
     finished = run(ROOT / "configs" / "tutorial-haar.yaml", tmp_path, "--source", str(CLIP))
     assert finished.code == 0, finished.stderr

@@ -81,7 +81,7 @@ def test_a_server_that_dies_comes_back_and_harms_no_frame(tmp_path: Path) -> Non
         one.running.worker("server").kill()
         wait_until(lambda: one.answers("/readyz"), "the server again")
         assert written(one, "left") >= at
-        assert "the server has died; it starts again" in one.running.stderr()
+        assert "the server has died; restarting it" in one.running.stderr()
         one.running.process.send_signal(signal.SIGINT)
         finished = one.running.finish()
     assert finished.code == 130
@@ -111,8 +111,8 @@ def test_a_place_that_is_taken(tmp_path: Path) -> None:
         port = one.url.rstrip("/").rpartition(":")[2]
         asked = framewire(str(PIPELINES / "short.yaml"), "--out", str(tmp_path / "b"), "--http", f"127.0.0.1:{port}")
     assert asked.code == 1
-    assert f"127.0.0.1:{port} cannot be listened at (Address already in use)" in asked.stderr
-    assert "--http HOST:PORT names another place" in asked.stderr
+    assert f"cannot listen at 127.0.0.1:{port} (Address already in use)" in asked.stderr
+    assert "--http HOST:PORT sets another address" in asked.stderr
 
 
 def test_an_address_that_is_none() -> None:
@@ -173,7 +173,7 @@ def test_a_summary_is_explained_and_what_is_none_is_not(tmp_path: Path) -> None:
 def test_logs_as_json(tmp_path: Path) -> None:
     running = Running(PIPELINES / "endless.yaml", tmp_path, "--log-format", "json")
     running.worker("read#0").kill()
-    wait_until(lambda: "has died" in running.stderr(), "word of the death")
+    wait_until(lambda: "has died" in running.stderr(), "the death message")
     running.process.terminate()
     finished = running.finish()
     lines = [json.loads(line) for line in finished.stderr.splitlines()]

@@ -1,4 +1,4 @@
-"""Every file in configs/ runs on the built-in demo, without a network: nothing is downloaded, nothing is asked for."""
+"""Every file in configs/ runs on the built-in demo, without a network: nothing is downloaded, nothing is required."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No server but this machine's own, and none of the models that somebody has pulled before."""
+    """No server beyond loopback, and none of the models that were pulled before."""
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("FRAMEWIRE_MODELS", raising=False)
@@ -39,7 +39,7 @@ def test_the_demo_says_age_gender_and_emotion(tmp_path: Path) -> None:
     faces = [found for line in lines for found in line["detections"] if found["label"] == "face"]
     assert faces
     assert all(set(face["attributes"]) == {"age", "gender", "emotion"} for face in faces)
-    # The smiling portrait is told as happy, whatever else is wrong.
+    # The smiling portrait is seen as happy, whatever else is wrong.
     assert sum(face["attributes"]["emotion"]["label"] == "happy" for face in faces) >= len(faces) // 4
 
 

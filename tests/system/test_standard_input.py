@@ -1,4 +1,4 @@
-"""Films through a pipe, and folders that fill up."""
+"""Video through a pipe, and folders that fill up."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Random workers of a graph with several sources are killed, some at once: each stream's file is as if none had been.
+"""Random workers of a graph with several sources are killed, some at once: each stream's file comes out the same.
 
 FRAMEWIRE_STORM sets how many kills: a few in CI, a thousand by hand. FRAMEWIRE_STORM_SEED sets which.
 """

@@ -1,4 +1,4 @@
-"""Tracks, what was said of them, and what was counted survive the death of whoever knew them."""
+"""Tracks, their attributes and the counts survive the death of the worker that held them."""
 
 import json
 from pathlib import Path

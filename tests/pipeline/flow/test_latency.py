@@ -40,7 +40,7 @@ def test_there_is_always_room_beside_what_a_sink_may_hold_back(window: int, ages
 
 
 def simulated(target_s: float, window: int, work_s: float, interval_s: float, frames: int) -> list[float]:
-    """Ages at which frames are settled by one worker that takes `work_s` each, in order, of a live source."""
+    """Ages at which one worker that takes `work_s` per frame settles a live source's frames, in order."""
     admission, free_at = Admission(target_s, window), 0.0
     under_way: list[tuple[float, float]] = []
     ages: list[float] = []

@@ -1,4 +1,4 @@
-"""Batches: gathered across streams, answered each, and nobody suffers for another."""
+"""Batches: gathered across streams, each frame answered, none failed for another."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ EDGE = ("s", "n")
 
 @stage("sizes")
 class Sizes(Stage[None]):
-    """Says in how large a batch each frame was; frame 13 spoils it for all."""
+    """Labels each frame with its batch's size; frame 13 fails the call."""
 
     def open(self) -> None:
         self.calls: list[list[int]] = []

@@ -33,7 +33,7 @@ class Double(Stage[None]):
 
 @stage("counter")
 class Counter(Stage[None]):
-    """Ordered: says how many frames it has seen."""
+    """Ordered: counts the frames it has seen."""
 
     ordered = True
 

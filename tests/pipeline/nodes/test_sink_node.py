@@ -1,4 +1,4 @@
-"""Law 3 on a single sink: it settles in order, cumulatively, and each frame is told once."""
+"""Law 3 on a single sink: it settles in order, cumulatively, and reports each frame once."""
 
 import random
 from pathlib import Path
@@ -41,7 +41,7 @@ class ByFour(Sink[None]):
 
 @stage("liar")
 class Liar(ByFour):
-    """Says that frames are safe that it never saw."""
+    """Claims that frames it never saw are safe."""
 
     def write(self, packet: Packet) -> int:
         return packet.seq + 5
@@ -124,5 +124,5 @@ def test_it_follows_a_dead_one_from_the_mark_of_the_ledger() -> None:
 
 def test_a_sink_may_not_settle_what_it_has_not_seen() -> None:
     node, _ = sink_of(Liar)
-    with pytest.raises(RuntimeError, match="gave the mark 5 after frame 0"):
+    with pytest.raises(RuntimeError, match="returned mark 5 after frame 0"):
         accept(node, packet(0))

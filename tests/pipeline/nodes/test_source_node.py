@@ -14,7 +14,7 @@ from framewire.pipeline.wire.message import Message, StreamOpened, StreamState
 
 @stage("tens")
 class Tens(Source[None]):
-    """Ten pictures; some cannot be had."""
+    """Ten pictures; some are missing."""
 
     missing: tuple[int, ...] = (3,)
 
@@ -30,7 +30,7 @@ class Tens(Source[None]):
 
 @stage("live_tens")
 class LiveTens(Tens):
-    """The same, live: the newest picture waits, those that it replaced are counted."""
+    """The same, live: the newest picture waits, those it replaced are counted."""
 
     def open(self) -> None:
         self.waiting = 0
@@ -52,7 +52,7 @@ class LiveTens(Tens):
 
 @stage("slotless")
 class Slotless(Source[None]):
-    """Forgets to ask for a place."""
+    """Forgets to ask for a slot."""
 
     def frames(self, start: int) -> Iterator[Shot]:
         self.describe("slotless", 4, 6)
@@ -61,7 +61,7 @@ class Slotless(Source[None]):
 
 @stage("silent")
 class Silent(Source[None]):
-    """Has nothing to say."""
+    """Yields nothing."""
 
     def frames(self, start: int) -> Iterator[Shot]:
         yield from ()

@@ -1,4 +1,4 @@
-"""The process that workers come from: in a process of its own, since it must be made before any thread."""
+"""The nursery: in a process of its own, since it must be created before any thread."""
 
 import subprocess
 import sys
@@ -47,7 +47,7 @@ def test_births_and_deaths_are_told(finished: subprocess.CompletedProcess[str]) 
 
 def test_whoever_is_left_goes_with_the_nursery(finished: subprocess.CompletedProcess[str]) -> None:
     pid = int(finished.stdout.split()[-1])
-    # A zombie has no title, whoever may still have to wait for it.
+    # A zombie counts as gone, even if not reaped yet.
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
@@ -58,7 +58,7 @@ from framewire.pipeline.processes.nursery import Nursery
 nursery = Nursery("framewire nursery-test nursery", int)
 for number in range(20):
     nursery.spawn("a", b"0")
-# Some of its news are never read.
+# Some of its news is never read.
 for _ in range(20):
     nursery.news()
 nursery.close()

@@ -51,6 +51,6 @@ def test_what_was_told_before_a_crash_can_be_opened(tmp_path: Path) -> None:
     trace = TraceFile(tmp_path / "trace.json", 1)
     told(trace)
     trace._file.flush()
-    # The format's readers take a missing bracket; so does whoever adds it.
+    # The format's readers accept a missing bracket; JSON does not.
     assert json.loads((tmp_path / "trace.json").read_text() + "]")
     trace.close()

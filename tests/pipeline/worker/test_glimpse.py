@@ -10,7 +10,7 @@ ENDPOINT = "ipc://@framewire/x/server/1"
 
 
 class Scene:
-    """A ring with one wide picture, a clock that is set by hand, and what was sent."""
+    """A ring with one wide picture, a clock set by hand, and what was sent."""
 
     def __init__(self, context: StageContext) -> None:
         self.now = 100.0

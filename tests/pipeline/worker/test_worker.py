@@ -1,4 +1,4 @@
-"""One worker between real inboxes: whose packets it takes, whom it gives credit, what it sends again."""
+"""One worker between real inboxes: whose packets it accepts, whom it credits, what it sends again."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,7 +38,7 @@ def spec() -> PipelineSpec:
 
 
 class Scene:
-    """A worker that is driven step by step, and the inboxes of its peers."""
+    """A worker driven step by step, and the inboxes of its peers."""
 
     def __init__(self, process: str) -> None:
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -69,7 +69,7 @@ class Scene:
         return SourceNode(source, context, 8, 2**20, Notes(), lambda message: self.told.append(message))
 
     def give(self, *messages: Message) -> None:
-        """Let the worker take these, one by one."""
+        """Have the worker take these one by one."""
         for message in messages:
             self._to_it.send(encode(message))
             assert self._waiting.socket.poll(5000)
@@ -80,7 +80,7 @@ class Scene:
         return Connect(epochs, peers, [], [], [])
 
     def got(self, peer: str) -> list[Message]:
-        """What a peer has got since we asked last."""
+        """What a peer has got since the last call."""
         found: list[Message] = []
         while self.inboxes[peer].socket.poll(200):
             found.append(decode_for_worker(self.inboxes[peer].socket.recv()))
@@ -117,7 +117,7 @@ def deliver(epoch: int, source: str, seq: int, incarnation: int = 0) -> Deliver:
 
 
 def credit(messages: list[Message]) -> dict[str, int]:
-    """What was asked for in all, by producer."""
+    """The total asked for, by producer."""
     asked: dict[str, int] = {}
     for message in messages:
         assert isinstance(message, Ask)

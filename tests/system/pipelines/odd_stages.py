@@ -1,4 +1,4 @@
-"""Stages for the system tests: they do as little as can be, or go wrong on purpose."""
+"""Stages for the system tests: they do as little as possible, or fail on purpose."""
 
 import os
 import signal
@@ -33,7 +33,7 @@ class Numbers(Source[NumbersOptions]):
 
 @stage("read_number")
 class ReadNumber(Stage[None]):
-    """Says which number the pixels show, and fails where they are not all the same."""
+    """Reports the number the pixels show, and fails if they are not all the same."""
 
     def process(self, packet: Packet) -> Packet:
         picture = self.picture(packet)
@@ -61,7 +61,7 @@ class Brighten(Stage[BrightenOptions]):
 
 @stage("forgetful_total")
 class ForgetfulTotal(Stage[None]):
-    """Has a memory, which dies with its process: says how many detections there were in all frames so far."""
+    """Counts the detections in all frames so far, in a memory that dies with its process."""
 
     ordered = True
 
@@ -87,7 +87,7 @@ class RunningTotal(ForgetfulTotal):
 
 @stage("stream_total")
 class StreamTotal(Stage[None]):
-    """Says the sum of all scores of a stream so far; hands its memory out."""
+    """Sums all scores of a stream so far; hands its memory out."""
 
     ordered = True
 
@@ -121,7 +121,7 @@ class OnFrameOptions(Struct, frozen=True):
 
 @stage("crash_on")
 class CrashOn(Stage[OnFrameOptions]):
-    """Kills its process on one frame, unless it was mended."""
+    """Kills its process on one frame, unless MENDED is set."""
 
     Options = OnFrameOptions
 
@@ -140,7 +140,7 @@ class FailOn(Stage[OnFrameOptions]):
     def process(self, packet: Packet) -> Packet:
         every = self.options.every
         if packet.seq == self.options.frame or (every and packet.seq % every == 0):
-            raise ValueError("as it was told")
+            raise ValueError("on purpose")
         return packet
 
 
@@ -192,7 +192,7 @@ class SlowStage(Stage[SlowOptions]):
 
 @stage("stuck")
 class Stuck(Stage[None]):
-    """Never comes back from frame 10."""
+    """Never returns from frame 10."""
 
     def process(self, packet: Packet) -> Packet:
         if packet.seq == 10:
@@ -227,7 +227,7 @@ class Door(Stage[DoorOptions]):
 
 @stage("tell_threads")
 class TellThreads(Stage[None]):
-    """Says in the summary how many threads it may use."""
+    """Puts its number of threads into the summary."""
 
     def open(self) -> None:
         self.context.facts["threads"] = str(self.context.threads)
