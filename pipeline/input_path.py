@@ -1,7 +1,7 @@
 """Options that name an input: what lies beside the YAML file is read from there, whatever the current folder."""
 
 import glob
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -24,8 +24,34 @@ def beside(struct: type[Struct], values: Mapping[str, Any], folder: Path) -> dic
     }
 
 
+def inputs_of(struct: type[Struct], values: Mapping[str, Any]) -> Iterator[str]:
+    """The values that may name a file to read, or a source's folder or glob; they need not exist."""
+    hints = get_type_hints(struct, include_extras=True)
+    defaults = {field.name: default_of(field) for field in msgspec.structs.fields(struct)}
+    for name, value in values.items():
+        # A default such as `demo` is a name, whatever lies in the current folder.
+        if value != defaults[name]:
+            yield from _inputs_in(hints[name], value)
+
+
+def _inputs_in(hint: Any, value: Any) -> Iterator[str]:
+    if _kind(hint) in ("file", "any"):
+        if isinstance(value, str) and value:
+            yield value
+        return
+    part, between = part_of(hint)
+    if part is not None and value is not None:
+        items = value if between == "[]" else value.values() if between else [value]
+        for item in items:
+            yield from inputs_of(part, item)
+
+
+def _kind(hint: Any) -> str | None:
+    return next((meta.extra[INPUT] for meta in metas_of(hint) if meta.extra and INPUT in meta.extra), None)
+
+
 def _placed(hint: Any, value: Any, folder: Path) -> Any:
-    kind = next((meta.extra[INPUT] for meta in metas_of(hint) if meta.extra and INPUT in meta.extra), None)
+    kind = _kind(hint)
     if kind is not None:
         return str(folder / value) if isinstance(value, str) and value and _is_there(folder / value, kind) else value
     part, between = part_of(hint)
@@ -45,6 +71,6 @@ def _is_there(path: Path, kind: str) -> bool:
         if kind == "folder":
             return path.is_dir()
         return path.exists() or bool(glob.has_magic(path.name) and next(path.parent.glob(path.name), None))
-    except OSError:
+    except (OSError, ValueError):
         # Too long to be a path, or a folder without read permission.
         return False

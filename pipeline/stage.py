@@ -199,6 +199,14 @@ class Stage(Generic[OptionsT]):
         raise NotImplementedError
 
     @classmethod
+    def outputs(cls, options: Any) -> Sequence[str]:
+        """Files that it writes besides those in its `OutputPath` options, with `{field}` where names vary.
+
+        Like those they are relative to the output folder: no run starts in which one of them is also read.
+        """
+        return ()
+
+    @classmethod
     def remembers(cls) -> bool:
         """Whether this stage hands out its memory."""
         return cls.memory is not Stage.memory

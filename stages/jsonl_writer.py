@@ -1,5 +1,6 @@
 """jsonl_writer: one line of JSON for each frame."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from io import FileIO
 from pathlib import Path
@@ -12,7 +13,7 @@ from framewire.pipeline.frame.packet import Detection, Packet
 from framewire.pipeline.option import OutputPath
 from framewire.pipeline.stage import Sink, StageError, stage
 from framewire.stages.parts.part_index import Part, PartIndex
-from framewire.stages.parts.part_name import PartNames, TemplateError
+from framewire.stages.parts.part_name import PartNames, TemplateError, part_templates
 from framewire.stages.parts.rotation import RotationOptions, surplus
 
 Box = tuple[float, float, float, float]
@@ -138,6 +139,11 @@ class JsonlWriter(Sink[JsonlWriterOptions]):
 
     Options = JsonlWriterOptions
     looks = False
+
+    @classmethod
+    def outputs(cls, options: JsonlWriterOptions) -> Sequence[str]:
+        """All parts."""
+        return part_templates(options.path, options.rotates)
 
     def open(self) -> None:
         """Create the file, or continue the previous worker's."""

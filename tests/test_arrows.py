@@ -33,7 +33,8 @@ ARROWS: dict[str, set[str]] = {
         *("pipeline.seen", "pipeline.server", "pipeline.wire", "pipeline.worker"),
     },
     "pipeline.terminal": {
-        *("pipeline", "pipeline.frame", "pipeline.graph", "pipeline.seen", "pipeline.server", "pipeline.supervisor")
+        *("pipeline", "pipeline.frame", "pipeline.graph", "pipeline.processes", "pipeline.seen", "pipeline.server"),
+        "pipeline.supervisor",
     },
     # What all rooms of models/ share.
     "models": set(),

@@ -9,11 +9,13 @@ from msgspec import Meta, Struct
 
 from framewire.pipeline.flow.window import RING_BYTES_DEFAULT, WINDOW_DEFAULT, WINDOW_MIN
 from framewire.pipeline.graph.config_error import ConfigError, Place
+from framewire.pipeline.graph.outputs import Input, Output, check_outputs
+from framewire.pipeline.graph.path_template import PathTemplate
 from framewire.pipeline.graph.plan import make_plan, topological
 from framewire.pipeline.graph.spec import BatchSpec, LatencySpec, PipelineSpec, RestartSpec, StageSpec
 from framewire.pipeline.graph.streams import expand_streams, stream_path
 from framewire.pipeline.graph.yaml_text import Document, parse, parse_scalar
-from framewire.pipeline.input_path import beside
+from framewire.pipeline.input_path import beside, inputs_of
 from framewire.pipeline.nearest import nearest
 from framewire.pipeline.option import OptionError, check_values, options_of
 from framewire.pipeline.registry import UnknownStageError, find_stage
@@ -73,11 +75,12 @@ def load_pipeline(
     source: str | None = None,
     out: Path = Path("out"),
     environment: Mapping[str, str] | None = None,
+    also_written: Mapping[str, Path | None] | None = None,
 ) -> PipelineSpec:
     """Load and check a pipeline file.
 
-    `overrides` are `STAGE.OPTION=VALUE`, `source` replaces the `source` option of the pipeline's sole source. Raises
-    ConfigError.
+    `overrides` are `STAGE.OPTION=VALUE`, `source` replaces the `source` option of the pipeline's sole source,
+    `also_written` are files that options of the command name. Raises ConfigError.
     """
     document = parse(_read(path), str(path), environment)
     _check_top(document)
@@ -88,7 +91,7 @@ def load_pipeline(
     expand_streams(document)
     folder = path.resolve().parent
     look_beside(str(folder))
-    return _Checker(document, folder, out).pipeline(path)
+    return _Checker(document, folder, out).pipeline(path, also_written or {})
 
 
 def _read(path: Path) -> str:
@@ -155,12 +158,14 @@ class _Checker:
         self.folder = folder
         self.out = out
         self.classes: dict[str, type[Stage[Any]]] = {}
+        self.options: dict[str, Struct] = {}
 
-    def pipeline(self, path: Path) -> PipelineSpec:
+    def pipeline(self, path: Path, also_written: Mapping[str, Path | None]) -> PipelineSpec:
         top = {key: value for key, value in self.document.value.items() if key != "stages"}
         self.known_keys((), top, [*_names(PipelineKeys), "stages"])
         keys = cast(PipelineKeys, self.values((), PipelineKeys, top))
         stages = self.stages()
+        written = self.check_outputs(stages, path, also_written)
         spec = PipelineSpec(
             name=keys.name or path.stem,
             stages=stages,
@@ -170,6 +175,7 @@ class _Checker:
             max_failed=keys.max_failed,
             latency=keys.latency,
             folder=str(self.folder),
+            outputs=written,
         )
         make_plan(spec)
         return spec
@@ -183,7 +189,6 @@ class _Checker:
         self.check_cycle(specs)
         self.check_readers(specs)
         self.check_processes(specs)
-        self.check_outputs(specs)
         return specs
 
     def stage(self, name: str, keys: dict[str, Any]) -> StageSpec:
@@ -201,7 +206,7 @@ class _Checker:
         cls = self.find(name, engine.use or name)
         self.classes[name] = cls
         self.known_keys(path, options, [*_names(cls.Options), *sorted(RESERVED_KEYS)])
-        checked = self.values(path, cls.Options, options)
+        checked = self.options[name] = self.values(path, cls.Options, options)
         filled = msgspec.to_builtins(checked)
         # Command-line paths are relative to the current folder.
         from_file = {key: filled[key] for key in filled if not self.document.is_overridden(*path, key)}
@@ -305,20 +310,37 @@ class _Checker:
                     f"but ask for {spec.replicas} and {mate.replicas} replicas; make them the same",
                 )
 
-    def check_outputs(self, specs: tuple[StageSpec, ...]) -> None:
-        taken: dict[Path, str] = {}
+    def check_outputs(
+        self, specs: tuple[StageSpec, ...], config: Path, also_written: Mapping[str, Path | None]
+    ) -> tuple[str, ...]:
+        outputs = [
+            Output(option, str(path.absolute()), str(path), Place(f"{option} {path}"), "give it another path")
+            for option, path in also_written.items()
+            if path is not None
+        ]
+        inputs = [Input("the run", str(config.resolve()), str(config))]
+        named: list[Output] = []
         for spec in specs:
-            for option in options_of(self.classes[spec.name].Options):
-                if not option.is_output or "." in option.name:
-                    continue
-                path = (self.out / str(spec.options[option.name])).resolve()
-                if path in taken:
-                    raise ConfigError(
-                        self.document.place("stages", spec.name, option.name),
-                        f"{spec.name!r} writes to {spec.options[option.name]}, and so does {taken[path]!r}; "
-                        "give each its own path",
-                    )
-                taken[path] = spec.name
+            cls, options = self.classes[spec.name], self.options[spec.name]
+            is_output = [option.name for option in options_of(cls.Options) if option.is_output]
+            named += [self.output(spec, str(spec.options[name]), name) for name in is_output if "." not in name]
+            outputs += [self.output(spec, path, "path") for path in cls.outputs(options)]
+            inputs += [
+                Input(repr(spec.name), str(Path(name).absolute()), _short(name))
+                for name in inputs_of(cls.Options, spec.options)
+            ]
+        check_outputs([*named, *outputs], inputs)
+        return tuple(str(PathTemplate(output.path).name_for_all) for output in named)
+
+    def output(self, spec: StageSpec, path: str, option: str) -> Output:
+        place = self.document.place("stages", spec.name, option)
+        return Output(repr(spec.name), str((self.out / path).absolute()), path, place)
+
+
+def _short(name: str) -> str:
+    """The path as seen from the current folder, if it lies there."""
+    path = Path(name)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else name
 
 
 def _names(struct: type[Struct]) -> list[str]:

@@ -58,6 +58,8 @@ class PipelineSpec(Struct, frozen=True, kw_only=True):
     max_failed: float = 0.1
     latency: LatencySpec | None = None
     folder: str = "."
+    outputs: tuple[str, ...] = ()
+    """Files that sinks write, absolute; of a path with fields, a name for all that it may mean."""
 
     def stage(self, name: str) -> StageSpec:
         """The stage of that name. Raises KeyError."""

@@ -1,1 +1,1 @@
-"""Operating system processes: the nursery that forks them, and the signals that end them."""
+"""Operating system processes: the nursery that forks them, signals, and the locks that die with them."""

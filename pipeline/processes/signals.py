@@ -1,5 +1,6 @@
 """Signals: waking a waiting loop when one arrives, and their names."""
 
+import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -8,6 +9,17 @@ from types import FrameType
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
 """What a user, or the system, sends to end a run."""
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is a process of that number."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from framewire.pipeline.graph.schema import schema_text
 from framewire.pipeline.graph.svg import svg
 from framewire.pipeline.nearest import nearest
 from framewire.pipeline.option import options_of
+from framewire.pipeline.processes.ownership import OwnedError, Ownership
 from framewire.pipeline.registry import UnknownStageError, find_stage, known_stages
 from framewire.pipeline.server.listen import DEFAULT, OFF, TOKEN_VARIABLE, Listening, listen
 from framewire.pipeline.stage import StageError
@@ -63,6 +64,10 @@ Sets = Annotated[
     list[str] | None, typer.Option("--set", metavar="STAGE.OPTION=VALUE", help="Set an option; may be repeated")
 ]
 Out = Annotated[Path, typer.Option("--out", help="The folder that stages write to")]
+SummaryFile = Annotated[Path | None, typer.Option("--summary", help="Write the summary as JSON to this file")]
+TraceFilePath = Annotated[
+    Path | None, typer.Option("--trace", help="Write a frame trace to this file, for ui.perfetto.dev")
+]
 
 
 class DrawingFormat(StrEnum):
@@ -78,27 +83,21 @@ def run(
     source: Source = None,
     out: Out = Path("out"),
     sets: Sets = None,
-    summary: Annotated[Path | None, typer.Option("--summary", help="Write the summary as JSON to this file")] = None,
+    summary: SummaryFile = None,
     http: Annotated[
         str | None,
         typer.Option("--http", metavar="HOST:PORT", help=f"Live page and metrics; default {DEFAULT}; {OFF}: none"),
     ] = None,
-    trace: Annotated[
-        Path | None, typer.Option("--trace", help="Write a frame trace to this file, for ui.perfetto.dev")
-    ] = None,
+    trace: TraceFilePath = None,
     trace_every: Annotated[int, typer.Option("--trace-every", min=1, help="Trace only every n-th frame")] = 1,
     log_format: Annotated[
         LogFormat, typer.Option("--log-format", help="Text for people, or JSON for programs")
     ] = LogFormat.TEXT,
 ) -> None:
     """Run a pipeline to its end. Ctrl-C finishes frames in flight; a second one stops at once."""
-    spec = _load(config, source, sets, out)
+    spec = _load(config, source, sets, out, summary, trace)
+    ownership = _own(spec, out)
     listening = _listen(http)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        _say(f"cannot create folder {out} (--out): {error.strerror}")
-        raise typer.Exit(FAILED) from error
     supervisor = Supervisor(spec, out, listening, _trace_file(trace, trace_every))
     console = _console(stderr=True)
     formatter = JsonFormatter() if log_format is LogFormat.JSON else None
@@ -106,6 +105,7 @@ def run(
         if listening is not None:
             logging.getLogger("framewire").info("live page and metrics: %s", listening.url)
         outcome, account = supervisor.run(progress.show)
+    ownership.release()
     print_summary(account, _console())
     if account.error:
         _say(account.error)
@@ -150,9 +150,16 @@ def init(
 
 
 @app.command()
-def check(config: Config, source: Source = None, out: Out = Path("out"), sets: Sets = None) -> None:
+def check(
+    config: Config,
+    source: Source = None,
+    out: Out = Path("out"),
+    sets: Sets = None,
+    summary: SummaryFile = None,
+    trace: TraceFilePath = None,
+) -> None:
     """Check a pipeline file; nothing is started."""
-    spec = _load(config, source, sets, out)
+    spec = _load(config, source, sets, out, summary, trace)
     workers = sum(process.replicas for process in make_plan(spec).processes)
     typer.echo(f"{config}: good; {len(spec.stages)} stages in {workers} processes")
 
@@ -263,12 +270,37 @@ def _add_commands(points: EntryPoints) -> None:
             app.command(point.name)(brought)
 
 
-def _load(config: Path, source: str | None, sets: list[str] | None, out: Path) -> PipelineSpec:
+def _load(
+    config: Path,
+    source: str | None,
+    sets: list[str] | None,
+    out: Path,
+    summary: Path | None = None,
+    trace: Path | None = None,
+) -> PipelineSpec:
+    written = {"--summary": summary, "--trace": trace}
     try:
-        return load_pipeline(find_config(config), sets or [], source, out)
+        return load_pipeline(find_config(config), sets or [], source, out, also_written=written)
     except ConfigError as error:
         _say(str(error))
         raise typer.Exit(WRONG) from error
+
+
+def _own(spec: PipelineSpec, out: Path) -> Ownership:
+    """Keep other runs out of the files of this one."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        _say(f"cannot create folder {out} (--out): {error.strerror}")
+        raise typer.Exit(FAILED) from error
+    try:
+        return Ownership(spec.name, out, [Path(path) for path in spec.outputs])
+    except OwnedError as error:
+        _say(str(error))
+        raise typer.Exit(WRONG) from error
+    except OSError as error:
+        _say(f"cannot write to {error.filename or out}: {error.strerror}; set another folder with --out")
+        raise typer.Exit(FAILED) from error
 
 
 def _listen(http: str | None) -> Listening | None:

@@ -46,6 +46,16 @@ class PartNames:
         """The folder in or under which all parts lie, known before the first frame."""
         return Path(*takewhile(lambda part: "{" not in part, Path(self.template).parent.parts))
 
+    @property
+    def templates(self) -> list[str]:
+        """All names that parts may get: a second one in the same second has a number."""
+        path = Path(self.template)
+        return (
+            [self.template]
+            if self.is_fixed
+            else [self.template, str(path.with_name(f"{path.stem}-{{n}}{path.suffix}"))]
+        )
+
     def path(self, stream: str, start: datetime, part: int) -> str:
         """The name of a part. Raises TemplateError."""
         try:
@@ -69,6 +79,14 @@ class PartNames:
         for path in folder.glob("/".join(["*"] * depth)):
             if path.is_file() and pattern.fullmatch(path.relative_to(folder).as_posix()):
                 yield path
+
+
+def part_templates(template: str, rotates: bool) -> list[str]:
+    """See PartNames.templates; none for a template that cannot be filled in, which the sink reports when it opens."""
+    try:
+        return PartNames(template, rotates).templates
+    except TemplateError:
+        return []
 
 
 def _fields(template: str) -> set[str]:

@@ -1,6 +1,6 @@
 """The video_writer stage: a file per stream, with the encoder of your choice."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +13,7 @@ from framewire.pipeline.frame.packet import FRAME, Packet
 from framewire.pipeline.option import OutputPath
 from framewire.pipeline.stage import Sink, StageError, stage
 from framewire.stages.parts.part_index import PartIndex
-from framewire.stages.parts.part_name import PartNames, TemplateError
+from framewire.stages.parts.part_name import PartNames, TemplateError, part_templates
 from framewire.stages.parts.rotation import RotationOptions
 from framewire.stages.video_writer.fragment_encoder import FragmentEncoder, Layout
 from framewire.stages.video_writer.h264_encoder import H264Fragment
@@ -68,6 +68,12 @@ class VideoWriter(Sink[VideoWriterOptions]):
     """
 
     Options = VideoWriterOptions
+
+    @classmethod
+    def outputs(cls, options: VideoWriterOptions) -> Sequence[str]:
+        """All parts, and what they grow as."""
+        parts = part_templates(options.path, options.rotates)
+        return [*parts, *(str(VideoFileWriter.journal_of(Path(part))) for part in parts)]
 
     def open(self) -> None:
         """Check options that must fit each other."""

@@ -46,7 +46,7 @@ def assert_same(out: Path, undisturbed: Path, finished: Finished) -> None:
     assert (out / "everything.jsonl").read_bytes() == (undisturbed / "everything.jsonl").read_bytes()
     assert decoded(out / "everything.mp4") == decoded(undisturbed / "everything.mp4")
     assert decoded(out / "everything.avi") == decoded(undisturbed / "everything.avi")
-    left = sorted(path.name for path in out.iterdir())
+    left = sorted(path.name for path in out.iterdir() if path.is_file())
     assert left == ["everything.avi", "everything.jsonl", "everything.mp4", "stderr.txt", "stdout.txt", "summary.json"]
 
 

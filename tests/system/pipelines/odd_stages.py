@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator, Sequence
 
@@ -206,6 +207,18 @@ class BrokenOpen(Stage[None]):
 
     def open(self) -> None:
         raise StageError("the lamp is not lit; light it")
+
+
+@stage("starter")
+class Starter(Stage[None]):
+    """Starts a program that outlives the run by a while, with all descriptors that it may have."""
+
+    def open(self) -> None:
+        quiet = subprocess.DEVNULL
+        subprocess.Popen(["sleep", "20"], close_fds=False, start_new_session=True, stdout=quiet, stderr=quiet)
+
+    def process(self, packet: Packet) -> Packet:
+        return packet
 
 
 class DoorOptions(Struct, frozen=True):

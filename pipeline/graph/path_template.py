@@ -1,0 +1,82 @@
+"""A path with `{field}` in it, as sinks name their files: which files it may come to mean."""
+
+import os
+import re
+import string
+from collections.abc import Iterator
+from itertools import takewhile
+from pathlib import Path
+
+
+class PathTemplate:
+    """An absolute path whose fields are filled in while a run goes on.
+
+    Example:
+        PathTemplate("/out/{stream}/{part:03d}.mp4").may_be(Path("/out/door/007.mp4"))    # True
+    """
+
+    def __init__(self, text: str) -> None:
+        fixed = list(takewhile(lambda part: "{" not in part, Path(text).parts))
+        self.folder = Path(*fixed).resolve()
+        """What is certain of it: the file itself if there are no fields, else the folder that all of them lie under."""
+        self.is_fixed = fixed == list(Path(text).parts)
+        self._text = text
+        self._rest = str(Path(*Path(text).parts[len(fixed) :]))
+
+    def may_be(self, path: Path) -> bool:
+        """Whether it may mean this file or folder, by this name or another (a link)."""
+        if self.is_fixed:
+            return self.folder == path.resolve() or _is_same(self.folder, path)
+        pattern = self._regex()
+        if pattern.fullmatch(str(path.resolve())):
+            return True
+        return any(pattern.fullmatch(str(other)) and _is_same(other, path) for other in self._existing())
+
+    def may_be_in(self, folder: Path) -> bool:
+        """Whether it may mean a file that lies directly in this folder."""
+        if self.is_fixed:
+            return self.folder.parent == folder.resolve() or _is_same(self.folder.parent, folder)
+        return bool(self._regex().fullmatch(str(folder.resolve() / self.example.name)))
+
+    @property
+    def example(self) -> Path:
+        """A path that it may mean: each field filled with one letter."""
+        return Path(self._text) if self.is_fixed else self.folder / _filled(self._rest)
+
+    @property
+    def name_for_all(self) -> Path:
+        """One path for all that it may mean, in the folder that they have in common: to lock them by."""
+        return self.folder if self.is_fixed else self.folder / self._rest.replace(os.sep, "_")
+
+    def _regex(self) -> re.Pattern[str]:
+        return re.compile(re.escape(f"{self.folder}{os.sep}") + _pattern(self._rest), re.DOTALL)
+
+    def _existing(self) -> Iterator[Path]:
+        """Files under the folder, as deep as the template is; of a field with slashes in it, none."""
+        depth = self._rest.count(os.sep) + 1
+        return self.folder.glob(str(Path(*["*"] * depth)))
+
+
+def _pattern(text: str) -> str:
+    try:
+        parsed = list(string.Formatter().parse(text))
+    except ValueError:
+        # No template after all: the sink will say so.
+        return re.escape(text)
+    return "".join(re.escape(literal) + (".+" if field is not None else "") for literal, field, _, _ in parsed)
+
+
+def _filled(text: str) -> str:
+    try:
+        parsed = list(string.Formatter().parse(text))
+    except ValueError:
+        return text
+    return "".join(literal + ("x" if field is not None else "") for literal, field, _, _ in parsed)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Whether both exist and are one file: a hard link, or a link on the way."""
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False

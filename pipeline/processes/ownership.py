@@ -1,0 +1,137 @@
+"""One run at a time for an output folder, and for each file that a sink writes elsewhere: locks that die with the run.
+
+An flock belongs to the open file, which forked processes share and executed ones do not get: it is held until the last
+worker of a run is gone, however the run ended, so no other run begins while a dying worker still writes.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from framewire.pipeline.processes.signals import is_running
+
+FOLDER = ".framewire"
+"""In an output folder: what belongs to the engine."""
+LOCK = "lock"
+DYING_S = 3.0
+"""How long the workers of a killed run may need to end: the kernel kills them with it."""
+LOOK_S = 0.05
+
+
+class Owner(Struct, frozen=True):
+    """Who holds a lock: `started` is Unix time."""
+
+    pipeline: str
+    pid: int
+    started: float
+
+
+class OwnedError(Exception):
+    """Another run writes there; the text says which, since when, and what to do."""
+
+
+class Ownership:
+    """The locks of one run. Take it before any process is forked.
+
+    Example:
+        ownership = Ownership("faces", Path("out"), [Path("/mnt/film.mp4")])    # or OwnedError
+        ...
+        ownership.release()
+    """
+
+    def __init__(self, pipeline: str, out: Path, files: Iterable[Path] = ()) -> None:
+        """`files` are absolute, those in `out` among them. Raises OwnedError, OSError."""
+        self._owner = Owner(pipeline, os.getpid(), time.time())
+        self._held: list[int] = []
+        self._beside: list[Path] = []
+        try:
+            (out / FOLDER).mkdir(parents=True, exist_ok=True)
+            self._take(out / FOLDER / LOCK, f"the output folder {out}")
+            for file in dict.fromkeys(files):
+                self._take_file(file, file.is_relative_to(out.absolute()))
+        except (OwnedError, OSError):
+            self.release()
+            raise
+
+    def release(self) -> None:
+        """Let others in. The locks beside files go; that of the folder stays, as an empty file."""
+        for path in self._beside:
+            path.unlink(missing_ok=True)
+        for held in self._held:
+            os.ftruncate(held, 0)
+            os.close(held)
+        self._held, self._beside = [], []
+
+    def _take_file(self, file: Path, is_inside: bool) -> None:
+        beside = file.with_name(f".{file.name}.{LOCK}")
+        if is_inside:
+            # The folder's lock is enough, unless a run with another folder writes here.
+            if beside.exists():
+                self._look(beside, str(file))
+            return
+        for folder in file.parents:
+            if (folder / FOLDER / LOCK).exists():
+                self._look(folder / FOLDER / LOCK, str(file))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self._take(beside, str(file))
+        self._beside.append(beside)
+
+    def _look(self, lock: Path, what: str) -> None:
+        """Raises OwnedError if another run holds this lock; does not take it."""
+        with lock.open("rb") as file:
+            self._lock(file.fileno(), fcntl.LOCK_SH, lock, what)
+
+    def _take(self, lock: Path, what: str) -> None:
+        while True:
+            held = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                self._lock(held, fcntl.LOCK_EX, lock, what)
+            except OwnedError:
+                os.close(held)
+                raise
+            if lock.exists() and os.fstat(held).st_ino == lock.stat().st_ino:
+                break
+            # Its last owner has removed it between our opening and our locking.
+            os.close(held)
+        os.ftruncate(held, 0)
+        os.pwrite(held, msgspec.json.encode(self._owner), 0)
+        self._held.append(held)
+
+    def _lock(self, held: int, kind: int, lock: Path, what: str) -> None:
+        for _ in _moments():
+            try:
+                fcntl.flock(held, kind | fcntl.LOCK_NB)
+            except BlockingIOError:
+                owner = _owner_of(lock)
+                if owner is None or not is_running(owner.pid):
+                    # Killed a moment ago: its workers are ending.
+                    continue
+                since = time.strftime("%H:%M:%S", time.localtime(owner.started))
+                raise OwnedError(
+                    f"{what} is in use by the run {owner.pipeline!r} (process {owner.pid}) since {since}; "
+                    "wait for its end, or write elsewhere with --out"
+                ) from None
+            return
+        raise OwnedError(
+            f"{what} is in use by processes of a run that was killed; end them, or write elsewhere with --out"
+        )
+
+
+def _moments() -> Iterator[None]:
+    end = time.monotonic() + DYING_S
+    while time.monotonic() < end:
+        yield
+        time.sleep(LOOK_S)
+
+
+def _owner_of(lock: Path) -> Owner | None:
+    """Who has written its name into a lock; None while it is being written, or never was."""
+    try:
+        return msgspec.json.decode(lock.read_bytes(), type=Owner)
+    except (OSError, msgspec.DecodeError):
+        return None
