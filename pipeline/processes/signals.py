@@ -1,10 +1,10 @@
 """Signals: waking a waiting loop when one arrives, and their names."""
 
-import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
@@ -12,14 +12,12 @@ ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 def is_running(pid: int) -> bool:
-    """Whether there is a process of that number."""
+    """Whether there is a process of that number that has not ended: a zombie has."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        # The state follows the name, which is in parentheses and may hold any character.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except (OSError, IndexError):
         return False
-    except PermissionError:
-        return True
-    return True
 
 
 @contextmanager
