@@ -1,6 +1,7 @@
 """What a run writes meets neither what it reads nor what else it writes: checked before any file is opened."""
 
 import glob
+import os
 from collections.abc import Sequence
 from fnmatch import fnmatch
 from pathlib import Path
@@ -9,6 +10,9 @@ from msgspec import Struct
 
 from framewire.pipeline.graph.config_error import ConfigError, Place
 from framewire.pipeline.graph.path_template import PathTemplate
+
+NAME_BYTES_MAX = 255
+"""Linux' NAME_MAX: no usual file system takes a longer name for a file or a folder."""
 
 
 class Output(Struct, frozen=True):
@@ -33,7 +37,12 @@ def check_outputs(outputs: Sequence[Output], inputs: Sequence[Input]) -> None:
     """Raises ConfigError at the first output that would overwrite an input or another output."""
     taken: dict[Path, Output] = {}
     for output in outputs:
+        _check_name(output)
         template = PathTemplate(output.path)
+        if template.is_fixed and template.folder.is_dir():
+            raise ConfigError(
+                output.place, f"{output.owner} would write to {output.shown}, which is a folder; name a file"
+            )
         for read in inputs:
             if _meets(template, Path(read.path)):
                 raise ConfigError(
@@ -45,6 +54,16 @@ def check_outputs(outputs: Sequence[Output], inputs: Sequence[Input]) -> None:
             raise ConfigError(
                 output.place,
                 f"{output.owner} writes to {output.shown}, and so does {other.owner}; give each its own path",
+            )
+
+
+def _check_name(output: Output) -> None:
+    for part in Path(output.path).parts:
+        if len(os.fsencode(part)) > NAME_BYTES_MAX:
+            raise ConfigError(
+                output.place,
+                f"{output.owner} would write to a file whose name has more than {NAME_BYTES_MAX} bytes "
+                f"({part[:20]}...); shorten it",
             )
 
 

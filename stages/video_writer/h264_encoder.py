@@ -4,11 +4,13 @@ import io
 from fractions import Fraction
 
 import av
+import av.error
 import cv2
 import numpy as np
 from av.video.stream import VideoStream
 
 from framewire.pipeline.frame.ring import Pixels
+from framewire.pipeline.stage import StageError
 from framewire.stages.video_writer.fragment_encoder import Layout
 
 _FRAGMENTED = "frag_custom+empty_moov+default_base_moof+frag_discont+skip_trailer"
@@ -38,6 +40,13 @@ class H264Fragment:
         codec.thread_count = 1
         codec.color_range, codec.colorspace = _LIMITED_RANGE, _BT601
         self._stream.time_base = codec.time_base
+        try:
+            codec.open()
+        except av.error.FFmpegError as error:
+            raise StageError(
+                f"H.264 cannot hold pictures of {layout.width}x{layout.height} ({error.strerror}); "
+                "make them smaller, or use backend: opencv with fourcc: MJPG and an .avi"
+            ) from error
         self._frame_units = max(1, round(layout.timescale / rate))
 
     def add(self, pixels: Pixels, time: int) -> None:

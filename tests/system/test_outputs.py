@@ -117,6 +117,22 @@ def test_what_does_not_meet_is_no_trouble(source: str, sinks: str, folder: Path)
     assert load_pipeline(folder / "p.yaml", out=folder, also_written={"--summary": folder / "summary.json"}).outputs
 
 
+@pytest.mark.parametrize("sink", [VIDEO, LIST])
+def test_a_folder_where_a_file_should_go_and_a_name_too_long(sink: str, folder: Path) -> None:
+    (folder / "there.mp4").mkdir()
+    assert "which is a folder; name a file" in refused(folder, sink % "there.mp4")
+    assert "more than 255 bytes" in refused(folder, sink % ("x" * 252 + ".mp4"))
+    # What a video grows as, `.NAME.part`, is longer than NAME.
+    assert (sink is VIDEO) == ("more than 255 bytes" in _said(folder, sink % ("x" * 248 + ".mp4")))
+
+
+def _said(folder: Path, sinks: str) -> str:
+    try:
+        return refused(folder, sinks)
+    except pytest.fail.Exception:
+        return ""
+
+
 def test_check_and_run_refuse_alike_and_touch_nothing(folder: Path) -> None:
     (folder / "p.yaml").write_text("stages:\n  capture: {source: film.mp4}\n" + VIDEO % "film.mp4")
     before = {path: path.read_bytes() for path in folder.iterdir()}

@@ -232,3 +232,12 @@ def test_after_a_crash_files_go_on_at_the_mark(mark: int, tmp_path: Path) -> Non
     for film in sorted((tmp_path / "whole" / "stream").iterdir()):
         assert pictures(tmp_path / "cut" / "stream" / film.name) == pictures(film), film.name
     assert len(list((tmp_path / "cut" / "stream").iterdir())) == 3
+
+
+def test_a_size_that_h264_does_not_take_is_reported_with_the_cure(tmp_path: Path) -> None:
+    with StageRunner(VideoWriter, {"path": "wide.mp4"}, tmp_path) as runner:
+        packet = runner.packet(np.zeros((16, 17_000, 3), np.uint8))
+        with pytest.raises(StageError, match=r"H.264 cannot hold pictures of 17000x16 .*; make them smaller, or"):
+            for _ in range(WINDOW):
+                runner.write(packet)
+                packet = runner.packet(np.zeros((16, 17_000, 3), np.uint8))
