@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
+from framewire.pipeline.graph import load_pipeline
+from framewire.pipeline.terminal.shipped import shipped_names, starter
 from tests.packaging.clashing import FRAMES, write_project
 from tests.system.running import DEADLINE_S, ROOT
 
@@ -83,8 +85,20 @@ def test_the_wheel_has_one_name_and_all_that_belongs_to_it(wheel: Path) -> None:
     assert {"framewire/__init__.py", "framewire/py.typed", *shipped, *weights, *page, *code} <= set(names)
 
 
-@pytest.mark.parametrize("way", ["wheel", "wheel, -m", "checkout", "run_pipeline.py"])
-@pytest.mark.parametrize("where", ["project", "elsewhere", "checkout"])
+@pytest.mark.parametrize(
+    ("way", "where"),
+    [
+        ("wheel", "project"),
+        ("wheel", "elsewhere"),
+        ("wheel, -m", "project"),
+        ("wheel, -m", "checkout"),
+        ("checkout", "project"),
+        ("checkout", "checkout"),
+        ("run_pipeline.py", "project"),
+        ("run_pipeline.py", "elsewhere"),
+        ("run_pipeline.py", "checkout"),
+    ],
+)
 def test_a_project_with_modules_named_like_our_rooms(way: str, where: str, ways: Ways, tmp_path: Path) -> None:
     project = tmp_path / "project"
     config = write_project(project, cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes())
@@ -110,14 +124,19 @@ def test_the_demo_and_a_shipped_pipeline_by_name(ways: Ways, tmp_path: Path) -> 
     assert (wins.returncode, "the pipeline has no stages" in wins.stderr) == (2, True)
 
 
-def test_a_start_of_ones_own(ways: Ways, tmp_path: Path) -> None:
-    for name in sorted(path.stem for path in (ROOT / "configs").glob("*.yaml")):
-        done = start(ways["wheel"], "init", name, cwd=tmp_path)
-        assert (done.returncode, done.stderr) == (0, "")
-        text = (tmp_path / f"{name}.yaml").read_text()
-        assert text.startswith("# ")
-        assert "run_pipeline.py" not in text
-        assert start(ways["wheel"], "check", f"{name}.yaml", cwd=tmp_path).returncode == 0
+@pytest.mark.parametrize("name", shipped_names())
+def test_a_shipped_pipeline_is_a_start_of_ones_own(name: str, tmp_path: Path) -> None:
+    text = starter(name)
+    assert text.startswith("# ")
+    assert "run_pipeline.py" not in text
+    (tmp_path / f"{name}.yaml").write_text(text)
+    assert load_pipeline(tmp_path / f"{name}.yaml").name == name
+
+
+def test_init_writes_it_once(ways: Ways, tmp_path: Path) -> None:
+    first = start(ways["wheel"], "init", cwd=tmp_path)
+    assert (first.returncode, first.stderr) == (0, "")
+    assert (tmp_path / "faces.yaml").read_text() == starter("faces")
     again = start(ways["wheel"], "init", cwd=tmp_path)
     assert (again.returncode, again.stderr) == (2, "error: faces.yaml already exists; --force overwrites it\n")
     assert start(ways["wheel"], "init", "--force", cwd=tmp_path).returncode == 0
