@@ -45,7 +45,7 @@ class Ownership:
     """
 
     def __init__(self, pipeline: str, out: Path, files: Iterable[Path] = ()) -> None:
-        """`files` are absolute, those in `out` among them. Raises OwnedError, OSError."""
+        """`files` are absolute, without links, those in `out` among them. Raises OwnedError, OSError."""
         self._owner = Owner(pipeline, os.getpid(), time.time())
         self._held: list[int] = []
         self._beside: list[Path] = []
@@ -53,7 +53,7 @@ class Ownership:
             (out / FOLDER).mkdir(parents=True, exist_ok=True)
             self._take(out / FOLDER / LOCK, f"the output folder {out}")
             for file in dict.fromkeys(files):
-                self._take_file(file, file.is_relative_to(out.absolute()))
+                self._take_file(file, file.is_relative_to(out.resolve()))
         except (OwnedError, OSError):
             self.release()
             raise

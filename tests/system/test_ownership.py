@@ -64,6 +64,16 @@ def test_a_file_in_the_folder_of_another_run(first_is_inside: bool, tmp_path: Pa
     assert sorted(path.name for path in (tmp_path / "a" / "deep").iterdir()) == ["list.jsonl"]
 
 
+def test_an_output_folder_by_another_name(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    first = started(tmp_path / "link")
+    second = framewire("run", str(ENDLESS), "--out", str(tmp_path / "real"), "--http", "off")
+    assert (second.code, "is in use by the run 'short'" in second.stderr) == (2, True)
+    stop(first)
+    assert framewire("run", str(ENDLESS), "--out", str(tmp_path / "link"), "--http", "off").code == 0
+
+
 def test_one_file_outside_of_both_folders(tmp_path: Path) -> None:
     shared = ("--set", f"metadata.path={tmp_path / 'list.jsonl'}")
     first = started(tmp_path / "a", *shared, file=tmp_path / "list.jsonl")
