@@ -1,7 +1,6 @@
 """What a measurement needs and a machine may lack: a model's file, a package, a program."""
 
 from importlib.util import find_spec
-from shutil import which
 
 from framewire.models.cannot_load import CannotLoadError
 from framewire.models.catalogue.entries import find_entry
@@ -28,9 +27,3 @@ def need_package(module: str, install: str) -> None:
     """Raises AbsentError if a Python package is missing."""
     if find_spec(module) is None:
         raise AbsentError(f"{module} is not installed; pip install '{install}'")
-
-
-def need_program(name: str) -> None:
-    """Raises AbsentError if a program is not on the PATH."""
-    if which(name) is None:
-        raise AbsentError(f"{name} is not installed")
