@@ -1,7 +1,7 @@
 """Options that name an input: what lies beside the YAML file is read from there, whatever the current folder."""
 
 import glob
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -16,52 +16,50 @@ def beside(struct: type[Struct], values: Mapping[str, Any], folder: Path) -> dic
 
     Defaults, and paths that are not there, stay as they are.
     """
+    return _changed(
+        struct, values, lambda kind, value: str(folder / value) if _is_there(folder / value, kind) else value
+    )
+
+
+def inputs_of(struct: type[Struct], values: Mapping[str, Any]) -> list[str]:
+    """The values that may name a file to read, or a source's folder or glob; they need not exist."""
+    found: list[str] = []
+
+    def note(kind: str, value: str) -> str:
+        if kind != "folder":
+            found.append(value)
+        return value
+
+    _changed(struct, values, note)
+    return found
+
+
+Change = Callable[[str, str], str]
+"""From an input's kind and value to its new value."""
+
+
+def _changed(struct: type[Struct], values: Mapping[str, Any], change: Change) -> dict[str, Any]:
+    """The values with every input changed. A default such as `demo` is a name, whatever lies in any folder."""
     hints = get_type_hints(struct, include_extras=True)
     fields = {field.name: field for field in msgspec.structs.fields(struct)}
     return {
-        name: value if value == default_of(fields[name]) else _placed(hints[name], value, folder)
+        name: value if value == default_of(fields[name]) else _changed_value(hints[name], value, change)
         for name, value in values.items()
     }
 
 
-def inputs_of(struct: type[Struct], values: Mapping[str, Any]) -> Iterator[str]:
-    """The values that may name a file to read, or a source's folder or glob; they need not exist."""
-    hints = get_type_hints(struct, include_extras=True)
-    defaults = {field.name: default_of(field) for field in msgspec.structs.fields(struct)}
-    for name, value in values.items():
-        # A default such as `demo` is a name, whatever lies in the current folder.
-        if value != defaults[name]:
-            yield from _inputs_in(hints[name], value)
-
-
-def _inputs_in(hint: Any, value: Any) -> Iterator[str]:
-    if _kind(hint) in ("file", "any"):
-        if isinstance(value, str) and value:
-            yield value
-        return
-    part, between = part_of(hint)
-    if part is not None and value is not None:
-        items = value if between == "[]" else value.values() if between else [value]
-        for item in items:
-            yield from inputs_of(part, item)
-
-
-def _kind(hint: Any) -> str | None:
-    return next((meta.extra[INPUT] for meta in metas_of(hint) if meta.extra and INPUT in meta.extra), None)
-
-
-def _placed(hint: Any, value: Any, folder: Path) -> Any:
-    kind = _kind(hint)
+def _changed_value(hint: Any, value: Any, change: Change) -> Any:
+    kind = next((meta.extra[INPUT] for meta in metas_of(hint) if meta.extra and INPUT in meta.extra), None)
     if kind is not None:
-        return str(folder / value) if isinstance(value, str) and value and _is_there(folder / value, kind) else value
+        return change(kind, value) if isinstance(value, str) and value else value
     part, between = part_of(hint)
     if part is None or value is None:
         return value
     if between == "[]":
-        return [beside(part, item, folder) for item in value]
+        return [_changed(part, item, change) for item in value]
     if between:
-        return {name: beside(part, item, folder) for name, item in value.items()}
-    return beside(part, value, folder)
+        return {name: _changed(part, item, change) for name, item in value.items()}
+    return _changed(part, value, change)
 
 
 def _is_there(path: Path, kind: str) -> bool:

@@ -39,7 +39,7 @@ def check_outputs(outputs: Sequence[Output], inputs: Sequence[Input]) -> None:
     for output in outputs:
         _check_name(output)
         template = PathTemplate(output.path)
-        if template.is_fixed and template.folder.is_dir():
+        if template.is_fixed and template.fixed.is_dir():
             raise ConfigError(
                 output.place, f"{output.owner} would write to {output.shown}, which is a folder; name a file"
             )
@@ -49,7 +49,7 @@ def check_outputs(outputs: Sequence[Output], inputs: Sequence[Input]) -> None:
                     output.place,
                     f"{output.owner} would write to {output.shown}, and {read.owner} reads {read.shown}; {output.cure}",
                 )
-        other = taken.setdefault(template.folder, output) if template.is_fixed else output
+        other = taken.setdefault(template.whole, output)
         if other.owner != output.owner:
             raise ConfigError(
                 output.place,

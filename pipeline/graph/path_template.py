@@ -16,62 +16,65 @@ class PathTemplate:
     """
 
     def __init__(self, text: str) -> None:
-        fixed = list(takewhile(lambda part: "{" not in part, Path(text).parts))
-        self.folder = Path(*fixed).resolve()
+        parts = Path(text).parts
+        known = list(takewhile(lambda part: "{" not in part, parts))
+        self.fixed = Path(*known).resolve()
         """What is certain of it: the file itself if there are no fields, else the folder that all of them lie under."""
-        self.is_fixed = fixed == list(Path(text).parts)
+        self.is_fixed = len(known) == len(parts)
         self._text = text
-        self._rest = str(Path(*Path(text).parts[len(fixed) :]))
+        self._rest = str(Path(*parts[len(known) :]))
+        self._literals = _literals(self._rest)
+        filled = ".+".join(map(re.escape, self._literals))
+        self._regex = re.compile(re.escape(f"{self.fixed}{os.sep}") + filled, re.DOTALL)
 
     def may_be(self, path: Path) -> bool:
         """Whether it may mean this file or folder, by this name or another (a link)."""
         if self.is_fixed:
-            return self.folder == path.resolve() or _is_same(self.folder, path)
-        pattern = self._regex()
-        if pattern.fullmatch(str(path.resolve())):
+            return self.fixed == path.resolve() or _is_same(self.fixed, path)
+        if self._regex.fullmatch(str(path.resolve())):
             return True
-        return any(pattern.fullmatch(str(other)) and _is_same(other, path) for other in self._existing())
+        return any(self._regex.fullmatch(str(other)) and _is_same(other, path) for other in self._existing())
 
     def may_be_in(self, folder: Path) -> bool:
         """Whether it may mean a file that lies directly in this folder."""
         if self.is_fixed:
-            return self.folder.parent == folder.resolve() or _is_same(self.folder.parent, folder)
-        return bool(self._regex().fullmatch(str(folder.resolve() / self.example.name)))
+            return self.fixed.parent == folder.resolve() or _is_same(self.fixed.parent, folder)
+        return bool(self._regex.fullmatch(str(folder.resolve() / self.example.name)))
+
+    @property
+    def whole(self) -> Path:
+        """The template without links in its fixed part: two that are the same mean the same files."""
+        return self.fixed if self.is_fixed else self.fixed / self._rest
 
     @property
     def example(self) -> Path:
         """A path that it may mean: each field filled with one letter."""
-        return Path(self._text) if self.is_fixed else self.folder / _filled(self._rest)
+        return Path(self._text) if self.is_fixed else self.fixed / "x".join(self._literals)
 
     @property
     def name_for_all(self) -> Path:
         """One path for all that it may mean, in the folder that they have in common: to lock them by."""
-        return self.folder if self.is_fixed else self.folder / self._rest.replace(os.sep, "_")
-
-    def _regex(self) -> re.Pattern[str]:
-        return re.compile(re.escape(f"{self.folder}{os.sep}") + _pattern(self._rest), re.DOTALL)
+        return self.fixed if self.is_fixed else self.fixed / self._rest.replace(os.sep, "_")
 
     def _existing(self) -> Iterator[Path]:
         """Files under the folder, as deep as the template is; of a field with slashes in it, none."""
         depth = self._rest.count(os.sep) + 1
-        return self.folder.glob(str(Path(*["*"] * depth)))
+        return self.fixed.glob(str(Path(*["*"] * depth)))
 
 
-def _pattern(text: str) -> str:
+def _literals(text: str) -> list[str]:
+    """The text between the fields: one piece more than there are fields."""
     try:
         parsed = list(string.Formatter().parse(text))
     except ValueError:
         # No template after all: the sink will say so.
-        return re.escape(text)
-    return "".join(re.escape(literal) + (".+" if field is not None else "") for literal, field, _, _ in parsed)
-
-
-def _filled(text: str) -> str:
-    try:
-        parsed = list(string.Formatter().parse(text))
-    except ValueError:
-        return text
-    return "".join(literal + ("x" if field is not None else "") for literal, field, _, _ in parsed)
+        return [text]
+    pieces = [""]
+    for literal, field, _, _ in parsed:
+        pieces[-1] += literal
+        if field is not None:
+            pieces.append("")
+    return pieces
 
 
 def _is_same(one: Path, other: Path) -> bool:

@@ -94,7 +94,7 @@ class Ownership:
             except OwnedError:
                 os.close(held)
                 raise
-            if lock.exists() and os.fstat(held).st_ino == lock.stat().st_ino:
+            if _is_at(held, lock):
                 break
             # Its last owner has removed it between our opening and our locking.
             os.close(held)
@@ -120,6 +120,14 @@ class Ownership:
         raise OwnedError(
             f"{what} is in use by processes of a run that was killed; end them, or write elsewhere with --out"
         )
+
+
+def _is_at(held: int, path: Path) -> bool:
+    """Whether an open file is still the one of that name."""
+    try:
+        return os.path.samestat(os.fstat(held), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _moments() -> Iterator[None]:

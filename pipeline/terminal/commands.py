@@ -227,9 +227,9 @@ app.command("explain")(explain_run)
 
 @app.callback(invoke_without_command=True)
 def options(
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit", is_eager=True)] = False,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit")] = False,
 ) -> None:
-    """Real-time video analytics: a YAML file defines a graph of stages, each in its own process."""
+    """Handle the options that stand before any command."""
     if version:
         typer.echo(f"framewire {importlib.metadata.version('framewire')}")
         raise typer.Exit

@@ -11,6 +11,7 @@ import av
 import pytest
 
 from tests.system.running import DEADLINE_S, PIPELINES, ROOT, command, framewire, run
+from tests.videos import write_video
 
 
 def test_the_summary_has_the_promised_keys(tmp_path: Path) -> None:
@@ -187,3 +188,21 @@ def test_models_are_listed_and_told_of(tmp_path: Path) -> None:
     unknown = framewire("models", "info", "yolo")
     assert (unknown.code, unknown.stdout) == (2, "")
     assert "unknown model 'yolo'" in unknown.stderr
+
+
+def test_check_and_run_refuse_alike_to_overwrite_the_source(tmp_path: Path) -> None:
+    write_video(tmp_path / "film.mp4", frames=10)
+    (tmp_path / "p.yaml").write_text(
+        "stages:\n  capture: {source: film.mp4}\n  video: {use: video_writer, input: capture, path: film.mp4}\n"
+    )
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    for name in ("check", "run"):
+        done = framewire(name, "p.yaml", "--out", ".", cwd=tmp_path)
+        assert done.code == 2
+        assert done.stderr == (
+            "error: p.yaml:3:52: 'video' would write to film.mp4, and 'capture' reads film.mp4; "
+            "give it another path, or set another folder with --out\n"
+        )
+    summarised = framewire("check", "p.yaml", "--out", "elsewhere", "--summary", "film.mp4", cwd=tmp_path)
+    assert (summarised.code, "--summary" in summarised.stderr) == (2, True)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before

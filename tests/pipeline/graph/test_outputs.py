@@ -7,17 +7,25 @@ import numpy as np
 import pytest
 
 from framewire.pipeline.graph import ConfigError, load_pipeline
-from tests.system.running import framewire
 from tests.videos import write_video
 
 
-def refused(folder: Path, sinks: str, source: str = "film.mp4", also: dict[str, Path | None] | None = None) -> str:
-    """What is wrong with a pipeline that writes into its own folder."""
+def said_of(folder: Path, sinks: str, source: str = "film.mp4", also: dict[str, Path | None] | None = None) -> str:
+    """What is wrong with a pipeline that writes into its own folder; nothing if all is well."""
     config = folder / "p.yaml"
     config.write_text(f"stages:\n  capture: {{source: {source}, limit: 3}}\n{sinks}")
-    with pytest.raises(ConfigError) as error:
+    try:
         load_pipeline(config, out=folder, also_written=also)
-    return str(error.value)
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
+def refused(folder: Path, sinks: str, source: str = "film.mp4", also: dict[str, Path | None] | None = None) -> str:
+    """The same, of one that must not be accepted."""
+    said = said_of(folder, sinks, source, also)
+    assert said
+    return said
 
 
 @pytest.fixture
@@ -123,26 +131,10 @@ def test_a_folder_where_a_file_should_go_and_a_name_too_long(sink: str, folder: 
     assert "which is a folder; name a file" in refused(folder, sink % "there.mp4")
     assert "more than 255 bytes" in refused(folder, sink % ("x" * 252 + ".mp4"))
     # What a video grows as, `.NAME.part`, is longer than NAME.
-    assert (sink is VIDEO) == ("more than 255 bytes" in _said(folder, sink % ("x" * 248 + ".mp4")))
+    assert (sink is VIDEO) == ("more than 255 bytes" in said_of(folder, sink % ("x" * 248 + ".mp4")))
 
 
-def _said(folder: Path, sinks: str) -> str:
-    try:
-        return refused(folder, sinks)
-    except pytest.fail.Exception:
-        return ""
-
-
-def test_check_and_run_refuse_alike_and_touch_nothing(folder: Path) -> None:
-    (folder / "p.yaml").write_text("stages:\n  capture: {source: film.mp4}\n" + VIDEO % "film.mp4")
-    before = {path: path.read_bytes() for path in folder.iterdir()}
-    for command in ("check", "run"):
-        done = framewire(command, "p.yaml", "--out", ".", cwd=folder)
-        assert done.code == 2
-        assert done.stderr == (
-            "error: p.yaml:3:52: 'video' would write to film.mp4, and 'capture' reads film.mp4; "
-            "give it another path, or set another folder with --out\n"
-        )
-    summarised = framewire("check", "p.yaml", "--out", "elsewhere", "--summary", "film.mp4", cwd=folder)
-    assert (summarised.code, "--summary" in summarised.stderr) == (2, True)
-    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+@pytest.mark.parametrize("path", ["x.jsonl", "{stream}.jsonl", "{stream}/{part}.jsonl"])
+def test_two_sinks_on_one_path(path: str, folder: Path) -> None:
+    two = LIST % f'"{path}"' + (LIST % f'"deep/../{path}"').replace("list:", "again:")
+    assert f"'again' writes to deep/../{path}, and so does 'list'" in refused(folder, two)
