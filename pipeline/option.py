@@ -30,6 +30,7 @@ class Option(Struct, frozen=True):
     help: str
     required: bool
     is_output: bool
+    is_input: bool
 
 
 Path = tuple[str | int, ...]
@@ -60,6 +61,7 @@ def options_of(struct: type[Struct], prefix: str = "") -> list[Option]:
                 help=next((meta.description for meta in metas if meta.description), ""),
                 required=field.required,
                 is_output=any((meta.extra or {}).get(OUTPUT) for meta in metas),
+                is_input=any(INPUT in (meta.extra or {}) for meta in metas),
             )
         )
         part, between = part_of(hint)

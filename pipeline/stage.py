@@ -1,6 +1,5 @@
 """The contract of a stage: what an author writes, and what they may rely on."""
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from pathlib import Path
@@ -9,10 +8,9 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 import msgspec
 from msgspec import Struct
 
-from framewire.pipeline.frame.packet import FRAME, Packet, PictureRef
-from framewire.pipeline.frame.ring import Pixels, RingReader, StreamRings
-from framewire.pipeline.seen.figures import MODEL_AND_PROVIDER
-from framewire.pipeline.seen.histogram import Histogram
+from framewire.pipeline.frame.packet import FRAME, Packet
+from framewire.pipeline.frame.ring import Pixels
+from framewire.pipeline.stage_context import StageContext
 
 
 class StageError(Exception):
@@ -42,74 +40,6 @@ class Describe(Protocol):
         """`description` is shown to users; `expected` frames, and frames per second, if known."""
 
 
-class StageContext:
-    """What the engine gives a stage: its name, where to write, how to reach pictures, a logger.
-
-    `out` is the base folder for relative output paths, `folder` the one with the YAML file. `resumed` is true if a
-    previous worker died in the same run: a sink then keeps what is on disk. A stage fills `facts` in `open`: what
-    users should know about how it runs, such as a model and what it runs on; the summary shows them. `threads` is how
-    many threads this worker may use in all, so that all workers of the run together use no more than there are cores.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        out: Path,
-        resumed: bool = False,
-        reader: RingReader | None = None,
-        log: logging.Logger | None = None,
-        folder: str = ".",
-        threads: int = 1,
-    ) -> None:
-        self.name = name
-        self.out = out
-        self.folder = folder
-        self.threads = threads
-        self.resumed = resumed
-        self.reader = reader or RingReader()
-        self.log = log or logging.getLogger(f"framewire.{name}")
-        self.facts: dict[str, str] = {}
-        self.inference: dict[str, Histogram] = {}
-        self._rings: dict[tuple[str, str], StreamRings] = {}
-        self._unfinished: list[tuple[StreamRings, int]] = []
-
-    def timed_model(self, model: str, provider: str, seconds: float) -> None:
-        """Record the time of a model call as a metric; `provider` is what it ran on."""
-        self.inference.setdefault(f"{model}{MODEL_AND_PROVIDER}{provider}", Histogram()).add(seconds)
-
-    def begin_picture(
-        self, packet: Packet, name: str, height: int, width: int, channels: int, generation: int = 0
-    ) -> tuple[Pixels, PictureRef]:
-        """A writable picture for this packet's frame in a ring of this stage."""
-        key = (packet.stream, name)
-        rings = self._rings.get(key)
-        if rings is None:
-            rings = self._rings[key] = StreamRings(packet.window)
-        pixels, ref = rings.begin(packet.seq, packet.mark, height, width, channels, generation)
-        self._unfinished.append((rings, packet.seq))
-        return pixels, ref
-
-    def finish_pictures(self) -> None:
-        """All pictures begun are complete. The engine calls this when the stage returns the packet."""
-        for rings, seq in self._unfinished:
-            rings.finish(seq)
-        self._unfinished.clear()
-
-    def abandon_pictures(self) -> None:
-        """Pictures begun stay incomplete and must not be read."""
-        self._unfinished.clear()
-
-    def made(self, ref: PictureRef) -> bool:
-        """Whether the picture is in a ring of this stage."""
-        return any(rings.made(ref) for rings in self._rings.values())
-
-    def close(self) -> None:
-        """Close the rings."""
-        for rings in self._rings.values():
-            rings.close()
-        self._rings.clear()
-
-
 OptionsT = TypeVar("OptionsT")
 BATCH_SIZE_DEFAULT = 8
 """A small network on a CPU gains little from larger batches."""
@@ -136,6 +66,9 @@ class Stage(Generic[OptionsT]):
     ordered: ClassVar[bool] = False
     looks: ClassVar[bool] = True
     """Whether the stage reads pictures. One with False gets only packets, and must not ask for a picture."""
+
+    tuning: ClassVar[frozenset[str]] = frozenset()
+    """Options that do not change any result, such as a time limit: a resumed run may have other values of them."""
 
     name: ClassVar[str]
     """Set by the `stage` decorator: the name in YAML."""
@@ -272,10 +205,21 @@ class Source(Stage[OptionsT]):
     wake: Callable[[], None]
     """Set by the engine: any thread may call it when `ready` has become true, or there is news."""
 
+    began: float | None = None
+    """Set by the engine in a replacement for a live source: when the stream's first picture came, CLOCK_MONOTONIC."""
+
     slot: Callable[[int, int], Pixels]
     """Set by the engine: the place for the next picture, uint8 (height, width, 3) BGR."""
     describe: Describe
     """Set by the engine: call it once before the first frame."""
+
+    @classmethod
+    def reads(cls, options: Any) -> str | None:
+        """Tells whether a resumed run reads the same; None: by the files that its options name.
+
+        Raises StageError if what it reads cannot be had again.
+        """
+        return None
 
     def is_live(self) -> bool:
         """Whether pictures come by themselves; asked after `open`."""
@@ -313,21 +257,39 @@ class Sink(Stage[OptionsT]):
       (see `packet.alive`). It returns the mark: the seq below which no frame can be undone by a crash of this
       process. At most half of `packet.window` frames may be held back.
     - `end` is called at the end of a stream: afterwards everything is safe.
-    - `resume` is called in a replacement worker, before any frame: remove what the disk holds at or above `mark`;
-      those frames are sent again.
+    - `resume` is called before any frame in a worker that continues for another (a replacement, or a resumed run),
+      and after a `write` that raised OSError: remove what the disk holds at or above `mark`; those frames come again.
+    - An OSError in `write` (a full disk) ends a run on files; a live run waits, and writes the frame again when it can.
+    - A file that grows under its own name is announced by `self.context.unfinished.grow(path)` before it is opened:
+      a file of an earlier run is then set aside until this one has ended well, and a killed run's is kept.
     """
 
     ordered: ClassVar[bool] = True
 
     def write(self, packet: Packet) -> int:
-        """Write one frame; return the stream's mark."""
+        """Write one frame; return the stream's mark. Raises OSError, with the file's name, if that is impossible."""
         raise NotImplementedError
 
     def end(self, packet: Packet) -> None:
         """The stream has ended with frame `packet.seq - 1`: finish its file."""
 
     def resume(self, stream: str, mark: int) -> None:
-        """Recover from a crash: data of `stream` on disk at or above `mark` is void."""
+        """Go on at `mark`: data of `stream` on disk at or above it is void."""
+
+    @classmethod
+    def recover(cls, growing: Path, target: Path) -> int | None:
+        """Make a file whole that a killed run has left: all that is whole in `growing` becomes `target`, a new file.
+
+        `growing` goes. Returns how many frames are in it, None if that is not known; if none are, there is no `target`.
+        By default it is kept as it is, under the new name. Raises StageError, OSError.
+        """
+        growing.replace(target)
+        return None
+
+    @classmethod
+    def wrote(cls, growing: Path) -> bool:
+        """Whether this class wrote `.NAME.part`, a file that is on no list: one left by an older version."""
+        return False
 
 
 S = TypeVar("S", bound=type[Stage[Any]])

@@ -13,7 +13,8 @@ from framewire.pipeline.frame.packet import FRAME, Packet, PictureRef, number_de
 from framewire.pipeline.frame.ring import Pixels
 from framewire.pipeline.option import check_values
 from framewire.pipeline.registry import find_stage
-from framewire.pipeline.stage import Shot, Sink, Source, Stage, StageContext
+from framewire.pipeline.stage import Shot, Sink, Source, Stage
+from framewire.pipeline.stage_context import StageContext
 from framewire.pipeline.user_modules import look_beside
 
 WINDOW = 8
@@ -53,8 +54,19 @@ class StageRunner:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stage.close()
+        if kind is None and isinstance(self.stage, Sink):
+            self.context.unfinished.complete()
+            self._clear()
         self.context.close()
         self._own.close()
+
+    def _clear(self) -> None:
+        """Remove what the engine would have removed at the end of the run."""
+        folder = self.context.state_file("").parent
+        for path in folder.glob(f"{self.context.name}.*"):
+            path.unlink()
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
 
     def packet(self, picture: Pixels, seq: int | None = None, stream: str = "stream") -> Packet:
         """A packet of the next frame with this picture, uint8 (height, width, 3) BGR, 40 ms after the last one."""

@@ -1,10 +1,10 @@
 """jsonl_writer: one line of JSON for each frame."""
 
+import os
 from collections.abc import Sequence
-from datetime import datetime
 from io import FileIO
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
@@ -12,9 +12,12 @@ from msgspec import Meta, Struct
 from framewire.pipeline.frame.packet import Detection, Packet
 from framewire.pipeline.option import OutputPath
 from framewire.pipeline.stage import Sink, StageError, stage
-from framewire.stages.parts.part_index import Part, PartIndex
-from framewire.stages.parts.part_name import PartNames, TemplateError, part_templates
-from framewire.stages.parts.rotation import RotationOptions, surplus
+from framewire.stages.lines_file import append, cut_back, recover_lines
+from framewire.stages.parts.output_folder import OutputFolder, is_still_at, sync_folder
+from framewire.stages.parts.part_index import Part
+from framewire.stages.parts.part_name import part_templates
+from framewire.stages.parts.parts import Parts
+from framewire.stages.parts.rotation import KEEPING, RotationOptions
 
 Box = tuple[float, float, float, float]
 
@@ -64,13 +67,7 @@ class JsonFrame(Struct, frozen=True, omit_defaults=True, kw_only=True):
     events: list[JsonEvent] = []
 
 
-class _LineName(Struct, frozen=True):
-    stream: str
-    seq: int
-
-
 _encoder = msgspec.json.Encoder()
-_name_decoder = msgspec.json.Decoder(_LineName)
 
 
 def json_line(packet: Packet) -> bytes:
@@ -129,8 +126,8 @@ class _OpenPart(Struct):
 class JsonlWriter(Sink[JsonlWriterOptions]):
     """Write one line per frame, dropped and failed ones too. A frame is settled once the kernel has its line.
 
-    A killed process loses none of its settled lines; a machine that loses power may. `rotate_s` and `rotate_mb` begin
-    a new file from time to time, `keep_mb` and `keep_files` limit disk use.
+    A killed process loses none of its settled lines; a machine that loses power may, unless `durable: disk` is set.
+    `rotate_s` and `rotate_mb` begin a new file from time to time, `keep_mb` and `keep_files` limit disk use.
 
     Example:
         metadata: {use: jsonl_writer, input: eyes, path: faces.jsonl}
@@ -139,118 +136,109 @@ class JsonlWriter(Sink[JsonlWriterOptions]):
 
     Options = JsonlWriterOptions
     looks = False
+    tuning = KEEPING
 
     @classmethod
     def outputs(cls, options: JsonlWriterOptions) -> Sequence[str]:
         """All parts."""
         return part_templates(options.path, options.rotates)
 
+    @classmethod
+    def recover(cls, growing: Path, target: Path) -> int:
+        """All whole lines; see Sink."""
+        return recover_lines(growing, target)
+
     def open(self) -> None:
-        """Create the file, or continue the previous worker's."""
-        self._parts: dict[str, _OpenPart] = {}
+        """Check that files can be made there; they are made with their first frame."""
+        self._open_parts: dict[str, _OpenPart] = {}
+        self._marks: dict[str, int] = {}
         try:
-            self._names = PartNames(self.options.path, self.options.rotates)
-            self._index = PartIndex(Path(self.context.out, f".{self.context.name}.parts"), self.context.resumed)
-            if self._names.is_fixed and self._go_on("") is None:
-                self._begin("", 0, 0.0)
-        except TemplateError as error:
-            raise StageError(f"path: {error}") from error
+            self._parts = Parts(self.context, self.options, self.options.path)
+            folder = self._parts.path_of(str(self._parts.names.fixed_folder))
+            folder.mkdir(parents=True, exist_ok=True)
+            self._disk = OutputFolder(folder)
+            self._disk.try_out()
         except OSError as error:
             raise StageError(f"{self.options.path} cannot be written: {error.strerror}") from error
 
     def write(self, packet: Packet) -> int:
-        """Write the frame's whole line."""
+        """Write the frame's whole line; the mark is the end of what is safe."""
         opened = self._part_for(packet)
         line = json_line(packet)
-        _put(opened.file, line)
+        append(opened.file, line)
         opened.size += len(line)
-        return packet.seq + 1
+        if self.context.to_disk and not self._is_due(packet):
+            return self._marks.get(packet.stream, packet.mark)
+        return self._sync(packet)
+
+    def end(self, packet: Packet) -> None:
+        """A stream without any frame has an empty file."""
+        self._part_for(packet)
+        if self.context.to_disk:
+            self._sync(packet)
 
     def resume(self, stream: str, mark: int) -> None:
         """Remove the stream's lines from frame `mark` on, and any torn line."""
-        key = self._key(stream)
-        if key in self._parts:
-            self._parts.pop(key).file.close()
-        for newest, part in enumerate(reversed(self._index.of(key))):
-            if not _cut_back(self._path(part), stream, mark) and newest > 0:
+        key = self._parts.key(stream)
+        opened = self._open_parts.pop(key, None)
+        if opened is not None:
+            opened.file.close()
+        self._marks[stream] = mark
+        for newest, part in enumerate(reversed(self._parts.of(key))):
+            if not cut_back(self._parts.path(part), stream, mark) and newest > 0:
                 break
 
     def close(self) -> None:
         """Close the files."""
-        for opened in self._parts.values():
+        for opened in self._open_parts.values():
             opened.file.close()
-        self._index.close()
 
-    def _key(self, stream: str) -> str:
-        return stream if self._names.by_stream else ""
+    def _is_due(self, packet: Packet) -> bool:
+        """Whether the lines of the stream must be on disk now: a quarter of a window is held back at most."""
+        return packet.seq + 1 - self._marks.get(packet.stream, packet.mark) >= max(1, packet.window // 4)
 
-    def _path(self, part: Part) -> Path:
-        return Path(self.context.out, part.path)
+    def _sync(self, packet: Packet) -> int:
+        if self.context.to_disk:
+            os.fdatasync(self._open_parts[self._parts.key(packet.stream)].file.fileno())
+        self._marks[packet.stream] = packet.seq + 1
+        return packet.seq + 1
 
     def _part_for(self, packet: Packet) -> _OpenPart:
-        key = self._key(packet.stream)
-        opened = self._parts.get(key)
+        key = self._parts.key(packet.stream)
+        opened = self._open_parts.get(key)
+        if opened is not None and not is_still_at(opened.file, opened.path):
+            opened = self._reopen(opened)
         if opened is None:
-            opened = self._go_on(key) or self._begin(packet.stream, packet.seq, packet.time)
+            known = self._parts.of(key)
+            opened = self._open(known[-1] if known else self._parts.begin(packet))
         lasted = packet.time - opened.part.time if packet.stream == opened.part.stream else 0.0
-        if self.options.is_full(lasted, opened.size):
-            self._parts.pop(key).file.close()
-            opened = self._begin(packet.stream, packet.seq, packet.time)
-            self._thin_out(packet.stream, opened.path)
+        if self.options.is_full(lasted, opened.size) and not packet.end:
+            opened = self._next(packet, opened)
         return opened
 
-    def _go_on(self, key: str) -> _OpenPart | None:
-        """A dead worker's newest part."""
-        parts = self._index.of(key)
-        return self._open(parts[-1], "ab") if parts else None
+    def _reopen(self, lost: _OpenPart) -> _OpenPart:
+        """Its file was moved or deleted, as a log rotation does: continue in a new one. Raises OSError."""
+        self._disk.check()
+        self.log.warning("%s was moved or deleted; continuing in a new file", lost.path)
+        lost.file.close()
+        return self._open(lost.part)
 
-    def _begin(self, stream: str, seq: int, time: float) -> _OpenPart:
-        key = self._key(stream)
-        known = self._index.of(key)
-        number = known[-1].number + 1 if known else 0
-        name = self._names.free_path(stream, datetime.now(), number, self._index.names())
-        part = Part(key, name, stream, seq, time, number)
-        self._index.add(part)
-        return self._open(part, "ab" if self._names.is_fixed and self.context.resumed else "wb")
+    def _next(self, packet: Packet, full: _OpenPart) -> _OpenPart:
+        opened = self._open(self._parts.begin(packet))
+        if self.context.to_disk:
+            os.fdatasync(full.file.fileno())
+        full.file.close()
+        self.context.unfinished.done(full.path)
+        self._parts.thin_out(packet, opened.path)
+        return opened
 
-    def _open(self, part: Part, mode: Literal["ab", "wb"]) -> _OpenPart:
-        path = self._path(part)
+    def _open(self, part: Part) -> _OpenPart:
+        path = self._parts.path(part)
+        self._disk.check()
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open(mode, buffering=0)
-        opened = self._parts[part.key] = _OpenPart(part, path, file, file.tell())
+        self.context.unfinished.grow(path, among_many=not self._parts.names.is_single)
+        file = path.open("ab", buffering=0)
+        if self.context.to_disk:
+            sync_folder(path.parent)
+        opened = self._open_parts[part.key] = _OpenPart(part, path, file, file.tell())
         return opened
-
-    def _thin_out(self, stream: str, current: Path) -> None:
-        for path in surplus(self.options, self._names.made(self.context.out, stream), [current]):
-            path.unlink(missing_ok=True)
-
-
-def _put(file: FileIO, line: bytes) -> None:
-    written = file.write(line) or 0
-    while written < len(line):
-        # A disk that fills up takes some of it first, then fails.
-        written += file.write(line[written:]) or 0
-
-
-def _cut_back(path: Path, stream: str, mark: int) -> bool:
-    """Remove a stream's lines from frame `mark` on; returns whether there were any."""
-    if not path.exists():
-        return False
-    kept = path.with_name(path.name + ".resumed")
-    cut = False
-    with path.open("rb") as lines, kept.open("wb") as keep:
-        for line in lines:
-            if line.endswith(b"\n") and _stays(line, stream, mark):
-                keep.write(line)
-            else:
-                cut = True
-    kept.replace(path)
-    return cut
-
-
-def _stays(line: bytes, stream: str, mark: int) -> bool:
-    try:
-        name = _name_decoder.decode(line)
-    except msgspec.DecodeError:
-        return False
-    return name.stream != stream or name.seq < mark

@@ -27,14 +27,16 @@ ARROWS: dict[str, set[str]] = {
     "pipeline.worker": {
         *("pipeline", "pipeline.frame", "pipeline.graph", "pipeline.nodes", "pipeline.seen", "pipeline.wire")
     },
+    "pipeline.ledger": {"pipeline", "pipeline.frame", "pipeline.graph", "pipeline.seen", "pipeline.wire"},
+    "pipeline.output": {"pipeline", "pipeline.graph", "pipeline.ledger", "pipeline.processes"},
     "pipeline.server": {"pipeline", "pipeline.frame", "pipeline.graph", "pipeline.seen", "pipeline.wire"},
     "pipeline.supervisor": {
-        *("pipeline", "pipeline.frame", "pipeline.graph", "pipeline.nodes", "pipeline.processes"),
+        *("pipeline", "pipeline.graph", "pipeline.ledger", "pipeline.nodes", "pipeline.processes"),
         *("pipeline.seen", "pipeline.server", "pipeline.wire", "pipeline.worker"),
     },
     "pipeline.terminal": {
-        *("pipeline", "pipeline.frame", "pipeline.graph", "pipeline.processes", "pipeline.seen", "pipeline.server"),
-        "pipeline.supervisor",
+        *("pipeline", "pipeline.frame", "pipeline.graph", "pipeline.ledger", "pipeline.output", "pipeline.seen"),
+        *("pipeline.server", "pipeline.supervisor"),
     },
     # What all rooms of models/ share.
     "models": set(),
@@ -51,7 +53,7 @@ ARROWS: dict[str, set[str]] = {
         *("models.runtime", "models.store"),
     },
     "models.training": {"models.datasets"},
-    "stages.parts": set(),
+    "stages.parts": {"pipeline", "pipeline.frame"},
     "stages.capture.inputs": {"pipeline", "pipeline.frame"},
     "stages.capture": {"pipeline", "pipeline.frame", "stages.capture.inputs"},
     "stages.count": {"pipeline", "pipeline.frame"},

@@ -96,7 +96,7 @@ class Packet(Struct, frozen=True, array_like=True, kw_only=True):
     at capture. `mark` is the stream's settled mark when the source sent it: every frame with a smaller seq is settled,
     and may be forgotten. `sent` is when the previous stage sent the packet, by the same clock as `captured`.
     `unsearched` are labels that a detector did not look for in this frame, to save time: their absence means nothing.
-    `cut` says that the picture starts a new scene.
+    `cut` says that the picture starts a new scene. `live` says that the source cannot make the picture again.
     """
 
     source: str
@@ -120,6 +120,7 @@ class Packet(Struct, frozen=True, array_like=True, kw_only=True):
     events: tuple[Event, ...] = ()
     sent: float = 0.0
     cut: bool = False
+    live: bool = False
 
     @property
     def time(self) -> float:

@@ -12,7 +12,7 @@ from framewire.pipeline.graph.config_error import ConfigError, Place
 from framewire.pipeline.graph.outputs import Input, Output, check_outputs
 from framewire.pipeline.graph.path_template import PathTemplate
 from framewire.pipeline.graph.plan import make_plan, topological
-from framewire.pipeline.graph.spec import BatchSpec, LatencySpec, PipelineSpec, RestartSpec, StageSpec
+from framewire.pipeline.graph.spec import BatchSpec, Durable, LatencySpec, PipelineSpec, RestartSpec, StageSpec
 from framewire.pipeline.graph.streams import expand_streams, stream_path
 from framewire.pipeline.graph.yaml_text import Document, parse, parse_scalar
 from framewire.pipeline.input_path import beside, inputs_of
@@ -51,6 +51,10 @@ class PipelineKeys(Struct, frozen=True, kw_only=True):
         LatencySpec | None,
         Meta(description="target_ms: live sources choose their window so that no frame takes longer"),
     ] = None
+    durable: Annotated[
+        Durable,
+        Meta(description="What a settled frame survives: process, the death of every process; disk, also a power cut"),
+    ] = "process"
 
 
 class StageKeys(Struct, frozen=True, kw_only=True):
@@ -174,6 +178,7 @@ class _Checker:
             restarts=keys.restarts,
             max_failed=keys.max_failed,
             latency=keys.latency,
+            durable=keys.durable,
             folder=str(self.folder),
             outputs=written,
         )

@@ -35,6 +35,14 @@ class PathTemplate:
             return True
         return any(self._regex.fullmatch(str(other)) and _is_same(other, path) for other in self._existing())
 
+    def existing(self) -> Iterator[Path]:
+        """The files that it may mean, as they are called on disk."""
+        if self.is_fixed:
+            found = [self.fixed] if self.fixed.exists() else []
+            yield from found
+        else:
+            yield from (path for path in self._existing() if self._regex.fullmatch(str(path)))
+
     def may_be_in(self, folder: Path) -> bool:
         """Whether it may mean a file that lies directly in this folder."""
         if self.is_fixed:

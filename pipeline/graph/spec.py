@@ -1,6 +1,6 @@
 """A checked pipeline with every option filled in: what the supervisor hands to its workers."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
@@ -47,6 +47,10 @@ class RestartSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     within_s: Annotated[float, Meta(gt=0, description="Seconds over which they are counted")] = 60.0
 
 
+Durable = Literal["process", "disk"]
+"""What a settled frame survives: the death of every process, or that of the machine."""
+
+
 class PipelineSpec(Struct, frozen=True, kw_only=True):
     """A whole pipeline. `folder` is where its file is: the user's own modules are looked up there."""
 
@@ -57,6 +61,7 @@ class PipelineSpec(Struct, frozen=True, kw_only=True):
     restarts: RestartSpec = RestartSpec()
     max_failed: float = 0.1
     latency: LatencySpec | None = None
+    durable: Durable = "process"
     folder: str = "."
     outputs: tuple[str, ...] = ()
     """Files that sinks write, absolute; of a path with fields, a name for all that it may mean."""

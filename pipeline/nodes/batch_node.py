@@ -11,7 +11,8 @@ from framewire.pipeline.graph.plan import EdgeId, Plan
 from framewire.pipeline.graph.spec import BatchSpec, StageSpec
 from framewire.pipeline.nodes.node import StageNode, StreamAtStage
 from framewire.pipeline.nodes.notes import Notes
-from framewire.pipeline.stage import Stage, StageContext
+from framewire.pipeline.stage import Stage
+from framewire.pipeline.stage_context import StageContext
 from framewire.pipeline.wire.message import Condemned
 
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from framewire.pipeline.frame.packet import Packet
-from framewire.pipeline.stage import StageContext
+from framewire.pipeline.stage_context import StageContext
 
 
 class Memo:

@@ -16,7 +16,8 @@ from framewire.pipeline.nodes.memo import Memo
 from framewire.pipeline.nodes.notes import FrameInHand, Notes
 from framewire.pipeline.nodes.tracer import Tracer
 from framewire.pipeline.seen.figures import StageFigures
-from framewire.pipeline.stage import Stage, StageContext
+from framewire.pipeline.stage import Stage
+from framewire.pipeline.stage_context import StageContext
 from framewire.pipeline.wire.message import Checkpoint, Condemned, Message, StreamState
 
 CHECKPOINT_SHARE = 4

@@ -17,7 +17,8 @@ from framewire.pipeline.nodes.notes import Notes
 from framewire.pipeline.nodes.stage_note import note_stage
 from framewire.pipeline.seen.figures import KIND_AND_PLACE, EventTally
 from framewire.pipeline.seen.histogram import Histogram
-from framewire.pipeline.stage import Sink, StageContext
+from framewire.pipeline.stage import Sink
+from framewire.pipeline.stage_context import StageContext
 from framewire.pipeline.wire.message import Exceptional, Settle, StreamState
 
 SETTLE_SHARE = 8
@@ -64,6 +65,14 @@ class SinkNode(StageNode):
         super().__init__(spec, stage, context, plan, notes, incarnation)
         self._written: dict[str, _Told] = {}
         self.show: Callable[[str, Packet, RingReader], None] | None = None
+        self.is_complete = False
+        """Set before `close` if every stream has ended everywhere: no file is needed for going on."""
+
+    def close(self) -> None:
+        """Close the sink; if the run has come to its end, so have its files."""
+        super().close()
+        if self.is_complete:
+            self.context.unfinished.complete()
 
     def resume(self, streams: list[StreamState]) -> None:
         """Replace a dead worker: cut each stream's output back to the ledger's mark."""

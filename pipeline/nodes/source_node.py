@@ -11,7 +11,8 @@ from framewire.pipeline.frame.ring import Pixels
 from framewire.pipeline.nodes.notes import FrameInHand, Notes
 from framewire.pipeline.nodes.tracer import Tracer
 from framewire.pipeline.seen.figures import SourceFigures, StageFigures
-from framewire.pipeline.stage import Shot, Source, StageContext, StageError, StreamPhase
+from framewire.pipeline.stage import Shot, Source, StageError, StreamPhase
+from framewire.pipeline.stage_context import StageContext
 from framewire.pipeline.wire.message import CutShort, Message, StreamOpened, StreamState
 
 WINDOW_FULL = "window_full"
@@ -54,19 +55,22 @@ class SourceNode:
         self._lost = 0
         self._exhausted = False
         self._done = False
+        self._live = False
         source.slot = self._slot
         source.describe = self._describe
 
     def start(self, states: list[StreamState]) -> None:
         """Start at the settled mark of this source's stream: 0, except for a replacement worker."""
+        self._live = self.stage.is_live()
         for state in states:
             if state.stream == self.stream:
                 self._start = state.mark
-                if self.stage.is_live() and state.window and not state.ended:
+                if self._live and state.window and not state.ended:
                     # Up to a window of frames was in flight, and they cannot be made again.
                     self._window = SourceWindow(state.window, state.mark)
                     self._size = (state.height, state.width)
-                    self._lost = state.window
+                    self._lost = state.window if state.was_cut else 0
+                    self.stage.began = state.began
                 self._done = state.ended
         if not self._done:
             self._shots = self.stage.frames(self._start + self._lost)
@@ -175,7 +179,8 @@ class SourceNode:
                 self._admission = Admission(self._target_s, size)
             self._size = (height, width)
             self._window = SourceWindow(size, self._start)
-            self._tell(StreamOpened(self.context.name, self.stream, description, width, height, size, expected))
+            began = self.stage.began if self._live else None
+            self._tell(StreamOpened(self.context.name, self.stream, description, width, height, size, expected, began))
 
     def _slot(self, height: int, width: int) -> Pixels:
         window = self._opened()
@@ -245,4 +250,5 @@ class SourceNode:
             width=width,
             height=height,
             end=end,
+            live=self._live,
         )

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from framewire.pipeline.cores import usable_cores
 from framewire.pipeline.graph.plan import Plan
 from framewire.pipeline.graph.spec import PipelineSpec, StageSpec
+from framewire.pipeline.ledger.journal import Progress
+from framewire.pipeline.ledger.ledger import Ledger, StreamAccount
 from framewire.pipeline.seen.figures import SourceFigures, StageFigures, WorkerFigures
 from framewire.pipeline.seen.snapshot import Frames, Snapshot, StageNow, StreamNow, WorkerNow
 from framewire.pipeline.stage import StreamPhase
-from framewire.pipeline.supervisor.ledger import Ledger, StreamAccount
 from framewire.pipeline.supervisor.worker_record import Life, WorkerRecord
 from framewire.pipeline.wire.message import Report
 
@@ -18,9 +19,10 @@ from framewire.pipeline.wire.message import Report
 class _Told:
     """One worker's reports: the sum of its dead processes, and the last report of the current one."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: dict[str, SourceFigures]) -> None:
+        """`before` is what its sources had seen when the run was killed that this one resumes."""
         self.incarnation = 0
-        self._dead = WorkerFigures()
+        self._dead = WorkerFigures(sources=before)
         self._now = WorkerFigures()
 
     def report(self, report: Report) -> None:
@@ -31,7 +33,7 @@ class _Told:
             self._now = report.figures
 
     def total(self) -> WorkerFigures:
-        if not self.incarnation:
+        if not self.incarnation and not self._dead.sources:
             return self._now
         total = self._dead.copy()
         total.merge(self._now)
@@ -41,14 +43,18 @@ class _Told:
 class Account:
     """Keeps each worker's reports; its counters never decrease, whoever dies."""
 
-    def __init__(self, spec: PipelineSpec, plan: Plan) -> None:
+    def __init__(self, spec: PipelineSpec, plan: Plan, before: Progress) -> None:
+        """`before` is how far the run had come that this one resumes."""
+        self._seconds_before = before.seconds
         self._cores = usable_cores()
         self._spec = spec
         self._plan = plan
-        self._told = {worker: _Told() for process in plan.processes for worker in process.workers}
+        self._told = {
+            worker: _Told(before.seen.get(worker, {})) for process in plan.processes for worker in process.workers
+        }
         self._restarts: Counter[str] = Counter()
-        self._started: float | None = None
-        self._last: float | None = None
+        self._started: float | None = time.monotonic() if before.seconds else None
+        self._last: float | None = self._started
 
     def report(self, report: Report) -> None:
         """Take a worker's report: it replaces its earlier ones."""
@@ -75,7 +81,7 @@ class Account:
         return Snapshot(
             pipeline=self._spec.name,
             time=time.time(),
-            seconds=round((self._last or 0.0) - (self._started or 0.0), 3),
+            seconds=self._seconds(),
             max_failed=self._spec.max_failed,
             cores=self._cores,
             stages={stage.name: self._stage(stage, totals) for stage in self._spec.stages},
@@ -85,6 +91,14 @@ class Account:
             failure=failure,
             ready=ready,
         )
+
+    def progress(self) -> Progress:
+        """What a run that resumes this one must know of it."""
+        seen = {name: told.total().sources for name, told in self._told.items()}
+        return Progress({name: sources for name, sources in seen.items() if sources}, self._seconds())
+
+    def _seconds(self) -> float:
+        return round(self._seconds_before + (self._last or 0.0) - (self._started or 0.0), 3)
 
     def _worker(self, worker: WorkerRecord, figures: WorkerFigures) -> WorkerNow:
         up = worker.life is Life.READY

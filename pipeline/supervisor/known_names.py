@@ -3,7 +3,7 @@
 from collections.abc import Container
 
 from framewire.pipeline.graph.plan import Plan
-from framewire.pipeline.supervisor.ledger import Ledger
+from framewire.pipeline.ledger.ledger import Ledger
 from framewire.pipeline.wire.message import Checkpoint, CutShort, Look, ServerReady, Settle, StreamOpened, ToSupervisor
 
 

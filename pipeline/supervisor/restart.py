@@ -1,6 +1,7 @@
 """When a dead worker is restarted, when a run is given up, and which frame is to blame."""
 
 from collections import Counter, deque
+from collections.abc import Sequence
 
 from framewire.pipeline.graph.spec import RestartSpec
 from framewire.pipeline.nodes.notes import FrameInHand
@@ -37,8 +38,11 @@ class RestartPolicy:
 class Blame:
     """Counts the deaths with each frame in hand."""
 
-    def __init__(self) -> None:
-        self._strikes: Counter[FrameInHand] = Counter()
+    def __init__(self, condemned: Sequence[Condemned] = ()) -> None:
+        """`condemned` are frames that were condemned before the run was resumed."""
+        self._strikes: Counter[FrameInHand] = Counter(
+            {FrameInHand(frame.stage, frame.stream, frame.seq): STRIKES for frame in condemned}
+        )
 
     def died_with(self, frames: list[FrameInHand]) -> list[FrameInHand]:
         """A worker died with these frames in hand; returns those that this condemns."""

@@ -15,7 +15,7 @@ import zmq
 
 from framewire.pipeline.graph.plan import make_plan
 from framewire.pipeline.graph.spec import PipelineSpec
-from framewire.pipeline.nodes.notes import NotesReader
+from framewire.pipeline.ledger.bookkeeping import Bookkeeping
 from framewire.pipeline.processes.nursery import Born, Nursery
 from framewire.pipeline.processes.signals import how_it_ended, signal_name, waking
 from framewire.pipeline.seen.snapshot import Snapshot
@@ -24,7 +24,6 @@ from framewire.pipeline.server.listen import Listening
 from framewire.pipeline.supervisor.account import Account
 from framewire.pipeline.supervisor.epochs import Epochs
 from framewire.pipeline.supervisor.known_names import is_known
-from framewire.pipeline.supervisor.ledger import Ledger, StreamAccount
 from framewire.pipeline.supervisor.offspring import live
 from framewire.pipeline.supervisor.outcome import Outcome
 from framewire.pipeline.supervisor.restart import Blame, RestartPolicy
@@ -32,7 +31,7 @@ from framewire.pipeline.supervisor.server_keeper import TOKEN as SERVER
 from framewire.pipeline.supervisor.server_keeper import ServerKeeper
 from framewire.pipeline.supervisor.trace_file import TraceFile
 from framewire.pipeline.supervisor.worker_record import Life, WorkerRecord
-from framewire.pipeline.wire.inbox import Inbox, Outbox, new_endpoint
+from framewire.pipeline.wire.inbox import Inbox, new_endpoint
 from framewire.pipeline.wire.message import (
     Checkpoint,
     Closed,
@@ -42,8 +41,6 @@ from framewire.pipeline.wire.message import (
     Exit,
     Look,
     Mark,
-    Message,
-    Peer,
     Ready,
     RefusedError,
     Remark,
@@ -56,7 +53,6 @@ from framewire.pipeline.wire.message import (
     Trouble,
     Watch,
     decode_for_supervisor,
-    encode,
 )
 from framewire.pipeline.worker.process import Boot
 
@@ -79,9 +75,17 @@ class Supervisor:
     """
 
     def __init__(
-        self, spec: PipelineSpec, out: Path, listening: Listening | None = None, trace: TraceFile | None = None
+        self,
+        spec: PipelineSpec,
+        out: Path,
+        listening: Listening | None = None,
+        trace: TraceFile | None = None,
+        bookkeeping: Bookkeeping | None = None,
     ) -> None:
-        """With `listening`, a server shows the run there; with `trace`, a trace of the frames is written."""
+        """With `listening`, a server shows the run there; with `trace`, a trace of the frames is written.
+
+        With `bookkeeping`, a journal is kept, from which the run can be resumed, or is.
+        """
         self.spec = spec
         self.plan = make_plan(spec)
         self._out = out
@@ -89,9 +93,10 @@ class Supervisor:
         self._nursery = Nursery(f"framewire {spec.name} nursery", partial(live, fd))
         self._trace = trace
         self._server = ServerKeeper(listening, spec.name) if listening is not None else None
-        self._ledger = Ledger(self.plan.sinks_of, self.plan.remembering_of)
-        self._account = Account(spec, self.plan)
-        self._blame = Blame()
+        self._books = bookkeeping or Bookkeeping(spec, out)
+        self._ledger = self._books.ledger
+        self._account = Account(spec, self.plan, self._books.progress)
+        self._blame = Blame(self._books.condemned)
         self._workers = {
             name: WorkerRecord(process, replica, RestartPolicy(spec.restarts))
             for process in self.plan.processes
@@ -110,13 +115,13 @@ class Supervisor:
         self._out.mkdir(parents=True, exist_ok=True)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._inbox = Inbox(self._context, new_endpoint(self.spec.name, "supervisor"))
+        self._books.open()
         try:
             with waking(self._on_signal) as woken:
                 self._loop(woken, show)
         finally:
             for worker in self._workers.values():
-                if worker.outbox is not None:
-                    worker.outbox.close()
+                worker.close()
             if self._server is not None:
                 self._server.close()
             if self._trace is not None:
@@ -124,6 +129,7 @@ class Supervisor:
             self._inbox.close()
             self._nursery.close()
             self._context.term()
+        self._books.close(has_ended=self._ledger.complete and self._failure is None and self._interrupts < 2)
         summary = summary_of(self.snapshot())
         return self._outcome(summary), summary
 
@@ -148,10 +154,13 @@ class Supervisor:
             ready = dict(poller.poll(self._timeout_ms(shown if show else None)))
             if woken.fileno() in ready:
                 woken.recv(64)
+            if self._draining:
+                self._books.stopped()
             if self._nursery.fileno() in ready:
                 self._news()
             while (raw := self._inbox.waiting()) is not None:
                 self._take(raw)
+            self._tell_marks()
             self._close_if_complete()
             if self._server is not None:
                 self._server.tell_if_due(self.snapshot)
@@ -188,6 +197,8 @@ class Supervisor:
                     self._inbox.endpoint,
                     str(self._out),
                     self._trace.every if self._trace is not None else 0,
+                    self._books.is_resumed and worker.incarnation == 0,
+                    {stage: self._books.chosen.get(stage, {}) for stage in worker.process.stages},
                 )
                 self._nursery.spawn(worker.name, msgspec.msgpack.encode(boot))
         if self._server is not None and self._closing_since is None:
@@ -222,15 +233,14 @@ class Supervisor:
             self._server.died()
 
     def _died(self, worker: WorkerRecord, status: int) -> None:
-        in_hand = worker.notes.in_hand() if worker.notes is not None else []
-        worker.pid, worker.notes = None, None
-        if worker.outbox is not None:
-            worker.outbox.close()
-            worker.outbox = None
+        in_hand = worker.died()
         if self._closing_since is not None or worker.life is Life.GONE:
+            if worker.life is Life.READY:
+                self._failure = self._failure or f"{worker.name} died while closing its files ({how_it_ended(status)})"
             worker.life = Life.GONE
             return
         for frame in self._blame.died_with(in_hand):
+            self._books.condemn(frame.stage, frame.stream, frame.seq)
             log.error(
                 "%s has died on frame %d of %s three times: the frame counts as failed",
                 *(worker.name, frame.seq, frame.stream),
@@ -266,16 +276,19 @@ class Supervisor:
             case Settle():
                 self._settle(message)
             case Checkpoint():
-                self._checkpoint(message)
+                if self._is_of_now(message.stage, message.incarnation):
+                    self._books.take(message)
             case Report():
                 self._account.report(message)
+                if message.figures.sources:
+                    self._books.take(self._account.progress())
             case Spans():
                 if self._trace is not None:
                     self._trace.take(message, tuple(self.plan.sinks_of))
             case Ready():
                 self._ready(message)
             case StreamOpened():
-                self._ledger.opened(message)
+                self._books.take(message)
                 self._account.stream_opened(time.monotonic())
             case Remark():
                 stream = message.stage if message.stage in self.plan.sinks_of else ""
@@ -285,6 +298,7 @@ class Supervisor:
                 self._workers[message.worker].life = Life.GONE
                 self._fail(f"{message.stage}: {message.text}")
             case CutShort():
+                self._books.take(message)
                 self._failure = self._failure or f"{message.stage}: {message.text}"
             case ServerReady():
                 if self._server is not None:
@@ -301,22 +315,17 @@ class Supervisor:
         sinks = {sink for sinks in self.plan.sinks_of.values() for sink in sinks}
         for worker in self._workers.values():
             if sinks.intersection(worker.process.stages):
-                self._send(worker, watch)
+                worker.send(watch)
 
     def _ready(self, message: Ready) -> None:
         worker = self._workers[message.worker]
         if worker.incarnation != message.incarnation or worker.life is not Life.STARTING:
             # The last message of one that has died meanwhile.
             return
-        worker.life = Life.READY
-        worker.outbox = Outbox(self._context, message.endpoint)
-        try:
-            worker.notes = NotesReader(message.pid, message.notes_fd)
-        except OSError:
-            # It died before we could open them: its death is the next news.
-            worker.notes = None
+        worker.is_ready(message, self._context)
+        self._books.chose(message.chosen)
         if self._closing_since is not None:
-            self._send(worker, Exit())
+            worker.send(Exit(self._ledger.complete))
         else:
             self._begin_epochs()
 
@@ -327,14 +336,10 @@ class Supervisor:
             return
         if self._server is not None and not self._epochs.due:
             self._server.hasten()
-        peers = {
-            worker.name: Peer(worker.outbox.endpoint, worker.incarnation)
-            for worker in self._workers.values()
-            if worker.outbox
-        }
+        peers = {worker.name: worker.peer for worker in self._workers.values() if worker.peer is not None}
         connect = Connect(begun, peers, self._ledger.states(), self._blame.condemned(), self._blame.suspects())
         for name in self._epochs.workers_of(begun):
-            self._send(self._workers[name], connect)
+            self._workers[name].send(connect)
         if self._draining:
             self._drain()
 
@@ -342,35 +347,30 @@ class Supervisor:
         if not self._is_of_now(message.sink, message.incarnation):
             # Its replacement got an older mark, and writes these frames again.
             return
-        account = self._ledger.settle(message)
         self._account.settled(time.monotonic())
-        self._tell_mark(account)
-
-    def _checkpoint(self, message: Checkpoint) -> None:
-        if self._is_of_now(message.stage, message.incarnation):
-            self._tell_mark(self._ledger.checkpoint(message))
+        self._books.take(message)
 
     def _is_of_now(self, stage: str, incarnation: int) -> bool:
         """Whether this is the current worker of a stage without replicas."""
         return self._workers[self.plan.process_of(stage).workers[0]].incarnation == incarnation
 
-    def _tell_mark(self, account: StreamAccount | None) -> None:
-        """Send the source its new mark if it has moved."""
-        if account is not None:
+    def _tell_marks(self) -> None:
+        """Send sources the marks that have moved."""
+        for account in self._books.moved():
             if self._trace is not None:
                 self._trace.settled(account.stream, account.mark, time.monotonic())
             for name in self.plan.process_of(account.source).workers:
-                self._send(self._workers[name], Mark(account.stream, account.mark))
+                self._workers[name].send(Mark(account.stream, account.mark))
 
     def _close_if_complete(self) -> None:
-        if self._closing_since is None and self._ledger.complete:
+        if self._closing_since is None and self._ledger.complete and not self._epochs.due:
             self._close()
 
     def _close(self) -> None:
         self._closing_since = time.monotonic()
         for worker in self._workers.values():
             if worker.life is Life.READY:
-                self._send(worker, Exit())
+                worker.send(Exit(self._ledger.complete))
             elif worker.life is Life.WAITING:
                 worker.life = Life.GONE
 
@@ -383,11 +383,7 @@ class Supervisor:
     def _drain(self) -> None:
         for source in self.plan.sinks_of:
             for name in self.plan.process_of(source).workers:
-                self._send(self._workers[name], Drain())
-
-    def _send(self, worker: WorkerRecord, message: Message) -> None:
-        if worker.outbox is not None:
-            worker.outbox.send(encode(message))
+                self._workers[name].send(Drain())
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         self._interrupts += 1

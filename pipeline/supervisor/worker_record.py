@@ -2,10 +2,13 @@
 
 from enum import Enum
 
+import zmq
+
 from framewire.pipeline.graph.plan import Process
-from framewire.pipeline.nodes.notes import NotesReader
+from framewire.pipeline.nodes.notes import FrameInHand, NotesReader
 from framewire.pipeline.supervisor.restart import RestartPolicy
 from framewire.pipeline.wire.inbox import Outbox
+from framewire.pipeline.wire.message import Message, Peer, Ready, encode
 
 
 class Life(Enum):
@@ -29,5 +32,36 @@ class WorkerRecord:
         self.life = Life.WAITING
         self.start_at = 0.0
         self.pid: int | None = None
-        self.outbox: Outbox | None = None
-        self.notes: NotesReader | None = None
+        self.peer: Peer | None = None
+        """Where it is, while it is ready."""
+        self._outbox: Outbox | None = None
+        self._notes: NotesReader | None = None
+
+    def is_ready(self, message: Ready, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
+        """It has opened its stages."""
+        self.life = Life.READY
+        self.peer = Peer(message.endpoint, self.incarnation)
+        self._outbox = Outbox(context, message.endpoint)
+        try:
+            self._notes = NotesReader(message.pid, message.notes_fd)
+        except OSError:
+            # It died before we could open them: its death is the next news.
+            self._notes = None
+
+    def died(self) -> list[FrameInHand]:
+        """Its process is gone; returns the frames that it had in hand."""
+        in_hand = self._notes.in_hand() if self._notes is not None else []
+        self.pid, self._notes = None, None
+        self.close()
+        return in_hand
+
+    def send(self, message: Message) -> None:
+        """Send it a message, if it is ready."""
+        if self._outbox is not None:
+            self._outbox.send(encode(message))
+
+    def close(self) -> None:
+        """Nothing more is sent to it."""
+        if self._outbox is not None:
+            self._outbox.close()
+        self.peer, self._outbox = None, None

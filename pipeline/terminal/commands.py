@@ -21,7 +21,6 @@ from framewire.pipeline.graph.schema import schema_text
 from framewire.pipeline.graph.svg import svg
 from framewire.pipeline.nearest import nearest
 from framewire.pipeline.option import options_of
-from framewire.pipeline.processes.ownership import OwnedError, Ownership
 from framewire.pipeline.registry import UnknownStageError, find_stage, known_stages
 from framewire.pipeline.server.listen import DEFAULT, OFF, TOKEN_VARIABLE, Listening, listen
 from framewire.pipeline.stage import StageError
@@ -33,6 +32,7 @@ from framewire.pipeline.terminal.looking_on import explain_run, top
 from framewire.pipeline.terminal.progress import progress_on
 from framewire.pipeline.terminal.shipped import find_config, shipped_names, starter
 from framewire.pipeline.terminal.summary_table import print_summary
+from framewire.pipeline.terminal.take_over import TakenOver, recover_folder
 from framewire.pipeline.testing import replay as replay_frame
 from framewire.pipeline.user_modules import look_beside
 
@@ -89,6 +89,10 @@ def run(
         typer.Option("--http", metavar="HOST:PORT", help=f"Live page and metrics; default {DEFAULT}; {OFF}: none"),
     ] = None,
     trace: TraceFilePath = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with a run into this folder that was killed or stopped, if there is one"),
+    ] = False,
     trace_every: Annotated[int, typer.Option("--trace-every", min=1, help="Trace only every n-th frame")] = 1,
     log_format: Annotated[
         LogFormat, typer.Option("--log-format", help="Text for people, or JSON for programs")
@@ -96,19 +100,23 @@ def run(
 ) -> None:
     """Run a pipeline to its end. Ctrl-C finishes frames in flight; a second one stops at once."""
     spec = _load(config, source, sets, out, summary, trace)
-    ownership = _own(spec, out)
+    taken_over = TakenOver(spec, out, resume)
     listening = _listen(http)
-    supervisor = Supervisor(spec, out, listening, _trace_file(trace, trace_every))
+    supervisor = Supervisor(spec, out, listening, _trace_file(trace, trace_every), taken_over.books)
     console = _console(stderr=True)
     formatter = JsonFormatter() if log_format is LogFormat.JSON else None
     with progress_on(console, spec.name, formatter) as progress:
         if listening is not None:
             logging.getLogger("framewire").info("live page and metrics: %s", listening.url)
+        for news in taken_over.news:
+            logging.getLogger("framewire").info("%s", news)
         outcome, account = supervisor.run(progress.show)
-    ownership.release()
+    taken_over.release()
     print_summary(account, _console())
     if account.error:
         _say(account.error)
+    if account.frames.in_flight and taken_over.books.can_be_resumed:
+        typer.echo(f"this run goes on with --resume; or `framewire recover {out}` finishes its files", err=True)
     if summary is not None:
         try:
             account.write(summary)
@@ -221,6 +229,7 @@ def replay(
     typer.echo(f"{frame.stage} processed it: {answer.outcome.word}, {len(answer.detections)} detections")
 
 
+app.command("recover")(recover_folder)
 app.command()(top)
 app.command("explain")(explain_run)
 
@@ -284,23 +293,6 @@ def _load(
     except ConfigError as error:
         _say(str(error))
         raise typer.Exit(WRONG) from error
-
-
-def _own(spec: PipelineSpec, out: Path) -> Ownership:
-    """Keep other runs out of the files of this one."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        _say(f"cannot create folder {out} (--out): {error.strerror}")
-        raise typer.Exit(FAILED) from error
-    try:
-        return Ownership(spec.name, out, [Path(path) for path in spec.outputs])
-    except OwnedError as error:
-        _say(str(error))
-        raise typer.Exit(WRONG) from error
-    except OSError as error:
-        _say(f"cannot write to {error.filename or out}: {error.strerror}; set another folder with --out")
-        raise typer.Exit(FAILED) from error
 
 
 def _listen(http: str | None) -> Listening | None:

@@ -49,7 +49,8 @@ class StreamState(Struct, frozen=True, array_like=True):
     """How far a stream is: `mark` of the stream, and of each of its sinks.
 
     `memories` are those of the stages that hand them out, as they were before frame `mark`. `window`, `height` and
-    `width` are as announced by its source, 0 if it has not.
+    `width` are as announced by its source, 0 if it has not, and so is `began`. `was_cut` says that frames from `mark`
+    on may have been in flight.
     """
 
     source: str
@@ -61,6 +62,8 @@ class StreamState(Struct, frozen=True, array_like=True):
     window: int = 0
     height: int = 0
     width: int = 0
+    began: float | None = None
+    was_cut: bool = True
 
 
 class Condemned(Struct, frozen=True, array_like=True):
@@ -121,7 +124,9 @@ class Watch(Struct, frozen=True, array_like=True, tag=17):
 
 
 class Exit(Struct, frozen=True, array_like=True, tag=6):
-    """To a worker: close stages and exit."""
+    """To a worker: close stages and exit. `complete` says that every stream has ended everywhere."""
+
+    complete: bool = False
 
 
 class Exceptional(Struct, frozen=True, array_like=True):
@@ -161,7 +166,10 @@ class Checkpoint(Struct, frozen=True, array_like=True, tag=14):
 
 
 class StreamOpened(Struct, frozen=True, array_like=True, tag=8):
-    """From a source, before its first frame: a stream, what it is, and how many frames its source expects to make."""
+    """From a source, before its first frame: a stream, what it is, and how many frames its source expects to make.
+
+    `began` is when a live stream did, by the monotonic clock.
+    """
 
     source: str
     stream: str
@@ -170,16 +178,21 @@ class StreamOpened(Struct, frozen=True, array_like=True, tag=8):
     height: int
     window: Positive
     expected: int | None
+    began: float | None = None
 
 
 class Ready(Struct, frozen=True, array_like=True, tag=9):
-    """From a worker whose stages are open: where to reach it, and where its notes of frames in hand are."""
+    """From a worker whose stages are open: where to reach it, and where its notes of frames in hand are.
+
+    `chosen` is what its stages, by name, have chosen for themselves.
+    """
 
     worker: str
     incarnation: int
     pid: Positive
     endpoint: Endpoint
     notes_fd: NotNegative
+    chosen: dict[str, dict[str, str]] = {}
 
 
 class Report(Struct, array_like=True, tag=10):

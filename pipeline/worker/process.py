@@ -21,7 +21,8 @@ from framewire.pipeline.nodes.source_node import SourceNode
 from framewire.pipeline.nodes.stage_note import note_stage, noted_stage
 from framewire.pipeline.option import check_values
 from framewire.pipeline.registry import find_stage
-from framewire.pipeline.stage import Sink, Source, StageContext, StageError
+from framewire.pipeline.stage import Sink, Source, StageError
+from framewire.pipeline.stage_context import StageContext
 from framewire.pipeline.user_modules import look_beside
 from framewire.pipeline.wire.inbox import Inbox, Outbox, Outboxes, Waker, new_endpoint
 from framewire.pipeline.wire.message import Closed, Message, Ready, Remark, Trouble, Wake, encode
@@ -42,6 +43,8 @@ class Boot(Struct, frozen=True, tag=True):
     supervisor: str
     out: str
     trace_every: int = 0
+    run_resumed: bool = False
+    chosen: dict[str, dict[str, str]] = {}
 
 
 class _RemarkHandler(logging.Handler):
@@ -114,10 +117,23 @@ def _live(
             sources.append(node)
         else:
             nodes[stage_name] = node
+    continues = boot.incarnation > 0 or boot.run_resumed
     worker = Worker(
-        plan, process, boot.replica, boot.incarnation, nodes, sources, inbox, outboxes, tell, boot.trace_every
+        plan,
+        process,
+        boot.replica,
+        boot.incarnation,
+        nodes,
+        sources,
+        inbox,
+        outboxes,
+        tell,
+        boot.trace_every,
+        continues,
     )
-    tell(Ready(name, boot.incarnation, os.getpid(), inbox.endpoint, notes.fd))
+    contexts = [*(node.context for node in nodes.values()), *(source.context for source in sources)]
+    chosen = {context.name: context.chosen for context in contexts}
+    tell(Ready(name, boot.incarnation, os.getpid(), inbox.endpoint, notes.fd, chosen))
     worker.run()
     tell(Closed(name, boot.incarnation))
     waker.close()
@@ -132,7 +148,17 @@ def _open_stage(
     spec = boot.spec.stage(name)
     cls = find_stage(spec.use)
     threads = threads_each(usable_cores(), plan.workers)
-    context = StageContext(name, Path(boot.out), resumed=boot.incarnation > 0, folder=boot.spec.folder, threads=threads)
+    context = StageContext(
+        name,
+        Path(boot.out),
+        resumed=boot.incarnation > 0 or boot.run_resumed,
+        folder=boot.spec.folder,
+        threads=threads,
+        use=spec.use,
+        run_resumed=boot.run_resumed,
+        chosen=boot.chosen.get(name, {}),
+        to_disk=boot.spec.durable == "disk",
+    )
     stage = cls(check_values(cls.Options, spec.options), context)
     if isinstance(stage, Source):
         stage.wake = wake

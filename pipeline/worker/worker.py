@@ -68,8 +68,10 @@ class Worker:
         outboxes: Outboxes,
         tell: Callable[[Message], None],
         trace_every: int = 0,
+        continues: bool = False,
     ) -> None:
-        """With `trace_every`, every n-th frame is traced."""
+        """With `trace_every`, every n-th frame is traced. One that `continues` takes the place of a dead worker."""
+        self._continues = continues
         self.name = process.workers[replica]
         self._plan = plan
         self._process = process
@@ -227,6 +229,8 @@ class Worker:
                 self._watched(message)
             case Exit():
                 self._leaving = True
+                for sink in self._sinks:
+                    sink.is_complete = message.complete
 
     def _watched(self, message: Watch) -> None:
         self._glimpses.watch(message)
@@ -314,7 +318,7 @@ class Worker:
             out.reset(message.epochs, lives)
         for node in self._nodes.values():
             node.reset(message.epochs, message.condemned, message.suspects)
-        if not self._connected and self._incarnation > 0:
+        if not self._connected and self._continues:
             # All streams at once: a sink cuts its files before it gets any frame.
             for node in self._nodes.values():
                 node.resume(message.streams)

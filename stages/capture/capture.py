@@ -92,6 +92,14 @@ class Capture(Source[CaptureOptions]):
     """
 
     Options = CaptureOptions
+    tuning = frozenset({"threads", "realtime", "transport", "open_timeout_s", "read_timeout_s", "tries"})
+
+    @classmethod
+    def reads(cls, options: CaptureOptions) -> str | None:
+        """See Source: pictures may be added to a watched folder, and a pipe cannot be read twice."""
+        if options.source == STDIN:
+            raise StageError("what came through standard input cannot be read again")
+        return f"{options.source} (watched)" if options.watch else None
 
     def open(self) -> None:
         """Open the source, so that errors in it are reported before anything else starts."""
@@ -107,7 +115,7 @@ class Capture(Source[CaptureOptions]):
             self._live = self._live_stream()
             self._live.start()
         elif self.options.watch:
-            seen = Path(self.context.out, f".{self.context.name}.seen")
+            seen = self.context.state_file("seen")
             self._watched = WatchedFolder(Path(self.options.source), seen, self.context.resumed, self.wake)
         else:
             self._opened = self._open_file()
@@ -179,6 +187,7 @@ class Capture(Source[CaptureOptions]):
     def _frames(self, start: int) -> Iterator[Shot]:
         limit = self.options.limit
         if self._live is not None:
+            self._live.began = self.began
             live = self._live_shots(self._live)
             yield from islice(live, max(0, limit - start)) if limit else live
             self.cut_short = self._live.failure
@@ -225,6 +234,7 @@ class Capture(Source[CaptureOptions]):
         """A slot that describes the stream by its first picture and the rate known by then."""
 
         def slot(height: int, width: int) -> Pixels:
+            self.began = self._live.began if self._live is not None else None
             self.describe(description, height, width, self.options.limit or None, rate())
             return self._place(height, width)
 

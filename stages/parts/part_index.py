@@ -1,9 +1,11 @@
-"""The list of a run's parts, on disk: a replacement worker must know which files exist."""
+"""The list of a run's parts, on disk: a replacement worker, or a resumed run, must know which files exist."""
 
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+
+from framewire.pipeline.unfinished import replace_file
 
 
 class Part(Struct, frozen=True):
@@ -21,16 +23,14 @@ class Part(Struct, frozen=True):
 
 
 class PartIndex:
-    """Grows with each part; deleted when the run ends well."""
+    """Grows with each part; the engine deletes it when the run has ended."""
 
     def __init__(self, path: Path, resumed: bool) -> None:
         """Start afresh, or continue a dead worker's list. Raises OSError."""
         self._path = path
         self._parts: list[Part] = []
-        path.parent.mkdir(parents=True, exist_ok=True)
         if resumed and path.exists():
             self._parts = list(_whole_lines(path.read_bytes()))
-        self._save()
 
     def of(self, key: str) -> list[Part]:
         """The parts of a key, in order."""
@@ -41,24 +41,17 @@ class PartIndex:
         return [part.path for part in self._parts]
 
     def add(self, part: Part) -> None:
-        """Record a part, before its file is created."""
-        self._parts.append(part)
-        with self._path.open("ab") as file:
-            file.write(_line(part))
+        """Record a part, before its file is created. Raises OSError, and has then recorded nothing."""
+        self._save([*self._parts, part])
 
     def drop(self, part: Part) -> None:
-        """Remove a part."""
-        self._parts.remove(part)
-        self._save()
+        """Remove a part. Raises OSError."""
+        self._save([one for one in self._parts if one != part])
 
-    def close(self) -> None:
-        """The run is over: delete the list."""
-        self._path.unlink(missing_ok=True)
-
-    def _save(self) -> None:
-        unfinished = self._path.with_name(self._path.name + ".new")
-        unfinished.write_bytes(b"".join(_line(part) for part in self._parts))
-        unfinished.replace(self._path)
+    def _save(self, parts: list[Part]) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(self._path, b"".join(_line(part) for part in parts))
+        self._parts = parts
 
 
 def _line(part: Part) -> bytes:

@@ -2,7 +2,7 @@
 
 import re
 import string
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import takewhile
 from pathlib import Path
@@ -42,13 +42,18 @@ class PartNames:
         return "{" not in self.template
 
     @property
+    def is_single(self) -> bool:
+        """Whether a stream's next file would have the same name as its last one."""
+        return not {"start", "part"} & _fields(self.template)
+
+    @property
     def fixed_folder(self) -> Path:
         """The folder in or under which all parts lie, known before the first frame."""
         return Path(*takewhile(lambda part: "{" not in part, Path(self.template).parent.parts))
 
     @property
     def templates(self) -> list[str]:
-        """All names that parts may get: a second one in the same second has a number."""
+        """All names that parts may get: a second one of the same name has a number."""
         path = Path(self.template)
         return (
             [self.template]
@@ -63,22 +68,33 @@ class PartNames:
         except (KeyError, IndexError, ValueError) as error:
             raise TemplateError(f"{self.template!r} cannot be filled in: {error}") from error
 
-    def free_path(self, stream: str, start: datetime, part: int, taken: Iterable[str]) -> str:
-        """A part name not yet used in this run: a second one in the same second gets `-2`."""
+    def free_path(self, stream: str, start: datetime, part: int, is_taken: Callable[[str], bool]) -> str:
+        """A part name not yet taken: a second one in the same second gets `-2`."""
         name = self.path(stream, start, part)
-        names, number, path = set(taken), 1, Path(name)
-        while name in names:
+        number, path = 1, Path(name)
+        while is_taken(name):
             number += 1
             name = str(path.with_name(f"{path.stem}-{number}{path.suffix}"))
         return name
 
     def made(self, folder: Path, stream: str) -> Iterator[Path]:
         """The files under a folder that this template names for a stream, whichever run made them."""
+        for path, _ in self._found(folder, stream):
+            yield path
+
+    def next_number(self, folder: Path, stream: str) -> int:
+        """One more than the highest `{part}` of the files under a folder, or the next to be made; else 0."""
+        numbers = [int(found["part"]) for _, found in self._found(folder, stream) if "part" in found.groupdict()]
+        return max(numbers, default=-1) + 1
+
+    def _found(self, folder: Path, stream: str) -> Iterator[tuple[Path, re.Match[str]]]:
         pattern = re.compile(_pattern(self.template, stream))
-        depth = len(Path(self.template).parts)
-        for path in folder.glob("/".join(["*"] * depth)):
-            if path.is_file() and pattern.fullmatch(path.relative_to(folder).as_posix()):
-                yield path
+        base = folder / self.fixed_folder
+        depth = len(Path(self.template).parts) - len(self.fixed_folder.parts)
+        for path in base.glob("/".join(["*"] * depth)):
+            found = pattern.fullmatch(str(self.fixed_folder / path.relative_to(base)))
+            if found is not None and path.is_file():
+                yield path, found
 
 
 def part_templates(template: str, rotates: bool) -> list[str]:
@@ -103,13 +119,14 @@ def _fields(template: str) -> set[str]:
 
 def _pattern(template: str, stream: str) -> str:
     """A regular expression for the names; a `-2` may precede the suffix."""
-    parts = []
+    parts, has_part = [], False
     for text, field, layout, _ in string.Formatter().parse(template):
         parts.append(re.escape(text))
         if field == "stream":
             parts.append(re.escape(stream))
         elif field == "part":
-            parts.append(r"\d+")
+            parts.append(r"\d+" if has_part else r"(?P<part>\d+)")
+            has_part = True
         elif field == "start":
             parts.append(_time_pattern(layout or "%Y-%m-%d %H:%M:%S.%f"))
     whole = "".join(parts)

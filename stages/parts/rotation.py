@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -11,9 +11,20 @@ ROUNDING_S = 1e-6
 """Timestamps are sums and differences of binary fractions."""
 
 
+KEEPING = frozenset({"existing", "keep_mb", "keep_files"})
+"""Options about other files than the one being written: a resumed run may have others."""
+
+
 class RotationOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Options of sinks whose output may come in parts."""
 
+    existing: Annotated[
+        Literal["replace", "number", "refuse"],
+        Meta(
+            description="If an earlier run's file has the name: replace it once the new one is whole; number the new "
+            "one (always for a live stream); or refuse to start"
+        ),
+    ] = "replace"
     rotate_s: Annotated[
         float, Meta(ge=0, description="New file after this many seconds of the stream; 0: one file")
     ] = 0.0

@@ -5,12 +5,16 @@ which players skip, with what is needed to resume after a crash. The first one t
 header.
 """
 
+import errno
+import mmap
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
+from framewire.stages.parts.output_folder import is_still_at, sync_folder
 from framewire.stages.video_writer import mp4_box
 from framewire.stages.video_writer.fragment_encoder import Layout
 
@@ -39,18 +43,21 @@ class JournalError(ValueError):
 class Journal:
     """Appends fragments; `mark` is the seq below which every frame is in it."""
 
-    def __init__(self, path: Path, mark: int = 0, first: int = 0) -> None:
+    def __init__(self, path: Path, mark: int = 0, first: int = 0, to_disk: bool = False) -> None:
         """Start an empty journal at frame `first`, or, with a later `mark`, cut a dead worker's back to there.
 
-        Raises JournalError, OSError.
+        With `to_disk`, a fragment is appended only once the disk has it. Raises JournalError, OSError.
         """
         self.path = path
+        self._to_disk = to_disk
         self.marker = Marker(first, first)
         self.header = b""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("r+b" if mark > first else "wb", buffering=0)
         if mark > first:
             self._cut_back(mark)
+        elif to_disk:
+            sync_folder(path.parent)
 
     @property
     def size(self) -> int:
@@ -76,11 +83,19 @@ class Journal:
             fragment = bytearray(movie[split:])
             mp4_box.set_decode_time(fragment, first_time)
             content = (b"" if self.header else movie[:split]) + bytes(fragment)
-            self.header = self.header or movie[:split]
-        self.marker = msgspec.structs.replace(marker, content_bytes=len(content))
-        view = memoryview(mp4_box.make(b"free", _MAGIC + msgspec.msgpack.encode(self.marker)) + content)
-        while view:
-            view = view[self._file.write(view) :]
+        marker = msgspec.structs.replace(marker, content_bytes=len(content))
+        view = memoryview(mp4_box.make(b"free", _MAGIC + msgspec.msgpack.encode(marker)) + content)
+        try:
+            if not is_still_at(self._file, self.path):
+                raise OSError(errno.ENOENT, "it was moved or deleted, or its disk is gone", str(self.path))
+            while view:
+                view = view[self._file.write(view) :]
+            if self._to_disk:
+                os.fdatasync(self._file.fileno())
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
+        self.marker = marker
+        self.header = self.header or (movie[:split] if movie else b"")
 
     def close(self) -> None:
         """Close the file, keep it."""
@@ -88,7 +103,7 @@ class Journal:
 
     def _cut_back(self, mark: int) -> None:
         end = 0
-        for record in _records(self._file.read()):
+        for record in _records_in(self.path):
             if record.marker.end_seq > mark:
                 break
             self.header = self.header or record.header
@@ -100,13 +115,33 @@ class Journal:
         self._file.truncate()
 
 
+def cut_torn_end(path: Path) -> Marker | None:
+    """Remove what follows the last whole fragment; returns that one's marker, None if there is none. Raises OSError."""
+    last = max(_records_in(path), key=lambda record: record.end, default=None)
+    os.truncate(path, last.end if last is not None else 0)
+    return last.marker if last is not None else None
+
+
+def is_journal(path: Path) -> bool:
+    """Whether a file begins as a journal does. Raises OSError."""
+    with path.open("rb") as file:
+        return file.read(8 + len(_MAGIC))[4:] == b"free" + _MAGIC
+
+
 class _Record(Struct, frozen=True):
     marker: Marker
     header: bytes
     end: int
 
 
-def _records(data: bytes) -> Iterator[_Record]:
+def _records_in(path: Path) -> Iterator[_Record]:
+    if not path.stat().st_size:
+        return
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        yield from _records(data)
+
+
+def _records(data: mmap.mmap) -> Iterator[_Record]:
     """Each whole record, in order, up to the first that is torn."""
     at = 0
     while (box := next(mp4_box.boxes(data, at), None)) is not None:

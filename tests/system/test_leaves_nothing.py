@@ -10,7 +10,7 @@ import av
 import psutil
 import pytest
 
-from framewire.pipeline.processes.ownership import FOLDER
+from framewire.pipeline.unfinished import FOLDER
 from tests.system.running import PIPELINES, Running, framewire, lines_in, run, title, wait_until
 
 

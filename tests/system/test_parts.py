@@ -6,7 +6,7 @@ from pathlib import Path
 
 import av
 
-from framewire.pipeline.processes.ownership import FOLDER
+from framewire.pipeline.unfinished import FOLDER
 from tests.system.running import PIPELINES, Running, wait_until
 
 FRAMES = 400

@@ -64,7 +64,8 @@ class LiveStream:
         self._rng = rng
         self._newest: Newest[_Seen] = Newest(keeps_all=rules.once)
         self._stop = threading.Event()
-        self._began: float | None = None
+        self.began: float | None = None
+        """When the stream's first picture came, by the monotonic clock; set it to continue an earlier clock."""
         self._last = 0.0
         self._thread = threading.Thread(target=self._run, name="stream", daemon=True)
 
@@ -101,11 +102,11 @@ class LiveStream:
         if seen is None:
             return None
         picture = picture_of(seen.frame)
+        if self.began is None:
+            self.began = seen.at
         slot(*picture.shape[:2])[...] = picture
-        if self._began is None:
-            self._began = seen.at
         rate = (self.rate.numerator, self.rate.denominator) if self.rate else None
-        since = round((seen.at - self._began) * 1e6)
+        since = round((seen.at - self.began) * 1e6)
         return Shot(since, MICROSECONDS, rate, damaged=seen.frame.is_corrupt, replaced=replaced)
 
     def _run(self) -> None:

@@ -41,7 +41,6 @@ class WatchedFolder:
         notify = _watcher(folder)
         self._before = seen.read_text().splitlines() if resumed and seen.exists() else []
         seen.parent.mkdir(parents=True, exist_ok=True)
-        self._seen_path = seen
         self._seen = seen.open("a" if resumed else "w")
         self._known = set(self._before)
         self._again: deque[str] = deque()
@@ -86,7 +85,6 @@ class WatchedFolder:
         self._stop.set()
         self._thread.join(timeout=1.0)
         self._seen.close()
-        self._seen_path.unlink(missing_ok=True)
 
     def _shot(self, name: str, slot: Slot, began: float) -> Shot:
         picture = read_picture(self._folder / name)

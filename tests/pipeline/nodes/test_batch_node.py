@@ -11,7 +11,8 @@ from framewire.pipeline.graph import PipelineSpec, StageSpec, make_plan
 from framewire.pipeline.graph.spec import BatchSpec
 from framewire.pipeline.nodes.batch_node import BatchNode
 from framewire.pipeline.nodes.notes import Notes
-from framewire.pipeline.stage import Stage, StageContext, stage
+from framewire.pipeline.stage import Stage, stage
+from framewire.pipeline.stage_context import StageContext
 from framewire.pipeline.wire.message import Condemned
 
 EDGE = ("s", "n")

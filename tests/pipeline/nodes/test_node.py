@@ -18,7 +18,8 @@ from framewire.pipeline.graph import PipelineSpec, StageSpec, make_plan
 from framewire.pipeline.graph.plan import EdgeId
 from framewire.pipeline.nodes.node import StageNode
 from framewire.pipeline.nodes.notes import Notes, NotesReader
-from framewire.pipeline.stage import Stage, StageContext, stage
+from framewire.pipeline.stage import Stage, stage
+from framewire.pipeline.stage_context import StageContext
 from framewire.pipeline.testing import StageRunner
 from framewire.pipeline.wire.message import Condemned
 

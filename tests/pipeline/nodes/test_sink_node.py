@@ -11,7 +11,8 @@ from framewire.pipeline.frame.packet import Detection, Packet
 from framewire.pipeline.graph import PipelineSpec, StageSpec, make_plan
 from framewire.pipeline.nodes.notes import Notes
 from framewire.pipeline.nodes.sink_node import SinkNode
-from framewire.pipeline.stage import Sink, StageContext, stage
+from framewire.pipeline.stage import Sink, stage
+from framewire.pipeline.stage_context import StageContext
 from framewire.pipeline.wire.message import Settle, StreamState
 
 

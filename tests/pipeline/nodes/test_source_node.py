@@ -8,7 +8,8 @@ import pytest
 from framewire.pipeline.frame.packet import FRAME, Outcome, Packet
 from framewire.pipeline.nodes.notes import Notes
 from framewire.pipeline.nodes.source_node import WINDOW_FULL, SourceNode
-from framewire.pipeline.stage import Shot, Source, StageContext, StageError, stage
+from framewire.pipeline.stage import Shot, Source, StageError, stage
+from framewire.pipeline.stage_context import StageContext
 from framewire.pipeline.wire.message import Message, StreamOpened, StreamState
 
 

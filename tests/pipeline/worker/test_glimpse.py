@@ -2,7 +2,7 @@ import numpy as np
 
 from framewire.pipeline.frame.packet import FRAME, Packet
 from framewire.pipeline.frame.ring import RingReader
-from framewire.pipeline.stage import StageContext
+from framewire.pipeline.stage_context import StageContext
 from framewire.pipeline.wire.message import Message, Seen, Watch
 from framewire.pipeline.worker.glimpse import Glimpses
 

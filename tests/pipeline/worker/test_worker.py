@@ -11,7 +11,8 @@ from framewire.pipeline.graph import PipelineSpec, StageSpec, make_plan
 from framewire.pipeline.nodes.node import StageNode
 from framewire.pipeline.nodes.notes import Notes
 from framewire.pipeline.nodes.source_node import SourceNode
-from framewire.pipeline.stage import Stage, StageContext
+from framewire.pipeline.stage import Stage
+from framewire.pipeline.stage_context import StageContext
 from framewire.pipeline.wire.inbox import Inbox, Outbox, Outboxes, new_endpoint
 from framewire.pipeline.wire.message import Ask, Connect, Deliver, Message, Peer, decode_for_worker, encode
 from framewire.pipeline.worker.out_edge import PREFETCH

@@ -82,13 +82,14 @@ def test_failed_frames_are_left_out_and_the_rest_keeps_its_times(tmp_path: Path)
     assert times(tmp_path / "a.mp4") == [round(0.04 * n, 6) for n in range(12) if n not in (0, 5, 6)]
 
 
-def test_no_picture_at_all_is_no_file(tmp_path: Path) -> None:
+def test_no_picture_at_all_is_no_file_and_no_loss_of_an_earlier_one(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_text("of an earlier run")
     with StageRunner(VideoWriter, {"path": "a.mp4"}, tmp_path) as runner:
         packet = runner.packet(picture(0, 160, 120)).fail("Error", "x")
         runner.write(packet)
         runner.end(packet)
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+    assert (tmp_path / "a.mp4").read_text() == "of an earlier run"
 
 
 @pytest.mark.parametrize("options", [{"path": "a.mp4"}, {"path": "a.avi", "backend": "opencv"}])

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framewire.pipeline.frame.packet import Outcome
-from framewire.pipeline.supervisor.ledger import Ledger, StreamAccount
+from framewire.pipeline.ledger.ledger import Ledger, StreamAccount
 from framewire.pipeline.wire.message import Checkpoint, Exceptional, Settle, StreamOpened
 
 SINKS = ("video", "list")

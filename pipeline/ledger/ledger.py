@@ -6,6 +6,7 @@ recorded here, so a frame is counted exactly once, whoever dies when.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Self
 
 from msgspec import Struct
 
@@ -14,11 +15,27 @@ from framewire.pipeline.seen.figures import EventTally
 from framewire.pipeline.wire.message import Checkpoint, Exceptional, Settle, StreamOpened, StreamState
 
 
-class _SinkAccount(Struct):
+class SinkAccount(Struct, array_like=True):
+    """What one sink has reported of a stream."""
+
     mark: int = 0
     ended: bool = False
-    found: Counter[str] = Counter()
+    found: dict[str, int] = {}
     events: dict[str, EventTally] = {}
+
+
+class KeptStream(Struct, array_like=True):
+    """A stream's account as the journal keeps it."""
+
+    source: str
+    stream: str
+    mark: int
+    sinks: dict[str, SinkAccount]
+    memories: dict[str, dict[int, bytes]]
+    exceptional: dict[int, Exceptional]
+    dropped: dict[str, int]
+    failed: dict[str, int]
+    opened: StreamOpened | None
 
 
 SERIES_MAX = 200
@@ -35,10 +52,52 @@ class StreamAccount:
         self.opened: StreamOpened | None = None
         self.dropped: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
-        self._sinks = {sink: _SinkAccount(found=Counter(), events={}) for sink in sinks}
+        self._sinks = {sink: SinkAccount() for sink in sinks}
         self._memories: dict[str, dict[int, bytes]] = {stage: {} for stage in remembering}
         self._exceptional: dict[int, Exceptional] = {}
         self._mark = 0
+        self._is_reopened = False
+
+    @classmethod
+    def restored(cls, kept: KeptStream) -> Self:
+        """The account that the journal has kept; the memories beyond its mark are void."""
+        account = cls(kept.source, kept.stream, ())
+        account.opened = kept.opened
+        account.dropped, account.failed = Counter(kept.dropped), Counter(kept.failed)
+        account._sinks = kept.sinks
+        account._memories = {
+            stage: {seq: memory for seq, memory in known.items() if seq <= kept.mark}
+            for stage, known in kept.memories.items()
+        }
+        account._exceptional = kept.exceptional
+        account._mark = kept.mark
+        return account
+
+    def kept(self) -> KeptStream:
+        """What the journal must keep of it."""
+        return KeptStream(
+            self.source,
+            self.stream,
+            self._mark,
+            self._sinks,
+            self._memories,
+            self._exceptional,
+            dict(self.dropped),
+            dict(self.failed),
+            self.opened,
+        )
+
+    def reopen(self) -> None:
+        """The stream ended because the run was stopped: where that has arrived, it goes on, and no frame was lost."""
+        if self.ended:
+            end = self._mark - 1
+            # The end of a stream changes no memory.
+            self._memories = {stage: {end: known[self._mark]} for stage, known in self._memories.items()}
+            self._mark = end
+            self._is_reopened = True
+        for sink in self._sinks.values():
+            if sink.ended:
+                sink.mark, sink.ended = sink.mark - 1, False
 
     @property
     def mark(self) -> int:
@@ -65,7 +124,7 @@ class StreamAccount:
         """Detections by label, each as counted by the sink that saw most of it."""
         most: Counter[str] = Counter()
         for sink in self._sinks.values():
-            most |= sink.found
+            most |= Counter(sink.found)
         return most
 
     @property
@@ -84,7 +143,8 @@ class StreamAccount:
         sink.mark = max(sink.mark, told.mark)
         sink.ended = sink.ended or told.ended
         for label, count in told.found.items():
-            sink.found[label if label in sink.found or len(sink.found) < SERIES_MAX else OTHER] += count
+            series = label if label in sink.found or len(sink.found) < SERIES_MAX else OTHER
+            sink.found[series] = sink.found.get(series, 0) + count
         for key, tally in told.events.items():
             series = key if key in sink.events or len(sink.events) < SERIES_MAX else OTHER
             sink.events.setdefault(series, EventTally()).add(tally)
@@ -111,7 +171,10 @@ class StreamAccount:
         memories = {stage: known[self._mark] for stage, known in self._memories.items() if self._mark in known}
         opened = self.opened
         sizes = (opened.window, opened.height, opened.width) if opened else (0, 0, 0)
-        return StreamState(self.source, self.stream, self._mark, self.ended, marks, memories, *sizes)
+        began = opened.began if opened else None
+        return StreamState(
+            self.source, self.stream, self._mark, self.ended, marks, memories, *sizes, began, not self._is_reopened
+        )
 
     @property
     def _lowest(self) -> int:
@@ -120,6 +183,7 @@ class StreamAccount:
     def _advance(self) -> bool:
         """Move the mark to where every sink is, or, with memories, to the last frame up to there that all know."""
         mark = self._lowest
+        self._is_reopened = self._is_reopened and mark <= self._mark
         if self._memories:
             common = set.intersection(*(set(known) for known in self._memories.values()))
             mark = max((seq for seq in common if seq <= mark), default=0)
@@ -148,6 +212,14 @@ class Ledger:
         self._sinks_of = sinks_of
         self._remembering_of = remembering_of or {}
         self.streams: dict[str, StreamAccount] = {}
+
+    def restore(self, kept: Sequence[KeptStream]) -> None:
+        """Start from what the journal has kept."""
+        self.streams = {stream.stream: StreamAccount.restored(stream) for stream in kept}
+
+    def kept(self) -> list[KeptStream]:
+        """What the journal must keep."""
+        return [account.kept() for account in self.streams.values()]
 
     @property
     def complete(self) -> bool:

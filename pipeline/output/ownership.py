@@ -14,10 +14,8 @@ import msgspec
 from msgspec import Struct
 
 from framewire.pipeline.processes.signals import is_running
+from framewire.pipeline.unfinished import FOLDER, LOCK
 
-FOLDER = ".framewire"
-"""In an output folder: what belongs to the engine."""
-LOCK = "lock"
 DYING_S = 3.0
 """How long the workers of a killed run may need to end: the kernel kills them with it."""
 LOOK_S = 0.05
@@ -120,6 +118,20 @@ class Ownership:
         raise OwnedError(
             f"{what} is in use by processes of a run that was killed; end them, or write elsewhere with --out"
         )
+
+
+def is_in_use(file: Path, out: Path) -> bool:
+    """Whether a run holds this file, which does not lie in `out`. Raises OSError."""
+    locks = [file.with_name(f".{file.name}.{LOCK}"), *(folder / FOLDER / LOCK for folder in file.parents)]
+    own = (out / FOLDER / LOCK).resolve()
+    for lock in locks:
+        if lock.exists() and lock.resolve() != own:
+            with lock.open("rb") as opened:
+                try:
+                    fcntl.flock(opened.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return True
+    return False
 
 
 def _is_at(held: int, path: Path) -> bool:

@@ -1,0 +1,175 @@
+"""One run's books: the state that its journal keeps, from the beginning or from where a killed run was."""
+
+import time
+from pathlib import Path
+
+import msgspec
+
+from framewire.pipeline.graph.plan import make_plan
+from framewire.pipeline.graph.spec import PipelineSpec
+from framewire.pipeline.ledger.identity import RunIdentity, differences
+from framewire.pipeline.ledger.journal import (
+    GENERATION,
+    NAME,
+    Begun,
+    Chose,
+    Condemn,
+    Journal,
+    Progress,
+    Record,
+    RunState,
+    Stopped,
+    read_begun,
+    read_state,
+)
+from framewire.pipeline.ledger.ledger import Ledger, StreamAccount
+from framewire.pipeline.unfinished import LOCK, forget
+from framewire.pipeline.wire.message import Condemned
+
+CRASHED = "crashed"
+"""Why a frame is condemned."""
+
+
+class OtherRunError(Exception):
+    """The journal is that of another run; the text says what differs."""
+
+
+class Bookkeeping:
+    """Keeps the books of one run.
+
+    Example:
+        books = Bookkeeping(spec, Path("out"), identity)    # or Bookkeeping.resumed(...)
+        books.open()
+        books.take(settle)
+        books.moved()           # the streams whose sources may be told now
+        books.close(has_ended=True)
+    """
+
+    def __init__(
+        self, spec: PipelineSpec, out: Path, identity: RunIdentity | None = None, state: RunState | None = None
+    ) -> None:
+        """Without `identity`, nothing is written: the run cannot be resumed. With `state`, go on from there."""
+        plan = make_plan(spec)
+        self.is_resumed = state is not None
+        begun = Begun(GENERATION, identity or RunIdentity("", "", "", {}), time.time(), time.monotonic())
+        self._state = state or RunState(begun, Ledger(plan.sinks_of, plan.remembering_of))
+        self._begun_at = self._state.begun.wall
+        if state is not None:
+            _continue(state, begun)
+        self._out = out
+        self._is_kept = identity is not None
+        self._to_disk = spec.durable == "disk"
+        self._journal: Journal | None = None
+        self._moved: dict[str, StreamAccount] = {}
+
+    @classmethod
+    def resumed(cls, spec: PipelineSpec, out: Path, identity: RunIdentity) -> "Bookkeeping | None":
+        """Go on from the journal in `out`; None if there is none. Raises OtherRunError, JournalError, OSError."""
+        begun = read_begun(out)
+        if begun is None:
+            return None
+        if different := differences(begun.identity, identity):
+            raise OtherRunError("; ".join(different))
+        plan = make_plan(spec)
+        state = read_state(out, Ledger(plan.sinks_of, plan.remembering_of))
+        return cls(spec, out, identity, state)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The account of every frame."""
+        return self._state.ledger
+
+    @property
+    def begun_at(self) -> float:
+        """When the run began, or was last resumed: Unix time."""
+        return self._begun_at
+
+    @property
+    def progress(self) -> Progress:
+        """How far the run had come when it was killed."""
+        return self._state.progress
+
+    @property
+    def condemned(self) -> list[Condemned]:
+        """Frames that no stage must touch again."""
+        return self._state.condemned
+
+    @property
+    def chosen(self) -> dict[str, dict[str, str]]:
+        """What each stage has chosen for itself."""
+        return self._state.chosen
+
+    @property
+    def can_be_resumed(self) -> bool:
+        """Whether the journal on disk is that of this run, and the run did not end."""
+        return self._journal is not None and self._journal.is_kept and not self._state.has_ended
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the run that was to be resumed had come to its end."""
+        return self._state.has_ended
+
+    def open(self) -> None:
+        """Write the journal's beginning."""
+        if self._is_kept:
+            self._journal = Journal(self._out, self._state, self._to_disk)
+
+    def take(self, record: Record) -> None:
+        """Apply a record. Raises KeyError: see RunState.take."""
+        moved = self._journal.add(record) if self._journal is not None else self._state.take(record)
+        if moved is not None:
+            self._moved[moved.stream] = moved
+
+    def moved(self) -> list[StreamAccount]:
+        """The streams whose mark has moved: their sources may be told, the journal holds what it follows from."""
+        if not self._moved:
+            return []
+        self._commit()
+        moved = list(self._moved.values())
+        self._moved.clear()
+        return moved
+
+    def chose(self, chosen: dict[str, dict[str, str]]) -> None:
+        """What stages have chosen for themselves; committed before any frame follows from it."""
+        for stage, choice in chosen.items():
+            if self._state.chosen.get(stage, {}) != choice:
+                self.take(Chose(stage, choice))
+        self._commit()
+
+    def condemn(self, stage: str, stream: str, seq: int) -> None:
+        """A frame that has crashed a stage too often."""
+        self.take(Condemn(Condemned(stage, stream, seq, CRASHED)))
+        self._commit()
+
+    def stopped(self) -> None:
+        """The run was told to stop; may be called again."""
+        if not self._state.is_stopped:
+            self.take(Stopped())
+            self._commit()
+
+    def close(self, has_ended: bool) -> None:
+        """The run is over. One that was stopped, or cut short, can be resumed though all of its streams have ended."""
+        if self._journal is None:
+            return
+        if has_ended and not self._state.is_stopped and not self._state.cut_short:
+            self._journal.end()
+            forget(self._out, but=frozenset({NAME, LOCK}))
+        else:
+            self._journal.commit()
+        self._journal.close()
+
+    def _commit(self) -> None:
+        if self._journal is not None:
+            self._journal.commit()
+
+
+def _continue(state: RunState, now: Begun) -> None:
+    """The state at the start of a resumed run: streams that were stopped go on, and clocks are those of today."""
+    shift = (now.monotonic - now.wall) - (state.begun.monotonic - state.begun.wall)
+    for account in state.ledger.streams.values():
+        if state.is_stopped or account.source in state.cut_short:
+            account.reopen()
+        opened = account.opened
+        if opened is not None and opened.began is not None:
+            account.opened = msgspec.structs.replace(opened, began=opened.began + shift)
+    state.begun, state.is_stopped, state.cut_short = now, False, []

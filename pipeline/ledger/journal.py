@@ -1,0 +1,269 @@
+"""The journal of a run, OUT/.framewire/journal: the ledger and all else that a resumed run needs.
+
+It begins with what the run is, and continues with the messages that have changed the ledger. When it has grown, it is
+written anew with the ledger as it is. Everything in it is committed before a source learns of a mark that follows from
+it. It may hold what stages remember of faces: only its owner can read it, and the end of the run empties it.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from framewire.pipeline.ledger.identity import RunIdentity
+from framewire.pipeline.ledger.ledger import KeptStream, Ledger, StreamAccount
+from framewire.pipeline.ledger.record_file import NotARecordFileError, RecordFile, records_in
+from framewire.pipeline.seen.figures import SourceFigures
+from framewire.pipeline.unfinished import FOLDER
+from framewire.pipeline.wire.message import Checkpoint, Condemned, CutShort, Settle, StreamOpened
+
+NAME = "journal"
+GENERATION = 1
+"""Grows with each change of the graph in a run."""
+COMPACT_BYTES = 2**20
+COMPACT_GROWTH = 8
+"""The journal is written anew when it is a megabyte longer than, and eight times as long as, the ledger in it."""
+
+log = logging.getLogger("framewire")
+
+
+class Begun(Struct, frozen=True, array_like=True, tag=101):
+    """The first record. `wall` and `monotonic` are one moment by both clocks, in seconds."""
+
+    generation: int
+    identity: RunIdentity
+    wall: float
+    monotonic: float
+
+
+class Kept(Struct, frozen=True, array_like=True, tag=102):
+    """The whole state, instead of the records that led to it."""
+
+    streams: list[KeptStream]
+    chosen: dict[str, dict[str, str]]
+    condemned: list[Condemned]
+    cut_short: list[str]
+    is_stopped: bool
+
+
+class Chose(Struct, frozen=True, array_like=True, tag=103):
+    """What a stage has chosen for itself where its options say `auto`."""
+
+    stage: str
+    chosen: dict[str, str]
+
+
+class Condemn(Struct, frozen=True, array_like=True, tag=104):
+    """A frame that a stage must not touch again."""
+
+    frame: Condemned
+
+
+class Progress(Struct, frozen=True, array_like=True, tag=105):
+    """What the sources, by worker, have seen, and how many seconds the run has taken."""
+
+    seen: dict[str, dict[str, SourceFigures]]
+    seconds: float
+
+
+class Stopped(Struct, frozen=True, array_like=True, tag=106):
+    """The run was told to stop: streams end from now on because of that."""
+
+
+class Ended(Struct, frozen=True, array_like=True, tag=107):
+    """Every stream has come to its own end, and every file is finished."""
+
+
+Record = Begun | Kept | Chose | Condemn | Progress | Stopped | Ended | Settle | Checkpoint | StreamOpened | CutShort
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)
+
+
+class JournalError(ValueError):
+    """The journal cannot be read; the text says why."""
+
+
+class RunState:
+    """What a journal says, and what the next record changes."""
+
+    def __init__(self, begun: Begun, ledger: Ledger) -> None:
+        self.begun = begun
+        self.ledger = ledger
+        self.chosen: dict[str, dict[str, str]] = {}
+        self.condemned: list[Condemned] = []
+        self.cut_short: list[str] = []
+        self.is_stopped = False
+        self.progress = Progress({}, 0.0)
+        self.has_ended = False
+
+    def take(self, record: Record) -> StreamAccount | None:
+        """Apply a record; returns the account of a stream whose mark has moved.
+
+        Raises KeyError if it names a sink, stage or stream that the run does not have.
+        """
+        match record:
+            case Settle():
+                return self.ledger.settle(record)
+            case Checkpoint():
+                return self.ledger.checkpoint(record)
+            case StreamOpened():
+                self.ledger.opened(record)
+            case CutShort():
+                self.cut_short.append(record.stage)
+            case Kept():
+                self.ledger.restore(record.streams)
+                self.chosen, self.condemned = record.chosen, record.condemned
+                self.cut_short, self.is_stopped = record.cut_short, record.is_stopped
+            case Chose():
+                self.chosen[record.stage] = record.chosen
+            case Condemn():
+                self.condemned.append(record.frame)
+            case Progress():
+                self.progress = record
+            case Stopped():
+                self.is_stopped = True
+            case Ended():
+                self.has_ended = True
+            case Begun():
+                self.begun = record
+        return None
+
+    def snapshot(self) -> list[Record]:
+        """Records that lead to the same state."""
+        kept = Kept(self.ledger.kept(), self.chosen, self.condemned, self.cut_short, self.is_stopped)
+        return [self.begun, kept, self.progress]
+
+
+class Journal:
+    """Writes a run's journal. A disk that does not take it ends the ability to resume the run, not the run.
+
+    Example:
+        journal = Journal(Path("out"), RunState(begun, ledger), to_disk=False)
+        journal.add(settle)     # changes the state, too
+        journal.commit()        # only now may a source learn of it
+    """
+
+    def __init__(self, out: Path, state: RunState, to_disk: bool) -> None:
+        """Begin a journal with this state; one that is there is replaced."""
+        self.state = state
+        self._path = out / FOLDER / NAME
+        self._to_disk = to_disk
+        self._file: RecordFile | None = None
+        self._is_kept = True
+        self._try(self._write_anew)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the journal is on disk."""
+        return self._is_kept
+
+    def add(self, record: Record) -> StreamAccount | None:
+        """Apply a record to the state, and keep it for the next commit. See RunState.take."""
+        if self._file is not None:
+            self._file.add(_encoder.encode(record))
+        return self.state.take(record)
+
+    def commit(self) -> None:
+        """Write what was added."""
+        self._try(self._commit)
+
+    def end(self) -> None:
+        """Keep only that the run has ended."""
+        self.state.take(Ended())
+        self._try(self._write_end)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _commit(self) -> None:
+        assert self._file is not None
+        self._file.commit()
+        if self._file.size > self._limit:
+            self._write_anew()
+
+    def _write_anew(self) -> None:
+        self._replace(self.state.snapshot())
+
+    def _write_end(self) -> None:
+        self._replace([self.state.begun, Ended()])
+
+    def _replace(self, records: list[Record]) -> None:
+        unfinished = self._path.with_name(f"{NAME}.new")
+        file = RecordFile(unfinished, self._to_disk)
+        try:
+            for record in records:
+                file.add(_encoder.encode(record))
+            file.commit()
+            unfinished.replace(self._path)
+            if self._to_disk:
+                _sync_folder(self._path.parent)
+        except OSError:
+            file.close()
+            unfinished.unlink(missing_ok=True)
+            raise
+        self.close()
+        self._file = file
+        self._limit = max(file.size + COMPACT_BYTES, COMPACT_GROWTH * file.size)
+
+    def _try(self, write: Callable[[], None]) -> None:
+        if self._file is None and write != self._write_anew:
+            return
+        try:
+            write()
+        except OSError as error:
+            log.warning("%s: %s; this run can no longer be resumed", self._path, error.strerror)
+            self._is_kept = False
+            self.close()
+            try:
+                self._path.unlink(missing_ok=True)
+            except OSError:
+                log.warning("%s cannot be deleted: delete it before the next --resume", self._path)
+
+
+def _sync_folder(folder: Path) -> None:
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def forget_journal(out: Path) -> None:
+    """The last run in `out` can no longer be resumed. Raises OSError."""
+    (out / FOLDER / NAME).unlink(missing_ok=True)
+
+
+def read_begun(out: Path) -> Begun | None:
+    """What the last run in `out` was; None if there is no journal. Raises JournalError, OSError."""
+    record = next(_read(out), None) if (out / FOLDER / NAME).exists() else None
+    if record is not None and not isinstance(record, Begun):
+        raise JournalError(f"{out / FOLDER / NAME} does not begin as a journal does")
+    return record
+
+
+def read_state(out: Path, ledger: Ledger) -> RunState | None:
+    """What the journal in `out` says; None if there is none. Raises JournalError, OSError."""
+    begun = read_begun(out)
+    if begun is None:
+        return None
+    state = RunState(begun, ledger)
+    try:
+        for record in _read(out):
+            state.take(record)
+    except KeyError as error:
+        raise JournalError(f"{out / FOLDER / NAME} names {error}, which the run does not have") from error
+    return state
+
+
+def _read(out: Path) -> Iterator[Record]:
+    try:
+        for raw in records_in(out / FOLDER / NAME):
+            yield _decoder.decode(raw)
+    except (NotARecordFileError, msgspec.DecodeError) as error:
+        raise JournalError(str(error)) from error

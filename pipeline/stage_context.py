@@ -1,0 +1,100 @@
+"""What the engine gives a stage: its name, where to write, how to reach pictures, a logger."""
+
+import logging
+from functools import cached_property
+from pathlib import Path
+
+from framewire.pipeline.frame.packet import Packet, PictureRef
+from framewire.pipeline.frame.ring import Pixels, RingReader, StreamRings
+from framewire.pipeline.seen.figures import MODEL_AND_PROVIDER
+from framewire.pipeline.seen.histogram import Histogram
+from framewire.pipeline.unfinished import FOLDER, Unfinished
+
+
+class StageContext:
+    """What the engine gives a stage: its name, where to write, how to reach pictures, a logger.
+
+    `out` is the base folder for relative output paths, `folder` the one with the YAML file. `resumed` is true if a
+    previous worker died in the same run, or the run is resumed: a sink then keeps what is on disk. `run_resumed` is
+    true in the first worker of a resumed run. A stage fills `facts` in `open`: what users should know about how it
+    runs, such as a model and what it runs on; the summary shows them. `chosen` is what the stage has chosen for itself
+    where an option says `auto`: a stage adds to it in `open`, and finds there what its predecessor had chosen.
+    `threads` is how many threads this worker may use in all, so that all workers of the run together use no more than
+    there are cores. With `to_disk`, a frame is safe only once the disk itself has it, not just the kernel.
+    `unfinished` lists the files that a sink has begun, in case it is killed.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        out: Path,
+        resumed: bool = False,
+        reader: RingReader | None = None,
+        log: logging.Logger | None = None,
+        folder: str = ".",
+        threads: int = 1,
+        use: str = "",
+        run_resumed: bool = False,
+        chosen: dict[str, str] | None = None,
+        to_disk: bool = False,
+    ) -> None:
+        self.name = name
+        self.out = out
+        self.folder = folder
+        self.threads = threads
+        self.resumed = resumed
+        self.run_resumed = run_resumed
+        self.chosen = chosen if chosen is not None else {}
+        self.to_disk = to_disk
+        self._use = use or name
+        self.reader = reader or RingReader()
+        self.log = log or logging.getLogger(f"framewire.{name}")
+        self.facts: dict[str, str] = {}
+        self.inference: dict[str, Histogram] = {}
+        self._rings: dict[tuple[str, str], StreamRings] = {}
+        self._unfinished: list[tuple[StreamRings, int]] = []
+
+    @cached_property
+    def unfinished(self) -> Unfinished:
+        """The files that this sink has begun. Raises OSError."""
+        return Unfinished(self.out, self.name, self._use, self.folder, self.resumed)
+
+    def state_file(self, kind: str) -> Path:
+        """A file in the engine's folder of `out`, for what the stage must know in a resumed run: OUT/.framewire/..."""
+        return Path(self.out, FOLDER, f"{self.name}.{kind}")
+
+    def timed_model(self, model: str, provider: str, seconds: float) -> None:
+        """Record the time of a model call as a metric; `provider` is what it ran on."""
+        self.inference.setdefault(f"{model}{MODEL_AND_PROVIDER}{provider}", Histogram()).add(seconds)
+
+    def begin_picture(
+        self, packet: Packet, name: str, height: int, width: int, channels: int, generation: int = 0
+    ) -> tuple[Pixels, PictureRef]:
+        """A writable picture for this packet's frame in a ring of this stage."""
+        key = (packet.stream, name)
+        rings = self._rings.get(key)
+        if rings is None:
+            rings = self._rings[key] = StreamRings(packet.window)
+        pixels, ref = rings.begin(packet.seq, packet.mark, height, width, channels, generation)
+        self._unfinished.append((rings, packet.seq))
+        return pixels, ref
+
+    def finish_pictures(self) -> None:
+        """All pictures begun are complete. The engine calls this when the stage returns the packet."""
+        for rings, seq in self._unfinished:
+            rings.finish(seq)
+        self._unfinished.clear()
+
+    def abandon_pictures(self) -> None:
+        """Pictures begun stay incomplete and must not be read."""
+        self._unfinished.clear()
+
+    def made(self, ref: PictureRef) -> bool:
+        """Whether the picture is in a ring of this stage."""
+        return any(rings.made(ref) for rings in self._rings.values())
+
+    def close(self) -> None:
+        """Close the rings."""
+        for rings in self._rings.values():
+            rings.close()
+        self._rings.clear()
