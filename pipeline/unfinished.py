@@ -66,6 +66,9 @@ class Unfinished:
 
         A file of that name from an earlier run is set aside, and goes once this run has ended well. Raises OSError.
         """
+        if path.exists() and not path.is_file():
+            # A device or a pipe: nothing of it is ours.
+            return
         name, earlier = self._name(path), aside(path)
         known = self._files.get(name)
         if known is None:

@@ -17,7 +17,7 @@ from framewire.pipeline.nodes.notes import Notes
 from framewire.pipeline.nodes.stage_note import note_stage
 from framewire.pipeline.seen.figures import KIND_AND_PLACE, EventTally
 from framewire.pipeline.seen.histogram import Histogram
-from framewire.pipeline.stage import Sink
+from framewire.pipeline.stage import Sink, StageError
 from framewire.pipeline.stage_context import StageContext
 from framewire.pipeline.wire.message import Exceptional, Settle, StreamState
 
@@ -25,9 +25,14 @@ SETTLE_SHARE = 8
 """A busy sink reports its mark once per eighth of a window; an idle one reports at once."""
 
 
-class _Written(Struct):
-    """What to report of a frame once it is settled."""
+RETRY_S = (0.5, 1.0, 2.0, 5.0)
+"""Seconds until a live stream's frame that could not be written is tried again; the last one from then on."""
 
+
+class _Written(Struct):
+    """What to report of a frame once it is settled; the packet, in case it must be written again before."""
+
+    packet: Packet
     seq: int
     exceptional: Exceptional | None
     labels: list[str]
@@ -43,6 +48,9 @@ class _Told(Struct):
     written: deque[_Written]
     ended: bool = False
     ended_told: bool = False
+    failing_since: float | None = None
+    retry_at: float = 0.0
+    tries: int = 0
 
 
 class SinkNode(StageNode):
@@ -95,19 +103,80 @@ class SinkNode(StageNode):
     def _first_seq(self, packet: Packet) -> int:
         return self._first.get(packet.stream, 0)
 
+    @property
+    def retry_at(self) -> float | None:
+        """When `retry` has something to do, by the monotonic clock; None if nothing failed."""
+        return min((told.retry_at for told in self._written.values() if told.failing_since is not None), default=None)
+
+    def retry(self) -> None:
+        """Write what could not be written before, if it is time."""
+        now = time.monotonic()
+        for stream, told in self._written.items():
+            gate = self._streams[stream].gate
+            if told.failing_since is not None and told.retry_at <= now and gate is not None:
+                if self._write_again(stream, told):
+                    self._write_waiting(gate)
+
     def _through_gate(self, at: StreamAtStage, gate: Gate, packet: Packet) -> Iterator[Packet]:
+        told = self._written.get(packet.stream)
+        if told is not None and told.failing_since is not None:
+            for written in told.written:
+                if written.seq == packet.seq:
+                    # Its source was replaced: these pictures are the ones that exist.
+                    written.packet = packet
+            gate.put(packet)
+            return
         gate.put(packet)
-        while (waiting := gate.peek()) is not None:
-            if not self._write(waiting):
-                gate.refuse()
-                return
-            gate.advance()
+        self._write_waiting(gate)
         yield from ()
 
-    def _write(self, packet: Packet) -> bool:
-        told = self._written.get(packet.stream)
-        if told is None:
-            told = self._written[packet.stream] = _Told(packet.window, packet.seq, packet.seq, deque())
+    def _write_waiting(self, gate: Gate) -> None:
+        while (waiting := gate.peek()) is not None:
+            told = self._written.get(waiting.stream)
+            if told is None:
+                told = self._written[waiting.stream] = _Told(waiting.window, waiting.seq, waiting.seq, deque())
+            if not self._write(told, waiting):
+                if told.failing_since is None:
+                    gate.refuse()
+                return
+            gate.advance()
+
+    def _write_again(self, stream: str, told: _Told) -> bool:
+        """Bring the sink back to its mark, and write what came after it; returns whether that was possible."""
+        again = [written for written in told.written if written.seq >= told.mark]
+        try:
+            self.stage.resume(stream, told.mark)
+            for written in again:
+                told.mark = self.stage.write(written.packet)
+        except OSError:
+            self._try_later(told)
+            return False
+        since = told.failing_since or 0.0
+        self.context.log.warning("it can be written again, after %.1f s", time.monotonic() - since)
+        told.failing_since, told.tries = None, 0
+        return True
+
+    def _cannot_write(self, told: _Told, packet: Packet, error: OSError) -> None:
+        """A live stream waits, and tries again; any other ends the run. Raises StageError."""
+        what = f"{error.filename or self.spec.use} cannot be written: {error.strerror or error}"
+        safe = f"frames 0 to {told.mark - 1} of {packet.stream} are safe" if told.mark else "no frame was written"
+        if not packet.live or packet.end:
+            try:
+                self.stage.resume(packet.stream, told.mark)
+            except (OSError, StageError) as second:
+                self.context.log.error("%s", second)
+            cannot = StageError(f"{what}; {safe}")
+            note_stage(cannot, self.spec.name)
+            raise cannot from error
+        self.context.log.error("%s; %s; trying again until that is possible", what, safe)
+        told.failing_since = time.monotonic()
+        self._try_later(told)
+
+    def _try_later(self, told: _Told) -> None:
+        told.retry_at = time.monotonic() + RETRY_S[min(told.tries, len(RETRY_S) - 1)]
+        told.tries += 1
+
+    def _write(self, told: _Told, packet: Packet) -> bool:
         reason = self.condemned(packet)
         if reason is not None:
             packet = self.set_aside(packet, reason)
@@ -122,6 +191,9 @@ class SinkNode(StageNode):
             mark = self.stage.write(packet)
         except PictureLostError:
             self.late += 1
+            return False
+        except OSError as error:
+            self._cannot_write(told, packet, error)
             return False
         except Exception as error:
             note_stage(error, self.spec.name)
@@ -156,4 +228,6 @@ def _what_to_tell(packet: Packet) -> _Written:
     exceptional = None
     if not packet.alive:
         exceptional = Exceptional(packet.seq, packet.outcome, packet.reason, packet.stage)
-    return _Written(packet.seq, exceptional, [detection.label for detection in packet.detections], packet.events)
+    return _Written(
+        packet, packet.seq, exceptional, [detection.label for detection in packet.detections], packet.events
+    )

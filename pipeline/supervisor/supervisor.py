@@ -235,7 +235,7 @@ class Supervisor:
     def _died(self, worker: WorkerRecord, status: int) -> None:
         in_hand = worker.died()
         if self._closing_since is not None or worker.life is Life.GONE:
-            if worker.life is Life.READY:
+            if worker.life is Life.READY and status:
                 self._failure = self._failure or f"{worker.name} died while closing its files ({how_it_ended(status)})"
             worker.life = Life.GONE
             return

@@ -113,10 +113,10 @@ def run(
         outcome, account = supervisor.run(progress.show)
     taken_over.release()
     print_summary(account, _console())
-    if account.error:
-        _say(account.error)
     if account.frames.in_flight and taken_over.books.can_be_resumed:
         typer.echo(f"this run goes on with --resume; or `framewire recover {out}` finishes its files", err=True)
+    if account.error:
+        _say(account.error)
     if summary is not None:
         try:
             account.write(summary)

@@ -128,6 +128,7 @@ class Worker:
 
     def _step(self) -> None:
         """Take one message, or make one frame, or wait."""
+        self._retry_due()
         raw = self._inbox.waiting()
         if raw is None and (source := self._next_source()) is not None:
             self._produce(source)
@@ -138,6 +139,12 @@ class Worker:
         if raw is not None:
             self._take(raw)
             self._report_if_due()
+
+    def _retry_due(self) -> None:
+        """Let the sinks that a disk has failed try again, if it is time."""
+        for sink in self._sinks:
+            if sink.retry_at is not None:
+                sink.retry()
 
     def _next_source(self) -> SourceNode | None:
         """A source that may make a frame now: the one that has waited longest since its last."""
@@ -171,6 +178,7 @@ class Worker:
         if self._changed:
             due.append(self._last_report + REPORT_S)
         due += [at for source in self._sources if (at := source.ready_at) is not None]
+        due += [at for sink in self._sinks if (at := sink.retry_at) is not None]
         raw = self._inbox.wait(max(0.0, min(due) - time.monotonic()) if due else None)
         # A source may have news: a picture is due, or none has come.
         self._changed = self._changed or (raw is None and bool(self._sources))

@@ -94,7 +94,8 @@ class Parts:
         if not self.names.is_single:
             return self.names.free_path(packet.stream, now, number, is_taken)
         name = self.names.path(packet.stream, now, number)
-        if not is_taken(name):
+        path = self.path_of(name)
+        if not is_taken(name) or (path.exists() and not path.is_file()):
             return name
         if not has_begun and self.options.existing == "replace" and not packet.live:
             return name

@@ -112,7 +112,10 @@ def test_a_disk_that_is_full_ends_the_run_and_the_other_files_are_whole(
     full = [part for setting in settings for part in ("--set", setting)]
     finished = run(PIPELINES / "copy.yaml", tmp_path, *full)
     assert finished.code == 1
-    assert finished.stderr.strip().splitlines()[-1] == "error: metadata: No space left on device"
+    assert (
+        finished.stderr.strip().splitlines()[-1]
+        == "error: metadata: /dev/full cannot be written: No space left on device; no frame was written"
+    )
     assert "Traceback" not in finished.stderr
     with av.open(str(tmp_path / "copy.mp4")) as container:
         assert sum(1 for _ in container.decode(video=0)) > 0
