@@ -113,9 +113,9 @@ class SinkNode(StageNode):
         now = time.monotonic()
         for stream, told in self._written.items():
             gate = self._streams[stream].gate
-            if told.failing_since is not None and told.retry_at <= now and gate is not None:
-                if self._write_again(stream, told):
-                    self._write_waiting(gate)
+            due = told.failing_since is not None and told.retry_at <= now
+            if due and gate is not None and self._write_again(stream, told):
+                self._write_waiting(gate)
 
     def _through_gate(self, at: StreamAtStage, gate: Gate, packet: Packet) -> Iterator[Packet]:
         told = self._written.get(packet.stream)
@@ -228,6 +228,5 @@ def _what_to_tell(packet: Packet) -> _Written:
     exceptional = None
     if not packet.alive:
         exceptional = Exceptional(packet.seq, packet.outcome, packet.reason, packet.stage)
-    return _Written(
-        packet, packet.seq, exceptional, [detection.label for detection in packet.detections], packet.events
-    )
+    labels = [detection.label for detection in packet.detections]
+    return _Written(packet, packet.seq, exceptional, labels, packet.events)

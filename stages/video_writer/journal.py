@@ -85,6 +85,7 @@ class Journal:
             content = (b"" if self.header else movie[:split]) + bytes(fragment)
         marker = msgspec.structs.replace(marker, content_bytes=len(content))
         view = memoryview(mp4_box.make(b"free", _MAGIC + msgspec.msgpack.encode(marker)) + content)
+        start = self._file.tell()
         try:
             if not is_still_at(self._file, self.path):
                 raise OSError(errno.ENOENT, "it was moved or deleted, or its disk is gone", str(self.path))
@@ -93,6 +94,9 @@ class Journal:
             if self._to_disk:
                 os.fdatasync(self._file.fileno())
         except OSError as error:
+            # What a full disk took of it is no fragment.
+            self._file.truncate(start)
+            self._file.seek(start)
             raise OSError(error.errno, error.strerror, str(self.path)) from error
         self.marker = marker
         self.header = self.header or (movie[:split] if movie else b"")
