@@ -61,10 +61,10 @@ class Unfinished:
             self._files[name] = UnfinishedFile(self._use, self._folder, name, self._name(target), among_many=among_many)
             self._save()
 
-    def grow(self, path: Path, among_many: bool = False) -> None:
-        """Call before creating or reopening a file that grows under its own name.
+    def grow(self, path: Path, among_many: bool = False, is_ours: bool = False) -> None:
+        """Call before creating or reopening a file that grows under its own name; `is_ours` if this run began it.
 
-        A file of that name from an earlier run is set aside, and goes once this run has ended well. Raises OSError.
+        Another file of that name from an earlier run is set aside, and goes once this run has ended well. Raises OSError.
         """
         if path.exists() and not path.is_file():
             # A device or a pipe: nothing of it is ours.
@@ -72,7 +72,7 @@ class Unfinished:
         name, earlier = self._name(path), aside(path)
         known = self._files.get(name)
         if known is None:
-            replaced = self._name(earlier) if path.exists() else ""
+            replaced = self._name(earlier) if path.exists() and not is_ours else ""
             known = UnfinishedFile(self._use, self._folder, name, name, replaced, among_many)
             self._files[name] = known
             self._save()

@@ -210,7 +210,7 @@ class JsonlWriter(Sink[JsonlWriterOptions]):
             opened = self._reopen(opened)
         if opened is None:
             known = self._parts.of(key)
-            opened = self._open(known[-1] if known else self._parts.begin(packet))
+            opened = self._open(known[-1], is_ours=True) if known else self._open(self._parts.begin(packet))
         lasted = packet.time - opened.part.time if packet.stream == opened.part.stream else 0.0
         if self.options.is_full(lasted, opened.size) and not packet.end:
             opened = self._next(packet, opened)
@@ -221,7 +221,7 @@ class JsonlWriter(Sink[JsonlWriterOptions]):
         self._disk.check()
         self.log.warning("%s was moved or deleted; continuing in a new file", lost.path)
         lost.file.close()
-        return self._open(lost.part)
+        return self._open(lost.part, is_ours=True)
 
     def _next(self, packet: Packet, full: _OpenPart) -> _OpenPart:
         opened = self._open(self._parts.begin(packet))
@@ -232,11 +232,11 @@ class JsonlWriter(Sink[JsonlWriterOptions]):
         self._parts.thin_out(packet, opened.path)
         return opened
 
-    def _open(self, part: Part) -> _OpenPart:
+    def _open(self, part: Part, is_ours: bool = False) -> _OpenPart:
         path = self._parts.path(part)
         self._disk.check()
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.context.unfinished.grow(path, among_many=not self._parts.names.is_single)
+        self.context.unfinished.grow(path, not self._parts.names.is_single, is_ours)
         file = path.open("ab", buffering=0)
         if self.context.to_disk:
             sync_folder(path.parent)

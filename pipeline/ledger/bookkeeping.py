@@ -167,6 +167,7 @@ def _continue(state: RunState, now: Begun) -> None:
     """The state at the start of a resumed run: streams that were stopped go on, and clocks are those of today."""
     shift = (now.monotonic - now.wall) - (state.begun.monotonic - state.begun.wall)
     for account in state.ledger.streams.values():
+        account.all_died()
         if state.is_stopped or account.source in state.cut_short:
             account.reopen()
         opened = account.opened

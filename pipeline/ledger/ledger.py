@@ -165,6 +165,11 @@ class StreamAccount:
         for seq in [seq for seq in memories if seq > self._mark]:
             del memories[seq]
 
+    def all_died(self) -> None:
+        """Every stage has died with the run: memories beyond the mark are void."""
+        for stage in self._memories:
+            self.stage_died(stage)
+
     def state(self) -> StreamState:
         """What a worker needs of the stream at the start of an epoch."""
         marks = {name: sink.mark for name, sink in self._sinks.items()}

@@ -134,6 +134,9 @@ class SinkNode(StageNode):
         while (waiting := gate.peek()) is not None:
             told = self._written.get(waiting.stream)
             if told is None:
+                if self.context.resumed and waiting.stream not in self._first:
+                    # The ledger did not know the stream yet: whatever there is of it comes again.
+                    self.stage.resume(waiting.stream, waiting.seq)
                 told = self._written[waiting.stream] = _Told(waiting.window, waiting.seq, waiting.seq, deque())
             if not self._write(told, waiting):
                 if told.failing_since is None:
