@@ -10,6 +10,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from framewire.pipeline.disk import replace_file
+
 FOLDER = ".framewire"
 """In an output folder: what belongs to the engine."""
 LOCK = "lock"
@@ -64,7 +66,8 @@ class Unfinished:
     def grow(self, path: Path, among_many: bool = False, is_ours: bool = False) -> None:
         """Call before creating or reopening a file that grows under its own name; `is_ours` if this run began it.
 
-        Another file of that name from an earlier run is set aside, and goes once this run has ended well. Raises OSError.
+        Another file of that name, from an earlier run, is set aside, and goes once this run has ended well.
+        Raises OSError.
         """
         if path.exists() and not path.is_file():
             # A device or a pipe: nothing of it is ours.
@@ -110,11 +113,16 @@ class Unfinished:
         return str(path.relative_to(self._out) if path.is_relative_to(self._out) else path.absolute())
 
     def _save(self) -> None:
-        if not self._files:
-            self._path.unlink(missing_ok=True)
-            return
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(self._path, b"".join(msgspec.json.encode(file) + b"\n" for file in self._files.values()))
+        save_unfinished(self._path, list(self._files.values()))
+
+
+def save_unfinished(path: Path, files: list[UnfinishedFile]) -> None:
+    """Write a list, or remove it if it is empty. Raises OSError."""
+    if files:
+        replace_file(path, msgspec.json.Encoder().encode_lines(files))
+    else:
+        path.unlink(missing_ok=True)
 
 
 def unfinished_in(path: Path) -> list[UnfinishedFile]:
@@ -140,14 +148,3 @@ def numbered(path: Path) -> Path:
     names = os.listdir(path.parent) if path.parent.is_dir() else []  # noqa: PTH208
     highest = max((int(found[1]) for name in names if (found := pattern.fullmatch(name))), default=0)
     return path.with_name(f"{path.stem}-{highest + 1}{path.suffix}")
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: a torn one is never seen. Raises OSError."""
-    unfinished = path.with_name(path.name + ".new")
-    try:
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
-    except OSError:
-        unfinished.unlink(missing_ok=True)
-        raise

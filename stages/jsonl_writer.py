@@ -9,11 +9,12 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from framewire.pipeline.disk import is_still_at, sync_folder
 from framewire.pipeline.frame.packet import Detection, Packet
 from framewire.pipeline.option import OutputPath
 from framewire.pipeline.stage import Sink, StageError, stage
 from framewire.stages.lines_file import append, cut_back, recover_lines
-from framewire.stages.parts.output_folder import OutputFolder, is_still_at, sync_folder
+from framewire.stages.parts.output_folder import OutputFolder
 from framewire.stages.parts.part_index import Part
 from framewire.stages.parts.part_name import part_templates
 from framewire.stages.parts.parts import Parts
@@ -206,7 +207,7 @@ class JsonlWriter(Sink[JsonlWriterOptions]):
     def _part_for(self, packet: Packet) -> _OpenPart:
         key = self._parts.key(packet.stream)
         opened = self._open_parts.get(key)
-        if opened is not None and not is_still_at(opened.file, opened.path):
+        if opened is not None and not is_still_at(opened.file.fileno(), opened.path):
             opened = self._reopen(opened)
         if opened is None:
             known = self._parts.of(key)

@@ -6,13 +6,13 @@ it. It may hold what stages remember of faces: only its owner can read it, and t
 """
 
 import logging
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
+from framewire.pipeline.disk import sync_folder
 from framewire.pipeline.ledger.identity import RunIdentity
 from framewire.pipeline.ledger.ledger import KeptStream, Ledger, StreamAccount
 from framewire.pipeline.ledger.record_file import NotARecordFileError, RecordFile, records_in
@@ -202,7 +202,7 @@ class Journal:
             file.commit()
             unfinished.replace(self._path)
             if self._to_disk:
-                _sync_folder(self._path.parent)
+                sync_folder(self._path.parent)
         except OSError:
             file.close()
             unfinished.unlink(missing_ok=True)
@@ -224,14 +224,6 @@ class Journal:
                 self._path.unlink(missing_ok=True)
             except OSError:
                 log.warning("%s cannot be deleted: delete it before the next --resume", self._path)
-
-
-def _sync_folder(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 def forget_journal(out: Path) -> None:

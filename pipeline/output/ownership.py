@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from framewire.pipeline.disk import is_still_at
 from framewire.pipeline.processes.signals import is_running
 from framewire.pipeline.unfinished import FOLDER, LOCK
 
@@ -92,7 +93,7 @@ class Ownership:
             except OwnedError:
                 os.close(held)
                 raise
-            if _is_at(held, lock):
+            if is_still_at(held, lock):
                 break
             # Its last owner has removed it between our opening and our locking.
             os.close(held)
@@ -132,14 +133,6 @@ def is_in_use(file: Path, out: Path) -> bool:
                 except BlockingIOError:
                     return True
     return False
-
-
-def _is_at(held: int, path: Path) -> bool:
-    """Whether an open file is still the one of that name."""
-    try:
-        return os.path.samestat(os.fstat(held), path.stat())
-    except FileNotFoundError:
-        return False
 
 
 def _moments() -> Iterator[None]:

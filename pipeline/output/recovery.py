@@ -26,7 +26,7 @@ from framewire.pipeline.unfinished import (
     UnfinishedFile,
     forget,
     numbered,
-    replace_file,
+    save_unfinished,
     unfinished_in,
 )
 from framewire.pipeline.user_modules import look_beside
@@ -71,8 +71,7 @@ def recover(out: Path, strays: Iterable[UnfinishedFile] = ()) -> Iterator[Recove
         while files:
             yield from _recover(out, files[0])
             del files[0]
-            replace_file(path, b"".join(msgspec.json.encode(file) + b"\n" for file in files))
-        path.unlink()
+            save_unfinished(path, files)
     for stray in strays:
         yield from _recover(out, stray)
     forget(out, but=frozenset({LOCK}))
@@ -108,20 +107,21 @@ def _stray(use: str, folder: str, growing: Path, among_many: bool) -> Unfinished
 
 
 def _recover(out: Path, file: UnfinishedFile) -> Iterator[Recovered]:
-    growing, target, earlier = Path(out, file.growing), Path(out, file.target), Path(out, file.earlier or os.devnull)
+    growing, target = Path(out, file.growing), Path(out, file.target)
+    earlier = Path(out, file.earlier) if file.earlier else None
     if Path(file.growing).is_absolute() and is_in_use(target, out):
         # Another run writes it now, and has dealt with what was there.
         return
     if file.made:
         growing.unlink(missing_ok=True)
         return
-    if file.earlier and not earlier.exists():
+    if earlier is not None and not earlier.exists():
         # The file of that name is whole: it was not set aside yet, or is back, or the new one was finished.
         return
     if growing.exists():
         has_its_name = file.among_many and (growing == target or not target.exists())
         yield _finish(file, growing, target if has_its_name else numbered(target))
-    if file.earlier and not target.exists():
+    if earlier is not None and not target.exists():
         earlier.replace(target)
 
 

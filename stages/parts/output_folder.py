@@ -3,7 +3,6 @@
 import errno
 import os
 from pathlib import Path
-from typing import IO
 
 GONE = "its disk is gone"
 
@@ -38,20 +37,3 @@ class OutputFolder:
         nearest = next(folder for folder in (self._path, *self._path.absolute().parents) if folder.exists())
         if nearest.stat().st_dev != self._device:
             raise OSError(errno.ENODEV, GONE, str(self._path))
-
-
-def is_still_at(file: IO[bytes], path: Path) -> bool:
-    """Whether an open file is still the one of that name: not moved, not deleted, its disk not unmounted."""
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
-
-
-def sync_folder(folder: Path) -> None:
-    """Let the disk have the folder's new names. Raises OSError."""
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

@@ -5,7 +5,9 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from framewire.pipeline.unfinished import replace_file
+from framewire.pipeline.disk import replace_file
+
+_encoder = msgspec.json.Encoder()
 
 
 class Part(Struct, frozen=True):
@@ -50,12 +52,8 @@ class PartIndex:
 
     def _save(self, parts: list[Part]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(self._path, b"".join(_line(part) for part in parts))
+        replace_file(self._path, _encoder.encode_lines(parts))
         self._parts = parts
-
-
-def _line(part: Part) -> bytes:
-    return msgspec.json.encode(part) + b"\n"
 
 
 def _whole_lines(data: bytes) -> "list[Part]":

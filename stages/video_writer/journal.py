@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from framewire.stages.parts.output_folder import is_still_at, sync_folder
+from framewire.pipeline.disk import is_still_at, sync_folder
 from framewire.stages.video_writer import mp4_box
 from framewire.stages.video_writer.fragment_encoder import Layout
 
@@ -87,7 +87,7 @@ class Journal:
         view = memoryview(mp4_box.make(b"free", _MAGIC + msgspec.msgpack.encode(marker)) + content)
         start = self._file.tell()
         try:
-            if not is_still_at(self._file, self.path):
+            if not is_still_at(self._file.fileno(), self.path):
                 raise OSError(errno.ENOENT, "it was moved or deleted, or its disk is gone", str(self.path))
             while view:
                 view = view[self._file.write(view) :]

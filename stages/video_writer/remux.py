@@ -12,8 +12,8 @@ from av.bitstream import BitStreamFilterContext
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from framewire.pipeline.disk import sync_folder
 from framewire.pipeline.stage import StageError
-from framewire.stages.parts.output_folder import sync_folder
 
 NOT_OF_THE_FILE = frozenset({None, errno.EINVAL})
 """FFmpeg's answers to a container or codec that cannot be, which PyAV raises as OSError."""

@@ -98,12 +98,14 @@ def test_when_a_part_is_full() -> None:
     assert not RotationOptions().is_full(10**6, 10**12)
 
 
-def test_the_index_survives_a_crash(tmp_path: Path) -> None:
+def test_the_index_survives_a_crash_and_a_torn_line(tmp_path: Path) -> None:
     path = tmp_path / ".s.parts"
     index = PartIndex(path, resumed=False)
     parts = [Part("s", f"{number}.x", "s", 10 * number, number / 2, number) for number in range(3)]
     for part in parts:
         index.add(part)
+    with path.open("ab") as file:
+        file.write(b'{"key": "s", "pa')
     again = PartIndex(path, resumed=True)
     assert again.of("s") == parts
     again.drop(parts[1])
