@@ -19,8 +19,7 @@ from framewire.pipeline.ledger.journal import (
     Record,
     RunState,
     Stopped,
-    read_begun,
-    read_state,
+    read_journal,
 )
 from framewire.pipeline.ledger.ledger import Ledger, StreamAccount
 from framewire.pipeline.unfinished import LOCK, forget
@@ -49,10 +48,9 @@ class Bookkeeping:
         self, spec: PipelineSpec, out: Path, identity: RunIdentity | None = None, state: RunState | None = None
     ) -> None:
         """Without `identity`, nothing is written: the run cannot be resumed. With `state`, go on from there."""
-        plan = make_plan(spec)
         self.is_resumed = state is not None
         begun = Begun(GENERATION, identity or RunIdentity("", "", "", {}), time.time(), time.monotonic())
-        self._state = state or RunState(begun, Ledger(plan.sinks_of, plan.remembering_of))
+        self._state = state or RunState(begun, _empty_ledger(spec))
         self._begun_at = self._state.begun.wall
         if state is not None:
             _continue(state, begun)
@@ -65,13 +63,14 @@ class Bookkeeping:
     @classmethod
     def resumed(cls, spec: PipelineSpec, out: Path, identity: RunIdentity) -> "Bookkeeping | None":
         """Go on from the journal in `out`; None if there is none. Raises OtherRunError, JournalError, OSError."""
-        begun = read_begun(out)
-        if begun is None:
+        journal = read_journal(out)
+        if journal is None:
             return None
+        begun, records = journal
         if different := differences(begun.identity, identity):
             raise OtherRunError("; ".join(different))
-        plan = make_plan(spec)
-        state = read_state(out, Ledger(plan.sinks_of, plan.remembering_of))
+        state = RunState(begun, _empty_ledger(spec))
+        state.replay(records)
         return cls(spec, out, identity, state)
 
     @property
@@ -161,6 +160,11 @@ class Bookkeeping:
     def _commit(self) -> None:
         if self._journal is not None:
             self._journal.commit()
+
+
+def _empty_ledger(spec: PipelineSpec) -> Ledger:
+    plan = make_plan(spec)
+    return Ledger(plan.sinks_of, plan.remembering_of)
 
 
 def _continue(state: RunState, now: Begun) -> None:

@@ -131,6 +131,14 @@ class RunState:
                 self.begun = record
         return None
 
+    def replay(self, records: Iterator[Record]) -> None:
+        """Apply what a journal holds. Raises JournalError, OSError."""
+        try:
+            for record in records:
+                self.take(record)
+        except KeyError as error:
+            raise JournalError(f"the journal names {error}, which the run does not have") from error
+
     def snapshot(self) -> list[Record]:
         """Records that lead to the same state."""
         kept = Kept(self.ledger.kept(), self.chosen, self.condemned, self.cut_short, self.is_stopped)
@@ -152,6 +160,7 @@ class Journal:
         self._path = out / FOLDER / NAME
         self._to_disk = to_disk
         self._file: RecordFile | None = None
+        self._limit = 0
         self._is_kept = True
         self._try(self._write_anew)
 
@@ -168,24 +177,22 @@ class Journal:
 
     def commit(self) -> None:
         """Write what was added."""
-        self._try(self._commit)
+        if self._file is not None:
+            self._try(self._file.commit)
+        if self._file is not None and self._file.size > self._limit:
+            self._try(self._write_anew)
 
     def end(self) -> None:
         """Keep only that the run has ended."""
         self.state.take(Ended())
-        self._try(self._write_end)
+        if self._file is not None:
+            self._try(self._write_end)
 
     def close(self) -> None:
         """Close the file."""
         if self._file is not None:
             self._file.close()
             self._file = None
-
-    def _commit(self) -> None:
-        assert self._file is not None
-        self._file.commit()
-        if self._file.size > self._limit:
-            self._write_anew()
 
     def _write_anew(self) -> None:
         self._replace(self.state.snapshot())
@@ -212,8 +219,6 @@ class Journal:
         self._limit = max(file.size + COMPACT_BYTES, COMPACT_GROWTH * file.size)
 
     def _try(self, write: Callable[[], None]) -> None:
-        if self._file is None and write != self._write_anew:
-            return
         try:
             write()
         except OSError as error:
@@ -231,31 +236,26 @@ def forget_journal(out: Path) -> None:
     (out / FOLDER / NAME).unlink(missing_ok=True)
 
 
-def read_begun(out: Path) -> Begun | None:
-    """What the last run in `out` was; None if there is no journal. Raises JournalError, OSError."""
-    record = next(_read(out), None) if (out / FOLDER / NAME).exists() else None
-    if record is not None and not isinstance(record, Begun):
-        raise JournalError(f"{out / FOLDER / NAME} does not begin as a journal does")
-    return record
+def read_journal(out: Path) -> tuple[Begun, Iterator[Record]] | None:
+    """What the last run in `out` was, and the records that follow; None if there is no journal.
 
-
-def read_state(out: Path, ledger: Ledger) -> RunState | None:
-    """What the journal in `out` says; None if there is none. Raises JournalError, OSError."""
-    begun = read_begun(out)
+    Raises JournalError, OSError, the iterator too.
+    """
+    path = out / FOLDER / NAME
+    if not path.exists():
+        return None
+    records = _read(path)
+    begun = next(records, None)
     if begun is None:
         return None
-    state = RunState(begun, ledger)
-    try:
-        for record in _read(out):
-            state.take(record)
-    except KeyError as error:
-        raise JournalError(f"{out / FOLDER / NAME} names {error}, which the run does not have") from error
-    return state
+    if not isinstance(begun, Begun):
+        raise JournalError(f"{path} does not begin as a journal does")
+    return begun, records
 
 
-def _read(out: Path) -> Iterator[Record]:
+def _read(path: Path) -> Iterator[Record]:
     try:
-        for raw in records_in(out / FOLDER / NAME):
+        for raw in records_in(path):
             yield _decoder.decode(raw)
     except (NotARecordFileError, msgspec.DecodeError) as error:
         raise JournalError(str(error)) from error

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from framewire.pipeline.flow.gate import Gate
-from framewire.pipeline.frame.packet import Event, Packet
+from framewire.pipeline.frame.packet import Packet
 from framewire.pipeline.frame.ring import PictureLostError, RingReader
 from framewire.pipeline.graph.plan import Plan
 from framewire.pipeline.graph.spec import StageSpec
@@ -29,23 +29,16 @@ RETRY_S = (0.5, 1.0, 2.0, 5.0)
 """Seconds until a live stream's frame that could not be written is tried again; the last one from then on."""
 
 
-class _Written(Struct):
-    """What to report of a frame once it is settled; the packet, in case it must be written again before."""
-
-    packet: Packet
-    seq: int
-    exceptional: Exceptional | None
-    labels: list[str]
-    events: tuple[Event, ...]
-
-
 class _Told(Struct):
-    """A stream at this sink: its mark, the mark last reported, and what to report beyond it."""
+    """A stream at this sink: its mark, the mark last reported, and the packets written from there on.
+
+    What they have to report is told once they are settled; until then they may have to be written again.
+    """
 
     window: int
     mark: int
     told: int
-    written: deque[_Written]
+    written: deque[Packet]
     ended: bool = False
     ended_told: bool = False
     failing_since: float | None = None
@@ -120,10 +113,10 @@ class SinkNode(StageNode):
     def _through_gate(self, at: StreamAtStage, gate: Gate, packet: Packet) -> Iterator[Packet]:
         told = self._written.get(packet.stream)
         if told is not None and told.failing_since is not None:
-            for written in told.written:
-                if written.seq == packet.seq:
+            for place, written in enumerate(told.written):
+                if written.seq == packet.seq and written.alive:
                     # Its source was replaced: these pictures are the ones that exist.
-                    written.packet = packet
+                    told.written[place] = packet
             gate.put(packet)
             return
         gate.put(packet)
@@ -146,11 +139,11 @@ class SinkNode(StageNode):
 
     def _write_again(self, stream: str, told: _Told) -> bool:
         """Bring the sink back to its mark, and write what came after it; returns whether that was possible."""
-        again = [written for written in told.written if written.seq >= told.mark]
+        again = [packet for packet in told.written if packet.seq >= told.mark]
         try:
             self.stage.resume(stream, told.mark)
-            for written in again:
-                told.mark = self.stage.write(written.packet)
+            for packet in again:
+                told.mark = self.stage.write(packet)
         except OSError:
             self._try_later(told)
             return False
@@ -206,7 +199,7 @@ class SinkNode(StageNode):
         if not told.mark <= mark <= packet.seq + 1:
             raise RuntimeError(f"{self.spec.name}.write returned mark {mark} after frame {packet.seq}")
         told.mark = mark
-        told.written.append(_what_to_tell(packet))
+        told.written.append(packet)
         self.figures.end_to_end.setdefault(packet.stream, Histogram()).add(time.monotonic() - packet.captured)
         return True
 
@@ -215,21 +208,13 @@ class SinkNode(StageNode):
         found: dict[str, int] = {}
         events: dict[str, EventTally] = {}
         while told.written and told.written[0].seq < told.mark:
-            written = told.written.popleft()
-            if written.exceptional is not None:
-                exceptions.append(written.exceptional)
-            for label in written.labels:
-                found[label] = found.get(label, 0) + 1
-            for event in written.events:
+            packet = told.written.popleft()
+            if not packet.alive:
+                exceptions.append(Exceptional(packet.seq, packet.outcome, packet.reason, packet.stage))
+            for detection in packet.detections:
+                found[detection.label] = found.get(detection.label, 0) + 1
+            for event in packet.events:
                 tally = events.setdefault(f"{event.kind}{KIND_AND_PLACE}{event.where}", EventTally())
                 tally.add(EventTally(1, event.value or 0.0, event.value))
         told.told, told.ended_told = told.mark, told.ended
         return Settle(self.spec.name, self._incarnation, stream, told.mark, exceptions, found, told.ended, events)
-
-
-def _what_to_tell(packet: Packet) -> _Written:
-    exceptional = None
-    if not packet.alive:
-        exceptional = Exceptional(packet.seq, packet.outcome, packet.reason, packet.stage)
-    labels = [detection.label for detection in packet.detections]
-    return _Written(packet, packet.seq, exceptional, labels, packet.events)

@@ -1,6 +1,7 @@
 """A run takes its output folder over: from nobody, or from a run that has ended or was killed."""
 
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import typer
@@ -8,12 +9,12 @@ import typer
 from framewire.pipeline.graph import PipelineSpec
 from framewire.pipeline.ledger.bookkeeping import Bookkeeping, OtherRunError
 from framewire.pipeline.ledger.identity import RunIdentity, identity_of
-from framewire.pipeline.ledger.journal import JournalError
+from framewire.pipeline.ledger.journal import NAME, JournalError
 from framewire.pipeline.output.ownership import OwnedError, Ownership
-from framewire.pipeline.output.recovery import RecoveryError, recover, strays_of, strays_under
+from framewire.pipeline.output.recovery import Recovered, RecoveryError, recover, strays_of, strays_under
 from framewire.pipeline.stage import StageError
 from framewire.pipeline.terminal.exit_code import FAILED, WRONG
-from framewire.pipeline.unfinished import FOLDER
+from framewire.pipeline.unfinished import FOLDER, UnfinishedFile
 
 
 class TakenOver:
@@ -35,9 +36,7 @@ class TakenOver:
         cure = "run without --resume to begin anew, or write elsewhere with --out"
         try:
             books = Bookkeeping.resumed(spec, out, identity)
-        except OtherRunError as error:
-            raise _exit(f"the run in {out} cannot be resumed: {error}; {cure}", WRONG) from error
-        except (JournalError, OSError) as error:
+        except (OtherRunError, JournalError, OSError) as error:
             raise _exit(f"the run in {out} cannot be resumed: {error}; {cure}", WRONG) from error
         if books is None:
             self.news.append(f"there is no run to resume in {out}: beginning anew")
@@ -52,13 +51,8 @@ class TakenOver:
         return books
 
     def _begun(self, spec: PipelineSpec, out: Path, identity: RunIdentity | None) -> Bookkeeping:
-        try:
-            for recovered in recover(out, strays_of(spec, out)):
-                self.news.append(f"an earlier run was killed; what it had written is in {recovered}")
-        except RecoveryError as error:
-            raise _exit(str(error), FAILED) from error
-        except OSError as error:
-            raise _exit(f"{error.filename or out}: {error.strerror}", FAILED) from error
+        for recovered in _recovered(out, strays_of(spec, out)):
+            self.news.append(f"an earlier run was killed; what it had written is in {recovered}")
         return Bookkeeping(spec, out, identity)
 
 
@@ -68,23 +62,29 @@ def recover_folder(
     """Finish the files that a killed run has left in its output folder. The run can then no longer be resumed."""
     if not folder.is_dir():
         raise _exit(f"there is no folder {folder}", WRONG)
-    had_journal = (folder / FOLDER / "journal").exists()
+    had_journal = (folder / FOLDER / NAME).exists()
     ownership = _own("recover", folder, [])
     count = 0
     try:
-        for recovered in recover(folder, strays_under(folder)):
+        for recovered in _recovered(folder, strays_under(folder)):
             typer.echo(str(recovered))
             count += 1
-    except RecoveryError as error:
-        raise _exit(str(error), FAILED) from error
-    except OSError as error:
-        raise _exit(f"{error.filename or folder}: {error.strerror}", FAILED) from error
     finally:
         ownership.release()
     if not count:
         typer.echo(f"there is no unfinished file in {folder}")
     elif had_journal:
         typer.echo("the run that wrote them can no longer be resumed")
+
+
+def _recovered(out: Path, strays: Iterable[UnfinishedFile]) -> Iterator[Recovered]:
+    """What killed runs have left, made whole one by one. Exits at the first that cannot be."""
+    try:
+        yield from recover(out, strays)
+    except RecoveryError as error:
+        raise _exit(str(error), FAILED) from error
+    except OSError as error:
+        raise _exit(f"{error.filename or out}: {error.strerror}", FAILED) from error
 
 
 def _own(name: str, out: Path, files: list[Path]) -> Ownership:

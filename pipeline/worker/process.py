@@ -46,6 +46,11 @@ class Boot(Struct, frozen=True, tag=True):
     run_resumed: bool = False
     chosen: dict[str, dict[str, str]] = {}
 
+    @property
+    def continues(self) -> bool:
+        """Whether another worker did this work before: one that died, or one of the run that is resumed."""
+        return self.incarnation > 0 or self.run_resumed
+
 
 class _RemarkHandler(logging.Handler):
     """Sends log records to the supervisor; only it writes to the terminal."""
@@ -117,7 +122,6 @@ def _live(
             sources.append(node)
         else:
             nodes[stage_name] = node
-    continues = boot.incarnation > 0 or boot.run_resumed
     worker = Worker(
         plan,
         process,
@@ -129,7 +133,7 @@ def _live(
         outboxes,
         tell,
         boot.trace_every,
-        continues,
+        boot.continues,
     )
     contexts = [*(node.context for node in nodes.values()), *(source.context for source in sources)]
     chosen = {context.name: context.chosen for context in contexts}
@@ -151,7 +155,7 @@ def _open_stage(
     context = StageContext(
         name,
         Path(boot.out),
-        resumed=boot.incarnation > 0 or boot.run_resumed,
+        resumed=boot.continues,
         folder=boot.spec.folder,
         threads=threads,
         use=spec.use,

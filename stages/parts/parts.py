@@ -31,9 +31,9 @@ class Parts:
             raise StageError(f"path: {error}") from error
         self._log = context.log
         self._index = PartIndex(context.state_file("parts"), context.resumed)
-        fixed = self.path_of(self.names.template)
-        if options.existing == "refuse" and self.names.is_fixed and not context.resumed and fixed.exists():
-            self._refuse(fixed)
+        if options.existing == "refuse" and self.names.is_fixed and not context.resumed:
+            fixed = self.path_of(self.names.template)
+            self._refuse([fixed] if fixed.exists() else [])
 
     def key(self, stream: str) -> str:
         """The key of a stream's parts: all streams share them where the name has no `{stream}`."""
@@ -59,8 +59,7 @@ class Parts:
         key = self.key(packet.stream)
         known = self.of(key)
         if not known and self.options.existing == "refuse":
-            for path in self.names.made(self.out, packet.stream):
-                self._refuse(path)
+            self._refuse(self.names.made(self.out, packet.stream))
         number = known[-1].number + 1 if known else self.names.next_number(self.out, packet.stream)
         name = self._name(packet, number, bool(known), exists)
         part = Part(key, name, packet.stream, packet.seq, packet.time, number)
@@ -103,7 +102,8 @@ class Parts:
         self._log.info("%s exists; this recording is %s", self.path_of(name), other.name)
         return str(Path(name).with_name(other.name))
 
-    def _refuse(self, path: Path) -> None:
-        raise StageError(
-            f"{path} exists, and `existing` is refuse; move it, give another path, or set `existing: number`"
-        )
+    def _refuse(self, existing: Iterable[Path]) -> None:
+        for path in existing:
+            raise StageError(
+                f"{path} exists, and `existing` is refuse; move it, give another path, or set `existing: number`"
+            )

@@ -35,9 +35,7 @@ class _Past(Struct):
 class Recording:
     """Frames of one stream, in order. A new part begins where a fragment does, when the last part is full."""
 
-    def __init__(
-        self, rules: RecordingRules, packet: Packet, mark: int | None = None, begins_part: bool = False
-    ) -> None:
+    def __init__(self, rules: RecordingRules, packet: Packet, mark: int, begins_part: bool = False) -> None:
         """Begin with this frame, or continue a dead worker's files at `mark`.
 
         With `begins_part`, they end there, and this frame begins a new part. Raises JournalError, OSError.
@@ -48,17 +46,18 @@ class Recording:
         self._past: list[_Past] = []
         self._whole = False
         self._end: Packet | None = None
-        parts = self._parts_up_to(packet.seq if mark is None else mark)
+        parts = self._parts_up_to(mark)
         for part, follower in pairwise(parts):
             if _grows(self._path(part)):
                 self._past.append(_Past(follower.seq, self._writer_of(part, follower.seq)))
-        if parts and mark is not None and not begins_part and _grows(self._path(parts[-1])):
+        if not parts or not _grows(self._path(parts[-1])):
+            self._begin(packet)
+        elif begins_part:
+            self._past.append(_Past(mark, self._writer_of(parts[-1], mark)))
+            self._begin(packet)
+        else:
             self._part = parts[-1]
             self._writer = self._writer_of(self._part, mark)
-            return
-        if parts and mark is not None and _grows(self._path(parts[-1])):
-            self._past.append(_Past(mark, self._writer_of(parts[-1], mark)))
-        self._begin(packet)
 
     @property
     def mark(self) -> int:
@@ -99,9 +98,10 @@ class Recording:
                     self._make_whole(writer)
         finally:
             for writer in self._open_writers():
-                writer.close(keep_journal=not self._whole)
                 if self._whole:
-                    self._rules.unfinished.done(VideoFileWriter.journal_of(writer.target))
+                    self._let_go(writer)
+                else:
+                    writer.close(keep_journal=True)
         if self._end is not None:
             settled = msgspec.structs.replace(self._end, mark=self._end.seq)
             self._rules.parts.thin_out(settled, self._writer.target)
@@ -145,10 +145,14 @@ class Recording:
         while self._past and self._past[0].end <= packet.mark:
             writer = self._past[0].writer
             self._make_whole(writer)
-            writer.close(keep_journal=False)
-            self._rules.unfinished.done(VideoFileWriter.journal_of(writer.target))
+            self._let_go(writer)
             self._past.pop(0)
             self._rules.parts.thin_out(packet, self._writer.target)
+
+    def _let_go(self, writer: VideoFileWriter) -> None:
+        """The file is whole, and no crash can need its journal."""
+        writer.close(keep_journal=False)
+        self._rules.unfinished.done(VideoFileWriter.journal_of(writer.target))
 
     def _make_whole(self, writer: VideoFileWriter) -> None:
         if not writer.finish():

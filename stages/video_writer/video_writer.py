@@ -177,10 +177,10 @@ class VideoWriter(Sink[VideoWriterOptions]):
         rules = RecordingRules(
             self._parts, self.context.unfinished, self._encoder(), self._no_picture, self.context.to_disk
         )
-        # The clock of a live stream stood still, for a film, while no run was going on.
+        # A film of a live stream would stand still for as long as no run was going on.
         begins_part = packet.live and packet.stream in self._new_parts
         try:
-            recording = Recording(rules, packet, self._marks.get(packet.stream), begins_part)
+            recording = Recording(rules, packet, self._marks.get(packet.stream, packet.seq), begins_part)
         except JournalError as error:
             raise StageError(str(error)) from error
         self._new_parts.discard(packet.stream)
