@@ -35,11 +35,11 @@ def frames_of(path: Path) -> Iterator[VideoFrame]:
         yield from source.decode(video=0)
 
 
-def demo_clip(path: Path) -> Path:
-    """The built-in demo as a video file, so that a plain loop can read it, too. Raises AbsentError."""
+def demo_clip(path: Path, width: int = WIDTH) -> Path:
+    """The built-in demo as a video file of this width, so that others can read it, too. Raises AbsentError."""
     need_package("skimage", "framewire[demo]")
     need_package("matplotlib", "framewire[demo]")
-    return write_film(path, _demo(), (WIDTH, HEIGHT), RATE, {"crf": "20", "preset": "veryfast"})
+    return write_film(path, _demo(), (width, HEIGHT * width // WIDTH), RATE, {"crf": "20", "preset": "veryfast"})
 
 
 def _demo() -> Iterator[VideoFrame]:

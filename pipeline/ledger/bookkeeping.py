@@ -1,5 +1,6 @@
 """One run's books: the state that its journal keeps, from the beginning or from where a killed run was."""
 
+import logging
 import time
 from pathlib import Path
 
@@ -22,8 +23,10 @@ from framewire.pipeline.ledger.journal import (
     read_journal,
 )
 from framewire.pipeline.ledger.ledger import Ledger, StreamAccount
-from framewire.pipeline.unfinished import LOCK, forget
+from framewire.pipeline.unfinished import LOCK, Unfinished, forget
 from framewire.pipeline.wire.message import Condemned
+
+log = logging.getLogger("framewire")
 
 CRASHED = "crashed"
 """Why a frame is condemned."""
@@ -55,6 +58,7 @@ class Bookkeeping:
         if state is not None:
             _continue(state, begun)
         self._out = out
+        self._sinks = [stage.name for stage in spec.stages if stage.kind == "sink"]
         self._is_kept = identity is not None
         self._to_disk = spec.durable == "disk"
         self._journal: Journal | None = None
@@ -148,6 +152,8 @@ class Bookkeeping:
 
     def close(self, has_ended: bool) -> None:
         """The run is over. One that was stopped, or cut short, can be resumed though all of its streams have ended."""
+        if self.ledger.complete:
+            self._complete_files()
         if self._journal is None:
             return
         if has_ended and not self._state.is_stopped and not self._state.cut_short:
@@ -156,6 +162,14 @@ class Bookkeeping:
         else:
             self._journal.commit()
         self._journal.close()
+
+    def _complete_files(self) -> None:
+        """No file is needed any more for going on, whichever worker died before it could say so."""
+        for stage in self._sinks:
+            try:
+                Unfinished(self._out, stage, resumed=True).complete()
+            except OSError as error:
+                log.warning("%s: %s; `framewire recover %s` tries again", stage, error, self._out)
 
     def _commit(self) -> None:
         if self._journal is not None:

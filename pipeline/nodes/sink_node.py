@@ -66,14 +66,6 @@ class SinkNode(StageNode):
         super().__init__(spec, stage, context, plan, notes, incarnation)
         self._written: dict[str, _Told] = {}
         self.show: Callable[[str, Packet, RingReader], None] | None = None
-        self.is_complete = False
-        """Set before `close` if every stream has ended everywhere: no file is needed for going on."""
-
-    def close(self) -> None:
-        """Close the sink; if the run has come to its end, so have its files."""
-        super().close()
-        if self.is_complete:
-            self.context.unfinished.complete()
 
     def resume(self, streams: list[StreamState]) -> None:
         """Replace a dead worker: cut each stream's output back to the ledger's mark."""

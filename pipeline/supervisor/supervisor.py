@@ -236,7 +236,7 @@ class Supervisor:
         in_hand = worker.died()
         if self._closing_since is not None or worker.life is Life.GONE:
             if worker.life is Life.READY and status:
-                self._failure = self._failure or f"{worker.name} died while closing its files ({how_it_ended(status)})"
+                self._died_closing(worker.name, how_it_ended(status))
             worker.life = Life.GONE
             return
         for frame in self._blame.died_with(in_hand):
@@ -259,6 +259,13 @@ class Supervisor:
         worker.life = Life.WAITING
         worker.start_at = again
         self._epochs.died(worker.process)
+
+    def _died_closing(self, name: str, how: str) -> None:
+        if self._ledger.complete:
+            # Every stream has ended at every sink: its files are whole.
+            log.warning("%s has died while closing (%s); its files are whole", name, how)
+        else:
+            self._failure = self._failure or f"{name} died while closing its files ({how})"
 
     def _take(self, raw: bytes) -> None:
         try:
@@ -325,7 +332,7 @@ class Supervisor:
         worker.is_ready(message, self._context)
         self._books.chose(message.chosen)
         if self._closing_since is not None:
-            worker.send(Exit(self._ledger.complete))
+            worker.send(Exit())
         else:
             self._begin_epochs()
 
@@ -370,7 +377,7 @@ class Supervisor:
         self._closing_since = time.monotonic()
         for worker in self._workers.values():
             if worker.life is Life.READY:
-                worker.send(Exit(self._ledger.complete))
+                worker.send(Exit())
             elif worker.life is Life.WAITING:
                 worker.life = Life.GONE
 

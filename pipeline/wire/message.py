@@ -124,9 +124,7 @@ class Watch(Struct, frozen=True, array_like=True, tag=17):
 
 
 class Exit(Struct, frozen=True, array_like=True, tag=6):
-    """To a worker: close stages and exit. `complete` says that every stream has ended everywhere."""
-
-    complete: bool = False
+    """To a worker: close stages and exit."""
 
 
 class Exceptional(Struct, frozen=True, array_like=True):

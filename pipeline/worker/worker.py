@@ -237,8 +237,6 @@ class Worker:
                 self._watched(message)
             case Exit():
                 self._leaving = True
-                for sink in self._sinks:
-                    sink.is_complete = message.complete
 
     def _watched(self, message: Watch) -> None:
         self._glimpses.watch(message)

@@ -1,26 +1,16 @@
 """Whichever worker is killed mid-run, the files hold every frame once, as if nothing had happened."""
 
-import hashlib
 import json
 from pathlib import Path
 
-import av
 import pytest
 
+from tests.system.pictures import decoded
 from tests.system.running import PIPELINES, Finished, Running, lines_in, run, wait_until
 
 EVERYTHING = PIPELINES / "everything.yaml"
 FRAMES = 96
 VICTIMS = ["capture#0", "frontal#1", "numbered#0", "look#0", "drawn#0", "video#0", "avi#0", "metadata#0"]
-
-
-def decoded(path: Path) -> list[str]:
-    """A digest of each decoded frame, with its time."""
-    with av.open(str(path)) as container:
-        return [
-            f"{frame.time:.6f} {hashlib.sha256(frame.to_ndarray().tobytes()).hexdigest()}"
-            for frame in container.decode(video=0)
-        ]
 
 
 @pytest.fixture(scope="module")
