@@ -55,7 +55,9 @@ BY_NAME_ALONE = frozenset({"storm"})
 
 
 def main(
-    names: Annotated[list[str] | None, typer.Argument(help=f"Which of {', '.join(PARTS)}; all but storm if none")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help=f"Which of {', '.join(PARTS)}; default: all but storm")
+    ] = None,
     clip: Annotated[Path | None, typer.Option(help="A video to use; by default the demo, as a file")] = None,
 ) -> None:
     """Measure."""

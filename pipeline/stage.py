@@ -41,6 +41,9 @@ class Describe(Protocol):
 
 
 OptionsT = TypeVar("OptionsT")
+T = TypeVar("T")
+AUTO = "auto"
+"""The value by which an option leaves a choice to the stage."""
 BATCH_SIZE_DEFAULT = 8
 """A small network on a CPU gains little from larger batches."""
 
@@ -114,6 +117,31 @@ class Stage(Generic[OptionsT]):
     def batches(cls) -> bool:
         """Whether this stage takes several frames at once."""
         return cls.process_batch is not Stage.process_batch
+
+    def as_chosen(self, what: str, make: Callable[[Any], T], choice_of: Callable[[T], str]) -> T:
+        """Make in `open` what an option leaves open (`auto`): as earlier workers of this run did, else anew.
+
+        `make` gets the earlier choice, or `auto`; `choice_of` tells what it came to. The choice is kept with the run,
+        under the name `what`, so that a resumed run gives the same results though, say, a model was downloaded since.
+        Raises StageError if a resumed run cannot have what was chosen; what `make` raises.
+
+        Example:
+            self._network = self.as_chosen("device", self._load, lambda network: network.device)
+        """
+        chosen = self.context.chosen
+        if what in chosen:
+            try:
+                return make(chosen[what])
+            except Exception as error:
+                if self.context.run_resumed:
+                    raise StageError(
+                        f"this run had chosen {what} {chosen[what] or 'none'}, which cannot be had now ({error}); "
+                        "without --resume a new run begins"
+                    ) from error
+                self.log.warning("%s %s cannot be had any more (%s)", what, chosen[what] or "none", error)
+        made = make(AUTO)
+        chosen[what] = choice_of(made)
+        return made
 
     def close(self) -> None:
         """Release what `open` took."""

@@ -16,12 +16,12 @@ from framewire.models.classifiers.load_classifier import find_classifier, open_n
 from framewire.models.crops.alignment import AlignedCrop
 from framewire.models.crops.face_crop import BoxCrop, FaceCrop, edges_inside
 from framewire.models.picture import Picture
-from framewire.models.runtime.network import told
+from framewire.models.runtime.network import Network, told
 from framewire.models.runtime.provider import Device, Execution, Precision
 from framewire.models.store.model_store import ModelStore
 from framewire.pipeline.frame.packet import Attribute, Detection, Packet
 from framewire.pipeline.option import InputFile, InputFolder
-from framewire.pipeline.stage import Stage, StageError, stage
+from framewire.pipeline.stage import AUTO, Stage, StageError, stage
 
 WHOLE_FRAME = "frame"
 """Label of the detection that covers the whole frame."""
@@ -182,11 +182,17 @@ class Classify(Stage[ClassifyOptions]):
             return _from_file(options)
         entry = find_classifier(options.model)
         heads = entry.answers
-        if options.instead and store.find(entry) is None:
+        if options.instead and self._is_missing(entry, store):
             entry, heads = self._stand_in(entry, find_classifier(options.instead))
         if options.name and len(heads) == 1:
             heads = (msgspec.structs.replace(heads[0], attribute=options.name),)
         return _Chosen(entry.name, store.need(entry), entry.input, heads, entry.crop or _crop(options))
+
+    def _is_missing(self, entry: ModelEntry, store: ModelStore) -> bool:
+        def choose(choice: str) -> str:
+            return str(store.find(entry) is None) if choice == AUTO else choice
+
+        return self.as_chosen(f"stand-in for {entry.name}", choose, str) == str(True)
 
     def _stand_in(self, entry: ModelEntry, other: ModelEntry) -> tuple[ModelEntry, tuple[Head, ...]]:
         wanted = {head.attribute for head in entry.answers}
@@ -198,12 +204,19 @@ class Classify(Stage[ClassifyOptions]):
         return other, heads
 
     def _load(self, chosen: _Chosen) -> _Loaded:
-        execution = Execution(self.options.device, self.options.threads or self.context.threads, self.options.precision)
-        network = open_network(chosen.files, execution)
+        if self.options.device == AUTO:
+            what = f"device of {chosen.name}"
+            network = self.as_chosen(what, lambda device: self._open(chosen, device), lambda network: network.device)
+        else:
+            network = self._open(chosen, self.options.device)
         where = told(network)
         self.context.facts[chosen.name] = where
         self.log.info("%s %s", chosen.name, where)
         return _Loaded(chosen.name, chosen.crop, Classifier(network, chosen.facts, chosen.heads))
+
+    def _open(self, chosen: _Chosen, device: Device) -> Network:
+        threads = self.options.threads or self.context.threads
+        return open_network(chosen.files, Execution(device, threads, self.options.precision))
 
 
 def _merged(chosen: Sequence[_Chosen]) -> list[_Chosen]:

@@ -22,7 +22,7 @@ from framewire.models.store.model_store import ModelStore
 from framewire.pipeline.frame.packet import Detection, Packet
 from framewire.pipeline.frame.ring import Pixels
 from framewire.pipeline.option import InputFile, InputFolder
-from framewire.pipeline.stage import Stage, StageError, stage
+from framewire.pipeline.stage import AUTO, Stage, StageError, stage
 
 FACE = "face"
 """The label of a face."""
@@ -106,7 +106,7 @@ class FaceDetect(Stage[FaceDetectOptions]):
 
     def open(self) -> None:
         """Load the cascade, or the network."""
-        self._method = method_of(self.options)
+        self._method = self._choose_method()
         model = self.options.model
         try:
             if self._method == "dnn":
@@ -117,8 +117,10 @@ class FaceDetect(Stage[FaceDetectOptions]):
                     self._tell(
                         self.options.cascade, f"searched by OpenCV; {OPENCV_ALONE if can_compile() else QUICKER}"
                     )
-                if self.options.method == "auto":
-                    self._tell("haar", f"because {model} cannot run here; `models pull {model}` gets it")
+                if self.options.method == AUTO:
+                    missing = method_of(self.options) == "haar"
+                    cure = f"because {model} cannot run here; `models pull {model}` gets it"
+                    self._tell("haar", cure if missing else "because this run began with it")
         except CannotLoadError as error:
             raise StageError(str(error)) from error
 
@@ -144,14 +146,25 @@ class FaceDetect(Stage[FaceDetectOptions]):
             for packet, faces in zip(packets, found, strict=True)
         ]
 
+    def _choose_method(self) -> str:
+        if self.options.method != AUTO:
+            return self.options.method
+        return self.as_chosen("method", lambda method: method_of(self.options) if method == AUTO else method, str)
+
     def _load(self) -> FaceFinder:
+        if self.options.device == AUTO:
+            network = self.as_chosen("device", self._load_on, lambda network: network.device)
+        else:
+            network = self._load_on(self.options.device)
+        self._tell(self.options.model, told(network))
+        return network
+
+    def _load_on(self, device: Device) -> FaceFinder:
         options = self.options
         thresholds = Thresholds(options.score, options.nms)
-        execution = Execution(options.device, options.threads or self.context.threads, options.precision)
+        execution = Execution(device, options.threads or self.context.threads, options.precision)
         width = options.width or DNN_WIDTH
-        network = load_face_finder(options.model, thresholds, width, _store(options), execution)
-        self._tell(options.model, told(network))
-        return network
+        return load_face_finder(options.model, thresholds, width, _store(options), execution)
 
     def _tell(self, what: str, how: str) -> None:
         self.context.facts[what] = how

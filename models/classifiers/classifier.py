@@ -29,7 +29,7 @@ class Classifier:
         self._channels_last = network.input_shape[3] == colours and network.input_shape[1] != colours
         self._size = self._input_size(colours)
         self._at_once = 1 if network.input_shape[0] == 1 else CROPS_MAX
-        self.provider, self.fallback = network.provider, network.fallback
+        self.device, self.provider, self.fallback = network.device, network.provider, network.fallback
         self._mean = np.array(facts.mean[:colours], np.float32)
         warm = network.warm_up(self._batch([np.zeros((1, 1, 3), np.uint8)]).shape)
         first = next(iter(warm))

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from framewire.models.face import Face
 from framewire.models.picture import Picture
+from framewire.models.runtime.provider import Device
 
 
 class FaceFinder(Protocol):
     """A loaded detector."""
 
+    device: Device
     provider: str
     fallback: str
 

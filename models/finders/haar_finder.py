@@ -8,11 +8,13 @@ import numpy as np
 from framewire.models.face import Face
 from framewire.models.finders.haar import HaarCascade
 from framewire.models.picture import Picture
+from framewire.models.runtime.provider import Device
 
 
 class HaarFinder:
     """A FaceFinder. A cascade has no score: all its faces have 1."""
 
+    device: Device = "cpu"
     provider = "OpenCV"
     fallback = ""
 

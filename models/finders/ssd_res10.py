@@ -24,7 +24,7 @@ class SsdRes10:
     ) -> None:
         """Load the model. Raises ModelError, RuntimeMissingError."""
         self._network = DnnNetwork(weights, graph, execution.device)
-        self.provider, self.fallback = self._network.provider, self._network.fallback
+        self.device, self.provider, self.fallback = self._network.device, self._network.provider, self._network.fallback
         self._facts = facts
         self._thresholds = thresholds
         self.find([np.zeros((facts.height, facts.width, 3), np.uint8)])

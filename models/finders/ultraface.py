@@ -23,7 +23,7 @@ class UltraFace:
         self._session.check(rank=4, outputs=("scores", "boxes"))
         self._facts = facts
         self._thresholds = thresholds
-        self.provider, self.fallback = self._session.provider, self._session.fallback
+        self.device, self.provider, self.fallback = self._session.device, self._session.provider, self._session.fallback
         self._session.warm_up((1, 3, facts.height, facts.width))
 
     def find(self, pictures: Sequence[Picture]) -> list[list[Face]]:

@@ -41,7 +41,7 @@ class YuNet:
         self._width = multiple(width, facts.multiple_of)
         self._of = facts.multiple_of
         self._thresholds = thresholds
-        self.provider, self.fallback = self._session.provider, self._session.fallback
+        self.device, self.provider, self.fallback = self._session.device, self._session.provider, self._session.fallback
         self._session.warm_up((1, 3, *(self._fixed or (self._width, self._width))))
 
     def find(self, pictures: Sequence[Picture]) -> list[list[Face]]:

@@ -27,7 +27,7 @@ class DnnNetwork(Network):
                 f"{weights} and {graph.name} are not a network that OpenCV can read: {error.err}"
             ) from error
         self.path = weights
-        self.provider = "cv2.dnn"
+        self.device, self.provider = "cpu", "cv2.dnn"
         self.fallback = self._place(device)
         self.input_shape = (None,) * RANK
         self.outputs = dict.fromkeys(self._net.getUnconnectedOutLayersNames(), (None,))
@@ -47,7 +47,7 @@ class DnnNetwork(Network):
         if device in ("cuda", "auto") and has_cuda:
             self._net.setPreferableBackend(cv2.dnn.DNN_BACKEND_CUDA)
             self._net.setPreferableTarget(cv2.dnn.DNN_TARGET_CUDA)
-            self.provider = "cv2.dnn on CUDA"
+            self.device, self.provider = "cuda", "cv2.dnn on CUDA"
             return ""
         if device in ("auto", "cpu"):
             return "this OpenCV has no CUDA" if device == "auto" else ""

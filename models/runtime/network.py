@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framewire.models.cannot_load import CannotLoadError
+from framewire.models.runtime.provider import Device
 
 
 class ModelError(CannotLoadError):
@@ -16,8 +17,9 @@ class ModelError(CannotLoadError):
 
 
 class Placed(Protocol):
-    """Anything that has a provider."""
+    """Anything that has a device and a provider."""
 
+    device: Device
     provider: str
     fallback: str
 
@@ -30,11 +32,12 @@ def told(placed: Placed) -> str:
 class Network(ABC):
     """One model with one input, run in batches.
 
-    `input_shape` and `outputs` (name to shape) have None where a dimension is free or unknown. `provider` is what runs
-    it, `fallback` why not a faster one.
+    `input_shape` and `outputs` (name to shape) have None where a dimension is free or unknown. `device` is where it
+    runs, `provider` what runs it, `fallback` why not a faster one.
     """
 
     path: Path
+    device: Device
     provider: str
     fallback: str
     input_shape: tuple[int | None, ...]

@@ -42,20 +42,19 @@ class OnnxSession(Network):
         device = execution.device
         without = device == "auto" and PROVIDERS["cuda"] not in available
         self.fallback = "this onnxruntime is built without CUDA" if without else ""
-        self._device = ""
         for candidate in candidates(execution, available, cache_folder() / "engines"):
             why_not = self._start(runtime, candidate, execution.threads)
             if not why_not:
-                self._device = candidate.device
+                self.device = candidate.device
                 break
             self.fallback = f"{candidate.device} cannot be used: {why_not}"
-        if not self._device:
+        else:
             raise RuntimeMissingError(f"{self.fallback}; use device: auto to allow a fallback")
         self.provider = self._session.get_providers()[0]
         self._input = self._only_input()
         self.input_shape = _shape(self._input.shape)
         self.outputs = {output.name: _shape(output.shape) for output in self._session.get_outputs()}
-        on_gpu = self._device in _ON_GPU
+        on_gpu = self.device in _ON_GPU
         self._pads = (on_gpu if pads is None else pads) and self.input_shape[:1] == (None,)
 
     def run(self, batch: NDArray[np.float32], outputs: Sequence[str] | None = None) -> list[NDArray[np.float32]]:

@@ -13,7 +13,7 @@ from framewire.models.cannot_load import CannotLoadError
 Device = Literal["auto", "cpu", "cuda", "tensorrt", "openvino"]
 Precision = Literal["float32", "float16"]
 
-PROVIDERS: dict[str, str] = {
+PROVIDERS: dict[Device, str] = {
     "tensorrt": "TensorrtExecutionProvider",
     "cuda": "CUDAExecutionProvider",
     "openvino": "OpenVINOExecutionProvider",
@@ -21,7 +21,7 @@ PROVIDERS: dict[str, str] = {
 }
 _PACKAGES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino")
 """Each provides a module `onnxruntime`; the last one installed wins."""
-_AUTO = ("cuda", "cpu")
+_AUTO: tuple[Device, ...] = ("cuda", "cpu")
 """In this order. TensorRT builds an engine for minutes; OpenVINO took 0.96 to 1.19 times as long as the CPU provider
 on one core of an AMD EPYC: so both are used only on request."""
 
@@ -41,7 +41,7 @@ class Execution(Struct, frozen=True):
 class Candidate(Struct, frozen=True):
     """A provider to try: `name` and `options` are onnxruntime's."""
 
-    device: str
+    device: Device
     name: str
     options: dict[str, str] = {}
 
@@ -69,7 +69,7 @@ def candidates(execution: Execution, available: list[str], engines: Path) -> lis
     TensorRT caches what it builds in the folder `engines`. Raises RuntimeMissingError.
     """
     device = execution.device
-    words = _AUTO if device == "auto" else (device,)
+    words: tuple[Device, ...] = _AUTO if device == "auto" else (device,)
     offered = [word for word in words if PROVIDERS[word] in available]
     if not offered:
         here = ", ".join(word for word, provider in PROVIDERS.items() if provider in available)

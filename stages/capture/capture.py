@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 
 from framewire.pipeline.frame.ring import Pixels
 from framewire.pipeline.option import InputPath
-from framewire.pipeline.stage import Shot, Source, StageError, StreamPhase, stage
+from framewire.pipeline.stage import AUTO, Shot, Source, StageError, StreamPhase, stage
 from framewire.stages.capture.cut import CutFinder
 from framewire.stages.capture.demo import Demo
 from framewire.stages.capture.inputs.address import STDIN, Address, address_of, is_live, stdin_address
@@ -278,7 +278,14 @@ class Capture(Source[CaptureOptions]):
                 return ImageFiles([path], name, self.options.rate)
             options = self.options
             excerpt = Excerpt(options.start_s, options.duration_s, options.every, options.loops)
-            film = VideoFile(path, options.threads, excerpt, options.hwaccel)
+
+            def opened(hwaccel: str) -> VideoFile:
+                return VideoFile(path, options.threads, excerpt, hwaccel)
+
+            if options.hwaccel == AUTO:
+                film = self.as_chosen("decoder", opened, lambda film: film.decoder)
+            else:
+                film = opened(options.hwaccel)
             if options.hwaccel:
                 self._tell_decoder(film.decoder)
             return film

@@ -205,6 +205,13 @@ def test_another_model_stands_in_for_one_that_is_not_here(folder: Path) -> None:
     assert set(face.attributes) == {"gender"}
 
 
+def test_no_other_model_stands_in_for_one_that_the_run_began_with(folder: Path) -> None:
+    runner = StageRunner(Classify, shared_attribute(folder, instead="framewire-age-gender"))
+    runner.context.chosen["stand-in for levi-hassner-gender"] = "False"
+    with pytest.raises(StageError, match="levi-hassner-gender"), runner:
+        pass
+
+
 def test_a_model_that_says_other_things_cannot_stand_in(folder: Path) -> None:
     with (
         pytest.raises(StageError, match="framewire-emotion cannot stand in for levi-hassner-gender"),

@@ -77,7 +77,21 @@ def test_auto_is_haar_where_the_network_is_not_here(tmp_path: Path, monkeypatch:
             assert auto_eyes.process(found).detections == eyes.process(found).detections
 
 
-@pytest.mark.skipif(not (SHARED / "models").exists(), reason="the shared weights are missing")
+NEEDS_WEIGHTS = pytest.mark.skipif(not (SHARED / "models").exists(), reason="the shared weights are missing")
+
+
+@NEEDS_WEIGHTS
+def test_auto_stays_what_it_was_when_the_run_began() -> None:
+    runner = StageRunner(FaceDetect, {"method": "auto", "model_dir": str(SHARED / "models"), "device": "cpu"})
+    runner.context.chosen["method"] = "haar"
+    with runner:
+        faces = list(runner.process(runner.packet(demo_frame(90))).labelled("face"))
+        assert runner.context.facts["haar"] == "because this run began with it"
+    assert faces
+    assert all(face.score is None for face in faces)
+
+
+@NEEDS_WEIGHTS
 def test_auto_is_the_network_where_it_is_here() -> None:
     auto = {"method": "auto", "model_dir": str(SHARED / "models"), "device": "cpu"}
     with StageRunner(FaceDetect, auto) as runner, StageRunner(EyeDetect, {"method": "auto"}) as eyes:

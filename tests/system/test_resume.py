@@ -1,12 +1,13 @@
 """A run whose every process is killed goes on with --resume, or leaves its files whole to the next."""
 
 import random
+import shutil
 from pathlib import Path
 
 import av
 import pytest
 
-from tests.system.running import PIPELINES, Running, framewire, lines_in, run, wait_until
+from tests.system.running import PIPELINES, SHARED, Running, framewire, lines_in, run, wait_until
 from tests.system.test_nothing_lost import EVERYTHING, FRAMES, assert_same, undisturbed
 
 __all__ = ["undisturbed"]
@@ -29,6 +30,16 @@ def test_every_process_is_killed_again_and_again(undisturbed: Path, tmp_path: Pa
     assert_same(tmp_path, undisturbed, run(EVERYTHING, tmp_path, "--resume"))
     ended = framewire("run", str(EVERYTHING), "--out", str(tmp_path), "--http", "off", "--resume")
     assert (ended.code, "has ended: there is nothing to resume" in ended.stdout) == (0, True)
+
+
+@pytest.mark.skipif(not (SHARED / "models").exists(), reason="the shared weights are missing")
+def test_a_model_that_comes_meanwhile_changes_nothing(undisturbed: Path, tmp_path: Path) -> None:
+    models, out = tmp_path / "models", tmp_path / "out"
+    models.mkdir()
+    auto = ("--resume", "--set", "frontal.method=auto", "--set", f"frontal.model_dir={models}")
+    killed(out, *auto, config=EVERYTHING, lines=30, name="everything")
+    shutil.copy(SHARED / "models" / "face_detection_yunet_2023mar.onnx", models)
+    assert_same(out, undisturbed, run(EVERYTHING, out, *auto))
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from framewire.models.evaluation.faces import FaceFigures, boxed_pictures, evalu
 from framewire.models.face import Face
 from framewire.models.picture import Picture
 from framewire.models.runtime.network import ModelError
+from framewire.models.runtime.provider import Device
 
 ENTRY = ModelEntry(
     name="test",
@@ -127,6 +128,7 @@ def test_classes_that_the_model_does_not_know_at_all() -> None:
 class Finds:
     """A detector that returns the given faces, picture by picture."""
 
+    device: Device = "cpu"
     provider = ""
     fallback = ""
 
