@@ -16,13 +16,13 @@ from framewire.pipeline.ledger.journal import (
     Chose,
     Condemn,
     Journal,
-    Progress,
     Record,
     RunState,
     Stopped,
     read_journal,
 )
 from framewire.pipeline.ledger.ledger import Ledger, StreamAccount
+from framewire.pipeline.seen.figures import SourceFigures
 from framewire.pipeline.unfinished import LOCK, Unfinished, forget
 from framewire.pipeline.wire.message import Condemned
 
@@ -88,9 +88,14 @@ class Bookkeeping:
         return self._begun_at
 
     @property
-    def progress(self) -> Progress:
-        """How far the run had come when it was killed."""
-        return self._state.progress
+    def seen(self) -> dict[str, dict[str, SourceFigures]]:
+        """What the sources of each worker had seen, by stream, when the run was killed."""
+        return self._state.seen
+
+    @property
+    def seconds(self) -> float:
+        """How long the run had taken until then."""
+        return self._state.seconds
 
     @property
     def condemned(self) -> list[Condemned]:

@@ -47,6 +47,8 @@ class Kept(Struct, frozen=True, array_like=True, tag=102):
     condemned: list[Condemned]
     cut_short: list[str]
     is_stopped: bool
+    seen: dict[str, dict[str, SourceFigures]]
+    seconds: float
 
 
 class Chose(Struct, frozen=True, array_like=True, tag=103):
@@ -63,9 +65,10 @@ class Condemn(Struct, frozen=True, array_like=True, tag=104):
 
 
 class Progress(Struct, frozen=True, array_like=True, tag=105):
-    """What the sources, by worker, have seen, and how many seconds the run has taken."""
+    """What a worker's sources have seen, by stream, and how many seconds the run has taken."""
 
-    seen: dict[str, dict[str, SourceFigures]]
+    worker: str
+    seen: dict[str, SourceFigures]
     seconds: float
 
 
@@ -96,7 +99,8 @@ class RunState:
         self.condemned: list[Condemned] = []
         self.cut_short: list[str] = []
         self.is_stopped = False
-        self.progress = Progress({}, 0.0)
+        self.seen: dict[str, dict[str, SourceFigures]] = {}
+        self.seconds = 0.0
         self.has_ended = False
 
     def take(self, record: Record) -> StreamAccount | None:
@@ -117,12 +121,13 @@ class RunState:
                 self.ledger.restore(record.streams)
                 self.chosen, self.condemned = record.chosen, record.condemned
                 self.cut_short, self.is_stopped = record.cut_short, record.is_stopped
+                self.seen, self.seconds = record.seen, record.seconds
             case Chose():
                 self.chosen[record.stage] = record.chosen
             case Condemn():
                 self.condemned.append(record.frame)
             case Progress():
-                self.progress = record
+                self.seen[record.worker], self.seconds = record.seen, record.seconds
             case Stopped():
                 self.is_stopped = True
             case Ended():
@@ -141,8 +146,12 @@ class RunState:
 
     def snapshot(self) -> list[Record]:
         """Records that lead to the same state."""
-        kept = Kept(self.ledger.kept(), self.chosen, self.condemned, self.cut_short, self.is_stopped)
-        return [self.begun, kept, self.progress]
+        kept = Kept(
+            self.ledger.kept(),
+            *(self.chosen, self.condemned, self.cut_short, self.is_stopped),
+            *(self.seen, self.seconds),
+        )
+        return [self.begun, kept]
 
 
 class Journal:

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from framewire.pipeline.cores import usable_cores
 from framewire.pipeline.graph.plan import Plan
@@ -32,6 +32,15 @@ class _Told:
         if report.incarnation == self.incarnation:
             self._now = report.figures
 
+    def sources(self) -> dict[str, SourceFigures]:
+        """What its sources have seen, by stream."""
+        if not self._dead.sources:
+            return self._now.sources
+        before, now = WorkerFigures(sources=self._dead.sources), WorkerFigures(sources=self._now.sources)
+        total = before.copy()
+        total.merge(now)
+        return total.sources
+
     def total(self) -> WorkerFigures:
         if not self.incarnation and not self._dead.sources:
             return self._now
@@ -43,17 +52,17 @@ class _Told:
 class Account:
     """Keeps each worker's reports; its counters never decrease, whoever dies."""
 
-    def __init__(self, spec: PipelineSpec, plan: Plan, before: Progress) -> None:
-        """`before` is how far the run had come that this one resumes."""
-        self._seconds_before = before.seconds
+    def __init__(
+        self, spec: PipelineSpec, plan: Plan, seen: Mapping[str, dict[str, SourceFigures]], seconds: float
+    ) -> None:
+        """`seen` is what the workers' sources had seen, after `seconds`, in the run that this one resumes."""
+        self._seconds_before = seconds
         self._cores = usable_cores()
         self._spec = spec
         self._plan = plan
-        self._told = {
-            worker: _Told(before.seen.get(worker, {})) for process in plan.processes for worker in process.workers
-        }
+        self._told = {worker: _Told(seen.get(worker, {})) for process in plan.processes for worker in process.workers}
         self._restarts: Counter[str] = Counter()
-        self._started: float | None = time.monotonic() if before.seconds else None
+        self._started: float | None = time.monotonic() if seconds else None
         self._last: float | None = self._started
 
     def report(self, report: Report) -> None:
@@ -92,10 +101,9 @@ class Account:
             ready=ready,
         )
 
-    def progress(self) -> Progress:
-        """What a run that resumes this one must know of it."""
-        seen = {name: told.total().sources for name, told in self._told.items()}
-        return Progress({name: sources for name, sources in seen.items() if sources}, self._seconds())
+    def progress(self, worker: str) -> Progress:
+        """What a run that resumes this one must know of a worker's sources."""
+        return Progress(worker, self._told[worker].sources(), self._seconds())
 
     def _seconds(self) -> float:
         return round(self._seconds_before + (self._last or 0.0) - (self._started or 0.0), 3)

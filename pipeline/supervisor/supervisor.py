@@ -95,7 +95,7 @@ class Supervisor:
         self._server = ServerKeeper(listening, spec.name) if listening is not None else None
         self._books = bookkeeping or Bookkeeping(spec, out)
         self._ledger = self._books.ledger
-        self._account = Account(spec, self.plan, self._books.progress)
+        self._account = Account(spec, self.plan, self._books.seen, self._books.seconds)
         self._blame = Blame(self._books.condemned)
         self._workers = {
             name: WorkerRecord(process, replica, RestartPolicy(spec.restarts))
@@ -288,7 +288,7 @@ class Supervisor:
             case Report():
                 self._account.report(message)
                 if message.figures.sources:
-                    self._books.take(self._account.progress())
+                    self._books.take(self._account.progress(message.worker))
             case Spans():
                 if self._trace is not None:
                     self._trace.take(message, tuple(self.plan.sinks_of))
