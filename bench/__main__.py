@@ -23,6 +23,7 @@ from bench.absent import AbsentError  # noqa: E402
 from bench.graphs import graphs  # noqa: E402
 from bench.hop import hop  # noqa: E402
 from bench.inference import inference  # noqa: E402
+from bench.journal import journal  # noqa: E402
 from bench.live import live  # noqa: E402
 from bench.promises import promises  # noqa: E402
 from bench.reconnects import reconnects  # noqa: E402
@@ -48,6 +49,7 @@ PARTS: dict[str, Callable[[Path | None], Struct]] = {
     "reconnects": lambda clip: reconnects(),
     "promises": promises,
     "watching": lambda clip: watching(),
+    "journal": lambda clip: journal(),
     "storm": lambda clip: storms(),
 }
 BY_NAME_ALONE = frozenset({"storm"})

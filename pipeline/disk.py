@@ -3,16 +3,25 @@
 import os
 from pathlib import Path
 
+NEW = ".new"
+"""Suffix of a file that is about to replace another; a killed process may leave one."""
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: a torn one is never seen. Raises OSError."""
-    unfinished = path.with_name(path.name + ".new")
+
+def replace_file(path: Path, content: bytes, to_disk: bool = False) -> None:
+    """Write a file whole or not at all: a torn one is never seen. With `to_disk`, the disk has it. Raises OSError."""
+    unfinished = path.with_name(f".{path.name}{NEW}")
     try:
-        unfinished.write_bytes(content)
+        with unfinished.open("wb") as file:
+            file.write(content)
+            if to_disk:
+                file.flush()
+                os.fsync(file.fileno())
         unfinished.replace(path)
-    except OSError:
+        if to_disk:
+            sync_folder(path.parent)
+    except OSError as error:
         unfinished.unlink(missing_ok=True)
-        raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def is_still_at(fd: int, path: Path) -> bool:

@@ -4,10 +4,12 @@ One track per worker and stage with the time in the stage's code; above it, how 
 per stream with every frame's life, from its capture until it was settled everywhere.
 """
 
+import logging
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -18,16 +20,22 @@ MICRO = 1e6
 MARKS_MAX = 1000
 """Marks that are kept until a source has reported its frames, at most half a second later."""
 
+log = logging.getLogger("framewire")
+
 
 class TraceFile:
-    """Grows with the run, and can be opened after a crash (the format allows the missing end)."""
+    """Grows with the run, and can be opened after a crash (the format allows the missing end).
+
+    A disk that does not take it ends the trace, not the run.
+    """
 
     def __init__(self, path: Path, every: int) -> None:
         """Raises OSError."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self.every = every
-        self._file = path.open("wb")
-        self._file.write(b"[")
+        self._path = path
+        self._file: BinaryIO | None = path.open("wb")
+        self._write(b"[")
         self._first = True
         self._workers: dict[str, int] = {}
         self._threads: dict[tuple[int, str], int] = {}
@@ -76,8 +84,12 @@ class TraceFile:
 
     def close(self) -> None:
         """The run is over."""
-        self._file.write(b"\n]\n")
-        self._file.close()
+        self._write(b"\n]\n")
+        if self._file is not None:
+            try:
+                self._file.close()
+            except OSError as error:
+                self._give_up(error)
 
     def _number(self, worker: str) -> int:
         """The trace's process number of a worker; a new one's name is written."""
@@ -97,5 +109,21 @@ class TraceFile:
         self._put({"name": what, "ph": "M", "pid": process, "tid": thread, "args": {"name": name}})
 
     def _put(self, event: dict[str, Any]) -> None:
-        self._file.write((b"\n" if self._first else b",\n") + msgspec.json.encode(event))
+        self._write((b"\n" if self._first else b",\n") + msgspec.json.encode(event))
         self._first = False
+
+    def _write(self, data: bytes) -> None:
+        if self._file is None:
+            return
+        try:
+            self._file.write(data)
+        except OSError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        log.warning("%s: %s; the trace ends here, and the run goes on", self._path, error.strerror)
+        file, self._file = self._file, None
+        with suppress(OSError):
+            # What is buffered cannot be written, either.
+            if file is not None:
+                file.close()

@@ -50,7 +50,7 @@ class CaptureOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     start_s: Annotated[float, Meta(ge=0, description="Video files: seconds to skip at the beginning")] = 0.0
     duration_s: Annotated[float, Meta(ge=0, description="Video files: seconds to take; 0: to the end")] = 0.0
     every: Annotated[int, Meta(ge=1, description="Video files: take only every n-th frame")] = 1
-    loops: Annotated[int, Meta(ge=0, description="Video files: how often to play; 0: forever")] = 1
+    loops: Annotated[int, Meta(ge=0, description="Video files, demo: how often to play; 0: forever")] = 1
     realtime: Annotated[bool, Meta(description="Files: play in real time, not as fast as possible")] = False
     transport: Annotated[Literal["tcp", "udp"], Meta(description="RTSP: tcp loses nothing, udp is never late")] = "tcp"
     open_timeout_s: Annotated[float, Meta(gt=0, le=600, description="Streams: how long connecting may take")] = 10.0
@@ -269,7 +269,7 @@ class Capture(Source[CaptureOptions]):
     def _open_file(self) -> PictureSource:
         name = self.options.source
         if name == DEMO:
-            return Demo()
+            return Demo(self.options.loops)
         path = Path(name)
         if path.is_dir():
             return ImageFiles([file for file in path.iterdir() if is_image(file)], name, self.options.rate)

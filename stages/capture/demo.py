@@ -3,6 +3,7 @@
 import importlib.util
 import math
 from collections.abc import Iterator
+from itertools import count, islice
 from pathlib import Path
 
 import cv2
@@ -58,15 +59,17 @@ MOVERS = (
 class Demo:
     """Frame n is a function of n alone, so a capture restarted in the middle makes the same pictures."""
 
-    def __init__(self) -> None:
+    def __init__(self, loops: int = 1) -> None:
+        """It is played `loops` times; 0: forever. Raises StageError."""
         self._portraits = [_load(portrait) for portrait in PORTRAITS]
         self._background = _background()
-        self.facts = StreamFacts("the built-in demo", HEIGHT, WIDTH, FRAMES)
+        self._count = FRAMES * loops or None
+        self.facts = StreamFacts("the built-in demo", HEIGHT, WIDTH, self._count)
 
     def shots(self, start: int, slot: Slot) -> Iterator[Shot]:
         """Draw the frames, from number `start` on."""
-        for number in range(start, FRAMES):
-            self.draw(number, slot(HEIGHT, WIDTH))
+        for number in islice(count(start), self._count and max(0, self._count - start)):
+            self.draw(number % FRAMES, slot(HEIGHT, WIDTH))
             yield Shot(number, (1, RATE), (RATE, 1))
 
     def draw(self, number: int, canvas: Pixels) -> None:

@@ -16,7 +16,7 @@ from framewire.pipeline.seen.rates import rates
 from framewire.pipeline.server.exposition import RunCollector, registry_of
 from framewire.pipeline.terminal.shipped import shipped_names
 from tests.pipeline.snapshots import snapshot
-from tests.system.running import ROOT
+from tests.system.running import PIPELINES, ROOT, framewire
 
 DEPLOY = ROOT / "deploy"
 needs_promtool = pytest.mark.skipif(which("promtool") is None, reason="promtool is not installed (Debian: prometheus)")
@@ -77,6 +77,40 @@ def test_what_the_container_is_made_of_is_there() -> None:
         for volume in service.get("volumes", []):
             source = volume.split(":")[0]
             assert not source.startswith(".") or (DEPLOY / source).exists(), source
+
+
+def commands() -> dict[str, list[str]]:
+    """What the unit and the container run, without the program, for a pipeline of ours."""
+    unit = (DEPLOY / "framewire@.service").read_text()
+    (line,) = re.findall(r"^ExecStart=\S+ (.*)$", unit, re.MULTILINE)
+    (entry,) = re.findall(r"^ENTRYPOINT (.*)$", (DEPLOY / "Containerfile").read_text(), re.MULTILINE)
+    return {"unit": line.split(), "container": [*json.loads(entry)[1:], "/etc/framewire/%i.yaml"]}
+
+
+@pytest.mark.parametrize("which", ["unit", "container"])
+def test_a_run_as_deployed_goes_on_and_ends_once(which: str, tmp_path: Path) -> None:
+    places = {
+        "/etc/framewire/%i.yaml": str(PIPELINES / "short.yaml"),
+        "/var/lib/framewire/%i": str(tmp_path),
+        "/out": str(tmp_path),
+        "0.0.0.0:9797": "off",
+    }
+    arguments = [places.get(word, word) for word in commands()[which]]
+    assert not {"/out", str(tmp_path)}.isdisjoint(arguments)
+    first = framewire(*arguments)
+    assert (first.code, "beginning anew" in first.stderr) == (0, True), first.stderr
+    again = framewire(*arguments)
+    assert (again.code, "has ended" in again.stdout) == (0, True), again.stderr
+
+
+@pytest.mark.skipif(which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+def test_systemd_reads_the_unit(tmp_path: Path) -> None:
+    """Its only complaint is that the program is not installed here."""
+    done = subprocess.run(
+        ["systemd-analyze", "verify", str(DEPLOY / "framewire@.service")], capture_output=True, text=True
+    )
+    complaints = [line for line in done.stderr.splitlines() if "framewire" in line]
+    assert all("/opt/framewire/.venv/bin/framewire" in line for line in complaints), done.stderr
 
 
 def test_no_other_host_is_named_but_those_of_images() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 
@@ -73,3 +74,47 @@ def test_a_face_outside_the_picture_is_no_file(tmp_path: Path) -> None:
 def test_paths_that_cannot_be(path: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(StageError, match=message), StageRunner(ImageWriter, {"path": path}, tmp_path):
         pass
+
+
+def test_an_earlier_runs_pictures_count_and_the_oldest_of_all_go(tmp_path: Path) -> None:
+    write(tmp_path, {"path": "{seq}.png"}, [face(0)], [face(0)])
+    names = write(tmp_path, {"path": "{seq}.png", "keep": 3, "existing": "number"}, [face(0)], [face(0)])
+    assert names == ["0-run2.png", "1-run2.png", "1.png"]
+
+
+def test_an_earlier_runs_pictures_are_numbered_kept_out_of_or_replaced(tmp_path: Path) -> None:
+    options = {"path": "{seq}.png"}
+    write(tmp_path, options, [face(0)])
+    with (
+        pytest.raises(StageError, match="exists, and `existing` is refuse"),
+        StageRunner(ImageWriter, {**options, "existing": "refuse"}, tmp_path),
+    ):
+        pass
+    assert write(tmp_path, options, [face(0)]) == ["0.png"]
+    assert write(tmp_path, {**options, "existing": "number"}, [face(0)]) == ["0-run2.png", "0.png"]
+    assert write(tmp_path, {**options, "existing": "number"}, [face(0)]) == ["0-run2.png", "0-run3.png", "0.png"]
+
+
+def test_a_live_stream_replaces_no_picture_of_an_earlier_run(tmp_path: Path) -> None:
+    write(tmp_path, {"path": "{seq}.png"}, [face(0)])
+    with StageRunner(ImageWriter, {"path": "{seq}.png"}, tmp_path) as runner:
+        runner.write(msgspec.structs.replace(runner.packet(PICTURE).plus([face(0)]), live=True))
+        after_a_crash = StageRunner(ImageWriter, {"path": "{seq}.png"}, tmp_path, resumed=True)
+        after_a_crash.context.chosen.update(runner.context.chosen)
+        with after_a_crash:
+            after_a_crash.write(msgspec.structs.replace(runner.packet(PICTURE, 0).plus([face(0)]), live=True))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0-run2.png", "0.png"]
+
+
+@pytest.mark.parametrize("label", ["../../face", "..", "/etc/passwd", "face\0", "x" * 300])
+def test_no_label_leads_out_of_the_folder(label: str, tmp_path: Path) -> None:
+    found = Detection(label=label, box=(40, 30, 20, 20), id="faces.0")
+    (name,) = write(tmp_path / "out", {"path": "faces/{label}/{seq}.png", "of": label}, [found])
+    assert name.startswith("faces/")
+    assert list(tmp_path.iterdir()) == [tmp_path / "out"]
+
+
+def test_what_a_killed_run_has_left_of_a_picture_goes(tmp_path: Path) -> None:
+    (tmp_path / ".3.png.new").write_bytes(b"torn")
+    (tmp_path / ".other.txt.new").write_bytes(b"not ours")
+    assert write(tmp_path, {"path": "{seq}.png"}, [face(0)]) == [".other.txt.new", "0.png"]

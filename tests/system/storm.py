@@ -6,6 +6,7 @@ undisturbed one: lines to the byte, pictures as they are decoded.
 
 import hashlib
 import random
+import shutil
 import subprocess
 import tempfile
 import time
@@ -58,28 +59,34 @@ def _content(path: Path) -> list[str]:
 
 
 def storm(config: Path, kills: int, seed: int) -> Storm:
-    """Run a pipeline again and again until so many have been killed; raises AssertionError at the first difference."""
+    """Run a pipeline again and again until so many have been killed.
+
+    Raises AssertionError at the first difference; both folders then stay.
+    """
     rng = random.Random(seed)
     done = Storm()
     began = time.monotonic()
     with _folder() as calm:
         assert run(config, calm).code == 0
         wanted = results(calm)
-    assert wanted
-    while done.kills < kills:
-        with _folder() as out:
-            _one_run(config, out, kills, rng, done)
-            found = results(out)
-            assert found == wanted, f"{config.name}, seed {seed}, run {done.runs}: {_difference(found, wanted)}"
-        done.runs += 1
+        assert wanted
+        while done.kills < kills:
+            with _folder() as out:
+                _one_run(config, out, kills, rng, done)
+                found = results(out)
+                where = f"seed {seed}, run {done.runs}; see {out} and {calm}"
+                assert found == wanted, f"{_difference(found, wanted)}: {where}"
+            done.runs += 1
     done.seconds = time.monotonic() - began
     return done
 
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        yield Path(name) / "out"
+    """A folder that stays if something is wrong with what is in it."""
+    folder = Path(tempfile.mkdtemp(prefix="framewire-storm-"))
+    yield folder / "out"
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _one_run(config: Path, out: Path, kills: int, rng: random.Random, done: Storm) -> None:

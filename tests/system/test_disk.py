@@ -77,6 +77,16 @@ def test_a_full_disk_ends_a_run_on_files_with_what_is_safe(small_disk: Path) -> 
     assert pictures(out / "endless-1.mp4") > 500
 
 
+def test_a_trace_that_does_not_fit_costs_the_trace_alone(small_disk: Path, tmp_path: Path) -> None:
+    (small_disk / "filler").write_bytes(bytes(4_000_000))
+    trace = small_disk / "trace.json"
+    more = ("--set", "source.count=3000", "--trace", str(trace))
+    finished = framewire("run", str(PIPELINES / "endless.yaml"), "--out", str(tmp_path), "--http", "off", *more)
+    assert finished.code == 0, finished.stderr
+    assert f"{trace}: No space left on device; the trace ends here" in finished.stderr
+    assert seqs(tmp_path / "endless.jsonl") == list(range(3000))
+
+
 def test_a_live_run_waits_for_room_and_goes_on_by_itself(small_disk: Path, camera: MjpegServer, tmp_path: Path) -> None:
     out = ("--set", f"list.path={small_disk / 'l.jsonl'}", "--set", f"video.path={small_disk / 'l.mp4'}")
     running = Running(PIPELINES / "live.yaml", tmp_path / "out", *out)

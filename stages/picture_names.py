@@ -1,0 +1,82 @@
+"""Names of picture files: filling in a template, and finding the files it has named."""
+
+import re
+import string
+from collections.abc import Iterator
+from itertools import takewhile
+from pathlib import Path
+
+from framewire.pipeline.disk import NEW
+
+VALUE_MAX = 80
+"""Characters of a value in a name: file systems take 255 bytes for the whole name."""
+_RUN = "-run{}"
+"""Before the suffix of a later run's files, where they must not replace those of earlier ones."""
+
+
+class PictureNames:
+    """Fills in a template such as `faces/{stream}-{seq:08d}-{id}.jpg`.
+
+    Example:
+        names = PictureNames("{stream}/{seq:03d}.jpg")
+        names.path({"stream": "door", "seq": 7}, run=2)     # door/007-run2.jpg
+    """
+
+    def __init__(self, template: str) -> None:
+        """Raises ValueError if it is no template."""
+        self.template = template
+        self.suffix = Path(template).suffix
+        self._pattern = re.compile(_pattern(template, self.suffix))
+
+    @property
+    def fixed_folder(self) -> Path:
+        """The folder in or under which all files lie."""
+        return Path(*takewhile(lambda part: "{" not in part, Path(self.template).parent.parts))
+
+    def path(self, values: dict[str, str | int], run: int = 1) -> str:
+        """The name with these values; whatever they are, it stays in its folder. Raises KeyError, ValueError."""
+        name = self.template.format(**{field: _safe(value) for field, value in values.items()})
+        if run == 1:
+            return name
+        return f"{name.removesuffix(self.suffix)}{_RUN.format(run)}{self.suffix}"
+
+    @property
+    def is_of_latest(self) -> bool:
+        """Whether frames replace each other's files: then there is nothing of an earlier run to be kept."""
+        return not {"seq", "track"} & {field for _, field, _, _ in _parsed(self.template)}
+
+    def made(self, folder: Path) -> Iterator[tuple[Path, int]]:
+        """The files under a folder that bear such a name, whichever run made them; and the number of that run."""
+        for path in self._under(folder):
+            found = self._pattern.fullmatch(str(path.relative_to(folder)))
+            if found is not None and path.is_file():
+                yield path, int(found["run"] or 1)
+
+    def torn(self, folder: Path) -> Iterator[Path]:
+        """What killed processes have left of such files; see replace_file."""
+        for path in self._under(folder):
+            whole = path.with_name(path.name.removeprefix(".").removesuffix(NEW))
+            if path.name == f".{whole.name}{NEW}" and self._pattern.fullmatch(str(whole.relative_to(folder))):
+                yield path
+
+    def _under(self, folder: Path) -> Iterator[Path]:
+        depth = len(Path(self.template).parts) - len(self.fixed_folder.parts)
+        return (folder / self.fixed_folder).glob("/".join(["*"] * depth))
+
+
+def _safe(value: str | int) -> str | int:
+    """A label may be anything: no part of a name may lead to another folder."""
+    if isinstance(value, int):
+        return value
+    text = re.sub(r"[/\0]", "_", value)[:VALUE_MAX]
+    return "_" if text in (".", "..") else text
+
+
+def _pattern(template: str, suffix: str) -> str:
+    fixed = template.removesuffix(suffix)
+    parts = [re.escape(text) + ("[^/]+?" if field is not None else "") for text, field, _, _ in _parsed(fixed)]
+    return "".join(parts) + r"(-run(?P<run>\d+))?" + re.escape(suffix)
+
+
+def _parsed(template: str) -> list[tuple[str, str | None, str | None, str | None]]:
+    return list(string.Formatter().parse(template))
