@@ -185,8 +185,17 @@ class JsonlWriter(Sink[JsonlWriterOptions]):
         if opened is not None:
             opened.file.close()
         self._marks[stream] = mark
-        for newest, part in enumerate(reversed(self._parts.of(key))):
-            if not cut_back(self._parts.path(part), stream, mark) and newest > 0:
+        parts = self._parts.of(key)
+        for part in reversed(parts):
+            path = self._parts.path(part)
+            was_cut = cut_back(path, stream, mark)
+            comes_again = part.stream == stream and part.seq >= mark
+            if part is not parts[0] and comes_again and not (path.exists() and path.stat().st_size):
+                # The frame that began it may now belong to the part before.
+                path.unlink(missing_ok=True)
+                self.context.unfinished.done(path)
+                self._parts.drop(part)
+            elif not was_cut and part is not parts[-1]:
                 break
 
     def close(self) -> None:

@@ -1,7 +1,6 @@
 """Output in parts is the same even if the workers writing it are killed."""
 
 import hashlib
-import json
 from pathlib import Path
 
 import av
@@ -40,8 +39,8 @@ def test_parts_are_the_same_though_their_writers_die(tmp_path: Path) -> None:
     assert [path.name for path in parts(cut, ".mp4")] == [path.name for path in parts(whole, ".mp4")]
     for one, other in zip(parts(whole, ".mp4"), parts(cut, ".mp4"), strict=True):
         assert pictures(one) == pictures(other), one.name
-    lines = [json.loads(line) for path in parts(cut, ".jsonl") for line in path.read_text().splitlines()]
-    assert [line["seq"] for line in lines] == list(range(FRAMES))
+    for one, other in zip(parts(whole, ".jsonl"), parts(cut, ".jsonl"), strict=True):
+        assert one.read_bytes() == other.read_bytes(), one.name
     assert len(parts(whole, ".jsonl")) > 10
     # The engine's own folder, with its lock, stays.
     assert [path.name for path in cut.rglob(".*")] == [FOLDER]
