@@ -15,6 +15,7 @@ from framewire.pipeline.ledger.journal import (
     Begun,
     Chose,
     Condemn,
+    Died,
     Journal,
     Record,
     RunState,
@@ -148,6 +149,10 @@ class Bookkeeping:
         """A frame that has crashed a stage too often."""
         self.take(Condemn(Condemned(stage, stream, seq, CRASHED)))
         self._commit()
+
+    def died(self, stage: str) -> None:
+        """A worker of this stage has died."""
+        self.take(Died(stage))
 
     def stopped(self) -> None:
         """The run was told to stop; may be called again."""

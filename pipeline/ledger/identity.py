@@ -4,6 +4,7 @@ import glob
 import hashlib
 import importlib.metadata
 import inspect
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,10 @@ from framewire.pipeline.stage import Source, Stage, StageError
 ENDS_BYTES = 2**16
 """Read at each end of a file: a film's header, index and last pictures."""
 OWN = "framewire."
+SECRET = re.compile("pass(word|wd|phrase)|secret|token|credential|(api|private|access)_?key", re.IGNORECASE)
+"""Names of options that no difference may show."""
+SECRET_KEY = re.compile(f'"[^"]*({SECRET.pattern})[^"]*":', re.IGNORECASE)
+"""The same, inside an option's JSON."""
 
 
 class StageIdentity(Struct, frozen=True, array_like=True):
@@ -95,14 +100,18 @@ def _identity(stage: StageSpec) -> StageIdentity:
     cls = find_stage(stage.use)
     inputs = {option.name for option in options_of(cls.Options) if option.is_input}
     options = {
-        name: _hidden(value) for name, value in stage.options.items() if name not in cls.tuning and name not in inputs
+        name: _hidden(name, value)
+        for name, value in stage.options.items()
+        if name not in cls.tuning and name not in inputs
     }
     return StageIdentity(stage.use, stage.inputs, options, _reads(cls, stage.options), _code(cls))
 
 
-def _hidden(value: Any) -> str:
+def _hidden(name: str, value: Any) -> str:
+    """The value as JSON, but an address, and what seems to be a secret, only as its hash."""
     text = msgspec.json.encode(value).decode()
-    return f"(address {_hash(text.encode())})" if "://" in text else text
+    kind = "address" if "://" in text else "secret" if SECRET.search(name) or SECRET_KEY.search(text) else ""
+    return f"({kind} {_hash(text.encode())})" if kind else text
 
 
 def _reads(cls: type[Stage[Any]], options: dict[str, Any]) -> str:

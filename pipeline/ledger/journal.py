@@ -76,11 +76,19 @@ class Stopped(Struct, frozen=True, array_like=True, tag=106):
     """The run was told to stop: streams end from now on because of that."""
 
 
+class Died(Struct, frozen=True, array_like=True, tag=108):
+    """A worker of a stage has died: its memories beyond the mark are void."""
+
+    stage: str
+
+
 class Ended(Struct, frozen=True, array_like=True, tag=107):
     """Every stream has come to its own end, and every file is finished."""
 
 
-Record = Begun | Kept | Chose | Condemn | Progress | Stopped | Ended | Settle | Checkpoint | StreamOpened | CutShort
+Record = (
+    Begun | Kept | Chose | Condemn | Progress | Stopped | Died | Ended | Settle | Checkpoint | StreamOpened | CutShort
+)
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)
 
@@ -130,6 +138,8 @@ class RunState:
                 self.seen[record.worker], self.seconds = record.seen, record.seconds
             case Stopped():
                 self.is_stopped = True
+            case Died():
+                self.ledger.stage_died(record.stage)
             case Ended():
                 self.has_ended = True
             case Begun():

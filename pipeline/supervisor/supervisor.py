@@ -255,7 +255,7 @@ class Supervisor:
         log.warning("%s has died (%s); restarting it", worker.name, how_it_ended(status))
         self._account.restarted(worker.name)
         for stage in worker.process.stages:
-            self._ledger.stage_died(stage)
+            self._books.died(stage)
         worker.life = Life.WAITING
         worker.start_at = again
         self._epochs.died(worker.process)

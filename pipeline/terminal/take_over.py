@@ -10,6 +10,7 @@ from framewire.pipeline.graph import PipelineSpec
 from framewire.pipeline.ledger.bookkeeping import Bookkeeping, OtherRunError
 from framewire.pipeline.ledger.identity import RunIdentity, identity_of
 from framewire.pipeline.ledger.journal import NAME, JournalError
+from framewire.pipeline.output.drive import absent_drive
 from framewire.pipeline.output.ownership import OwnedError, Ownership
 from framewire.pipeline.output.recovery import Recovered, RecoveryError, recover, strays_of, strays_under
 from framewire.pipeline.stage import StageError
@@ -89,6 +90,9 @@ def _recovered(out: Path, strays: Iterable[UnfinishedFile]) -> Iterator[Recovere
 
 def _own(name: str, out: Path, files: list[Path]) -> Ownership:
     """Keep other runs out of these files."""
+    for path in (out.resolve() / FOLDER, *files):
+        if (place := absent_drive(path)) is not None:
+            raise _exit(f"cannot write to {path}: no drive is mounted at {place}", WRONG)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,5 +1,6 @@
 """Law 3 on a single sink: it settles in order, cumulatively, and reports each frame once."""
 
+import errno
 import random
 from pathlib import Path
 
@@ -9,9 +10,10 @@ from hypothesis import strategies as st
 
 from framewire.pipeline.frame.packet import Detection, Packet
 from framewire.pipeline.graph import PipelineSpec, StageSpec, make_plan
+from framewire.pipeline.nodes import sink_node
 from framewire.pipeline.nodes.notes import Notes
 from framewire.pipeline.nodes.sink_node import SinkNode
-from framewire.pipeline.stage import Sink, stage
+from framewire.pipeline.stage import Sink, StageError, stage
 from framewire.pipeline.stage_context import StageContext
 from framewire.pipeline.wire.message import Settle, StreamState
 
@@ -127,3 +129,59 @@ def test_a_sink_may_not_settle_what_it_has_not_seen() -> None:
     node, _ = sink_of(Liar)
     with pytest.raises(RuntimeError, match="returned mark 5 after frame 0"):
         accept(node, packet(0))
+
+
+@stage("small_disk")
+class SmallDisk(ByFour):
+    """A disk that is full now and then: what it took of the frame is torn, and frames beyond the mark are void."""
+
+    def open(self) -> None:
+        super().open()
+        self.is_full = False
+
+    def write(self, packet: Packet) -> int:
+        if self.is_full:
+            self.written.append(-1)
+            raise OSError(errno.ENOSPC, "No space left on device", "film.mp4")
+        return super().write(packet)
+
+    def resume(self, stream: str, mark: int) -> None:
+        super().resume(stream, mark)
+        if self.is_full:
+            raise OSError(errno.ENOSPC, "No space left on device", "film.mp4")
+        self.written = [seq for seq in self.written if 0 <= seq < mark]
+
+
+@given(st.lists(st.sampled_from(["frame", "full", "room", "retry"]), max_size=60))
+def test_a_live_stream_waits_for_room_and_writes_everything_once(events: list[str]) -> None:
+    node, sink = sink_of(SmallDisk)
+    assert isinstance(sink, SmallDisk)
+    told: list[Settle] = []
+    sent = 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sink_node, "RETRY_S", (0.0,))
+        for event in [*events, "room", "retry", "retry"]:
+            if event == "frame":
+                accept(node, packet(sent, live=True))
+                sent += 1
+            elif event == "retry":
+                node.retry()
+            else:
+                sink.is_full = event == "full"
+            told += node.settled(True)
+            settled = told[-1].mark if told else 0
+            assert [seq for seq in sink.written if 0 <= seq < settled] == list(range(settled))
+    assert node.retry_at is None
+    assert sink.written == list(range(sent))
+    assert sum(len(settle.exceptions) for settle in told) == 0
+
+
+def test_a_run_on_files_ends_with_what_is_safe_and_nothing_torn() -> None:
+    node, sink = sink_of(SmallDisk)
+    assert isinstance(sink, SmallDisk)
+    for seq in range(6):
+        accept(node, packet(seq))
+    sink.is_full = True
+    with pytest.raises(StageError, match=r"film\.mp4 cannot be written: No space left on device; frames 0 to 3 of s"):
+        accept(node, packet(6))
+    assert sink.cut == [("s", 4)]

@@ -50,6 +50,7 @@ def test_a_source_that_tells_late(tmp_path: Path) -> None:
 def test_what_was_told_before_a_crash_can_be_opened(tmp_path: Path) -> None:
     trace = TraceFile(tmp_path / "trace.json", 1)
     told(trace)
+    assert trace._file is not None
     trace._file.flush()
     # The format's readers accept a missing bracket; JSON does not.
     assert json.loads((tmp_path / "trace.json").read_text() + "]")

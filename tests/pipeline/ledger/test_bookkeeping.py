@@ -1,0 +1,160 @@
+"""What is told to a source stands in the journal; what is read back is what was kept."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from framewire.pipeline.frame.packet import Outcome
+from framewire.pipeline.graph import PipelineSpec, StageSpec
+from framewire.pipeline.ledger import journal as journal_module
+from framewire.pipeline.ledger.bookkeeping import Bookkeeping, OtherRunError
+from framewire.pipeline.ledger.identity import RunIdentity
+from framewire.pipeline.ledger.journal import JournalError, Progress, Record
+from framewire.pipeline.seen.figures import SourceFigures
+from framewire.pipeline.unfinished import FOLDER
+from framewire.pipeline.wire.message import Checkpoint, Exceptional, Settle, StreamOpened
+
+SPEC = PipelineSpec(
+    name="p",
+    stages=(
+        StageSpec(name="s", use="x", kind="source"),
+        StageSpec(name="track", use="x", inputs=("s",), kind="stage", ordered=True, remembers=True),
+        StageSpec(name="video", use="x", inputs=("track",), kind="sink", ordered=True),
+        StageSpec(name="list", use="x", inputs=("track",), kind="sink", ordered=True),
+    ),
+)
+IDENTITY = RunIdentity("1", "p", "", {})
+
+
+def folder_in(place: str | Path) -> Path:
+    out = Path(place)
+    (out / FOLDER).mkdir()
+    return out
+
+
+def begun(out: Path) -> Bookkeeping:
+    books = Bookkeeping(SPEC, out, IDENTITY)
+    books.open()
+    books.take(StreamOpened("s", "s", "a film", 48, 64, 8, None))
+    return books
+
+
+def resumed(out: Path, identity: RunIdentity = IDENTITY) -> Bookkeeping:
+    books = Bookkeeping.resumed(SPEC, out, identity)
+    assert books is not None
+    return books
+
+
+def settle(sink: str, mark: int, ended: bool = False) -> Settle:
+    gone = [Exceptional(mark - 1, Outcome.FAILED, "Error", "track")] if mark % 3 == 0 else []
+    return Settle(sink, 0, "s", mark, gone, {"face": 1}, ended)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Record]:
+    """What sinks and a stage with a memory may report, in any order, and the stage's deaths."""
+    marks = {"video": 0, "list": 0, "track": 0}
+    said: list[Record] = []
+    for name in draw(st.lists(st.sampled_from(["video", "list", "track", "death", "seen"]), max_size=40)):
+        if name == "death":
+            said.append(journal_module.Died("track"))
+        elif name == "seen":
+            said.append(Progress("s#0", {"s": SourceFigures("s", admitted=marks["track"])}, 1.0 * len(said)))
+        else:
+            marks[name] += draw(st.integers(1, 3))
+            mark = marks[name]
+            said.append(Checkpoint("track", 0, "s", mark, bytes([mark])) if name == "track" else settle(name, mark))
+    return said
+
+
+@settings(deadline=None)
+@given(histories(), st.sampled_from([0, 300, 2**20]))
+def test_no_source_is_told_a_mark_that_the_journal_does_not_hold(history: list[Record], compact: int) -> None:
+    """Killed at any moment after a mark was told, the run goes on at or behind it; also while it is written anew."""
+    with tempfile.TemporaryDirectory() as place, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(journal_module, "COMPACT_BYTES", compact)
+        patch.setattr(journal_module, "COMPACT_GROWTH", 1)
+        out = folder_in(place)
+        books = begun(out)
+        told = 0
+        for record in history:
+            books.take(record)
+            for account in books.moved():
+                told = account.mark
+                state = resumed(out).ledger.streams["s"].kept()
+                now = account.kept()
+                assert state.mark == now.mark == told
+                assert (state.sinks, state.exceptional, state.failed) == (now.sinks, now.exceptional, now.failed)
+                assert state.memories["track"] == {
+                    seq: memory for seq, memory in now.memories["track"].items() if seq <= told
+                }
+        books.close(has_ended=False)
+        after = resumed(out)
+        assert after.ledger.streams["s"].mark == books.ledger.streams["s"].mark
+        assert after.seen == books.seen
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Iterator[Path]:
+    yield folder_in(tmp_path)
+
+
+def test_another_run_is_not_gone_on_with(out: Path) -> None:
+    begun(out).close(has_ended=False)
+    with pytest.raises(OtherRunError, match="begun by Framewire 1, and this is 2"):
+        resumed(out, msgspec.structs.replace(IDENTITY, version="2"))
+
+
+def test_without_a_journal_there_is_nothing_to_go_on_with(out: Path) -> None:
+    assert Bookkeeping.resumed(SPEC, out, IDENTITY) is None
+
+
+def test_a_journal_of_another_kind_is_said(out: Path) -> None:
+    (out / FOLDER / "journal").write_bytes(b"FWJRNL99")
+    with pytest.raises(JournalError, match="is not a journal of this version"):
+        resumed(out)
+
+
+def test_a_run_that_has_ended_has_ended(out: Path) -> None:
+    books = begun(out)
+    (out / FOLDER / "list.parts").write_text("")
+    books.close(has_ended=True)
+    assert resumed(out).has_ended
+    assert [path.name for path in (out / FOLDER).iterdir()] == ["journal"]
+
+
+def test_a_stopped_run_goes_on_where_its_streams_were_ended(out: Path) -> None:
+    books = begun(out)
+    books.take(Checkpoint("track", 0, "s", 6, b"six"))
+    books.stopped()
+    for sink in ("video", "list"):
+        books.take(settle(sink, 8, ended=True))
+    books.take(Checkpoint("track", 0, "s", 8, b"end"))
+    books.close(has_ended=True)
+    after = resumed(out)
+    assert not after.has_ended
+    (state,) = after.ledger.states()
+    assert (state.mark, state.ended, state.memories) == (7, False, {"track": b"end"})
+
+
+def test_a_disk_that_does_not_take_it_ends_the_ability_to_go_on(out: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (out / FOLDER).rmdir()
+    books = begun(out)
+    books.take(settle("video", 4))
+    assert not books.can_be_resumed
+    assert "this run can no longer be resumed" in caplog.text
+    assert books.ledger.streams["s"].kept().sinks["video"].mark == 4
+
+
+def test_what_is_chosen_and_condemned_is_kept(out: Path) -> None:
+    books = begun(out)
+    books.chose({"track": {"device": "cpu"}, "video": {}})
+    books.condemn("track", "s", 5)
+    after = resumed(out)
+    assert after.chosen == {"track": {"device": "cpu"}}
+    assert [(frame.stage, frame.seq) for frame in after.condemned] == [("track", 5)]
