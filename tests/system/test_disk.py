@@ -5,11 +5,11 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import av
 import pytest
 
 from framewire.pipeline.unfinished import FOLDER
 from tests.mjpeg_server import MjpegServer, serving
+from tests.system.pictures import pictures_in
 from tests.system.running import PIPELINES, Running, framewire, lines_in, wait_until
 
 
@@ -50,11 +50,6 @@ def fill(place: Path) -> Path:
     return filler
 
 
-def pictures(path: Path) -> int:
-    with av.open(str(path), format="mov" if path.suffix == ".part" else None) as container:
-        return sum(1 for _ in container.decode(video=0))
-
-
 def seqs(path: Path) -> list[int]:
     return [json.loads(line)["seq"] for line in path.read_text().splitlines()]
 
@@ -68,13 +63,13 @@ def test_a_full_disk_ends_a_run_on_files_with_what_is_safe(small_disk: Path) -> 
     assert "Traceback" not in finished.stderr
     lines = seqs(out / "endless.jsonl")
     assert lines == list(range(len(lines)))
-    assert pictures(out / ".endless.mp4.part") > 500
+    assert pictures_in(out / ".endless.mp4.part") > 500
     assert (out / FOLDER / "journal").exists() != ("can no longer be resumed" in finished.stderr)
     (small_disk / "filler").unlink()
     recovered = framewire("recover", str(out))
     assert recovered.code == 0, recovered.stderr
     assert seqs(out / "endless-1.jsonl") == lines
-    assert pictures(out / "endless-1.mp4") > 500
+    assert pictures_in(out / "endless-1.mp4") > 500
 
 
 def test_a_trace_that_does_not_fit_costs_the_trace_alone(small_disk: Path, tmp_path: Path) -> None:
@@ -104,7 +99,7 @@ def test_a_live_run_waits_for_room_and_goes_on_by_itself(small_disk: Path, camer
     assert finished.summary.frames.failed == {}
     lines = seqs(small_disk / "l.jsonl")
     assert lines == list(range(finished.summary.frames.written))
-    assert pictures(small_disk / "l.mp4") == len(lines)
+    assert pictures_in(small_disk / "l.mp4") == len(lines)
 
 
 def test_a_disk_that_is_unmounted_gets_nothing_in_its_place(

@@ -1,12 +1,15 @@
 """A run whose every process is killed goes on with --resume, or leaves its files whole to the next."""
 
+import json
 import random
 import shutil
 from pathlib import Path
 
-import av
+import psutil
 import pytest
 
+from tests.mjpeg_server import serving
+from tests.system.pictures import pictures_in
 from tests.system.running import PIPELINES, SHARED, Running, framewire, lines_in, run, wait_until
 from tests.system.test_nothing_lost import EVERYTHING, FRAMES, assert_same, undisturbed
 
@@ -63,8 +66,7 @@ def test_the_next_run_keeps_what_a_killed_one_left(tmp_path: Path) -> None:
     assert "an earlier run was killed" in finished.stderr
     assert lines_in(tmp_path / "endless.jsonl") == 40
     assert lines_in(tmp_path / "endless-1.jsonl") >= lines
-    with av.open(str(tmp_path / "endless-1.mp4")) as container:
-        assert sum(1 for _ in container.decode(video=0)) >= lines - 32
+    assert pictures_in(tmp_path / "endless-1.mp4") >= lines - 32
 
 
 def test_a_stopped_run_goes_on_in_a_numbered_film(tmp_path: Path) -> None:
@@ -77,8 +79,33 @@ def test_a_stopped_run_goes_on_in_a_numbered_film(tmp_path: Path) -> None:
     finished = run(ENDLESS, tmp_path, "--set", "source.count=3000", "--resume")
     assert finished.code == 0, finished.stderr
     assert lines_in(tmp_path / "endless.jsonl") == 3000
-    pictures = 0
-    for name in ("endless.mp4", "endless-1.mp4"):
-        with av.open(str(tmp_path / name)) as container:
-            pictures += sum(1 for _ in container.decode(video=0))
-    assert pictures == 3000
+    assert sum(pictures_in(tmp_path / name) for name in ("endless.mp4", "endless-1.mp4")) == 3000
+
+
+def test_a_live_run_goes_on_behind_a_lost_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers and times go on, lines are appended, and the film begins a numbered part."""
+    with serving() as server:
+        monkeypatch.setenv("LIVE_URL", server.url)
+        config = PIPELINES / "live.yaml"
+        running = Running(config, tmp_path, "--resume")
+        wait_until(lambda: lines_in(tmp_path / "live.jsonl") > 40, "some lines")
+        family = running.processes()
+        running.process.kill()
+        running.finish()
+        psutil.wait_procs(family, timeout=30)
+        before = lines_in(tmp_path / "live.jsonl")
+        running = Running(config, tmp_path, "--resume")
+        wait_until(lambda: lines_in(tmp_path / "live.jsonl") > before + 80, "more lines")
+        running.process.terminate()
+        finished = running.finish()
+    assert "no picture for" not in finished.stderr
+    assert finished.summary is not None
+    rows = [json.loads(line) for line in (tmp_path / "live.jsonl").read_text().splitlines()]
+    assert [row["seq"] for row in rows] == list(range(finished.summary.frames.admitted))
+    lost = [row["seq"] for row in rows if row["outcome"] == "failed"]
+    assert lost == list(range(lost[0], lost[0] + 32))
+    assert finished.summary.frames.failed == {"capture:crashed": 32}
+    times = [row["pts"] for row in rows if row["outcome"] == "ok"]
+    assert times == sorted(times)
+    assert pictures_in(tmp_path / "live.mp4") == lost[0]
+    assert pictures_in(tmp_path / "live-1.mp4") == len(rows) - lost[0] - 32

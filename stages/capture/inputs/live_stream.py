@@ -142,9 +142,10 @@ class LiveStream:
                     if self._stop.is_set():
                         break
                     pictures += 1
+                    # Before the stream is live: it would count as stalled since its last connection.
+                    self._last = time.monotonic()
                     if pictures == 1:
                         self._connected(container, frame)
-                    self._last = time.monotonic()
                     if self.state is StreamPhase.STALLED:
                         self._say(logging.INFO, "receiving again")
                         self._now(StreamPhase.LIVE)
