@@ -26,6 +26,10 @@ TRACEBACKS_MAX = 3
 """Tracebacks of failing frames that one worker logs; the summary counts all."""
 
 
+class MemoryVoidError(Exception):
+    """The stage's memory has a frame in it that will come again: a new worker must go on from the last whole one."""
+
+
 class StreamAtStage:
     """What a stage keeps for one stream."""
 
@@ -173,12 +177,15 @@ class StageNode:
         reason = self.condemned(packet)
         if reason is not None:
             return self.set_aside(packet, reason)
+        if self.spec.ordered and not self.can_be_seen(packet):
+            # Nothing of a frame that will come again may be in the stage's memory already.
+            self.late += 1
+            return None
         started = self.start_clock([packet])
         try:
             answer = self._process(packet)
         except PictureLostError:
-            self.late += 1
-            self.context.abandon_pictures()
+            self._lost(packet)
             return None
         except Exception as error:
             self.context.abandon_pictures()
@@ -187,11 +194,28 @@ class StageNode:
         finally:
             self.stop_clock(started)
         if not self._still_there(packet):
-            self.late += 1
-            self.context.abandon_pictures()
+            self._lost(packet)
             return None
         self.context.finish_pictures()
         return answer
+
+    def _lost(self, packet: Packet) -> None:
+        """A picture was lost during the work: the frame will come again. Raises MemoryVoidError."""
+        self.late += 1
+        self.context.abandon_pictures()
+        if self.spec.remembers:
+            raise MemoryVoidError(f"a picture of frame {packet.seq} of {packet.stream} was lost during the work on it")
+
+    def can_be_seen(self, packet: Packet) -> bool:
+        """Whether all pictures of the packet are there, if the stage reads any."""
+        if not self.stage.looks:
+            return True
+        try:
+            for ref in packet.pictures.values():
+                self.context.reader.view(ref)
+        except PictureLostError:
+            return False
+        return True
 
     def _process(self, packet: Packet) -> Packet:
         return self._checked(packet, self.stage.process(packet))

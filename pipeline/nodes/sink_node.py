@@ -168,6 +168,10 @@ class SinkNode(StageNode):
         reason = self.condemned(packet)
         if reason is not None:
             packet = self.set_aside(packet, reason)
+        if packet.alive and not self.can_be_seen(packet):
+            # Nothing of a frame that will come again may be written already.
+            self.late += 1
+            return False
         started = self.start_clock([packet])
         try:
             if packet.end:

@@ -19,6 +19,7 @@ from framewire.pipeline.graph import ConfigError, PipelineSpec, load_pipeline, m
 from framewire.pipeline.graph.mermaid import mermaid
 from framewire.pipeline.graph.schema import schema_text
 from framewire.pipeline.graph.svg import svg
+from framewire.pipeline.ledger.bookkeeping import Bookkeeping
 from framewire.pipeline.nearest import nearest
 from framewire.pipeline.option import options_of
 from framewire.pipeline.registry import UnknownStageError, find_stage, known_stages
@@ -113,8 +114,7 @@ def run(
         outcome, account = supervisor.run(progress.show)
     taken_over.release()
     print_summary(account, _console())
-    if account.frames.in_flight and taken_over.books.can_be_resumed:
-        typer.echo(f"this run goes on with --resume; or `framewire recover {out}` finishes its files", err=True)
+    _say_how_it_goes_on(taken_over.books, out)
     if account.error:
         _say(account.error)
     if summary is not None:
@@ -124,6 +124,13 @@ def run(
             _say(f"the summary cannot be written to {summary}: {error.strerror}")
             raise typer.Exit(FAILED) from error
     raise typer.Exit(EXIT_CODES[outcome])
+
+
+def _say_how_it_goes_on(books: Bookkeeping, out: Path) -> None:
+    if not books.can_be_resumed or not books.ledger.streams:
+        return
+    cure = "" if books.ledger.complete else f"; or `framewire recover {out}` finishes its files"
+    typer.echo(f"this run goes on with --resume{cure}", err=True)
 
 
 @app.command()

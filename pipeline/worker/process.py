@@ -14,7 +14,7 @@ from framewire.pipeline.cores import threads_each, usable_cores
 from framewire.pipeline.graph.plan import Plan, Process, make_plan
 from framewire.pipeline.graph.spec import PipelineSpec
 from framewire.pipeline.nodes.batch_node import BatchNode
-from framewire.pipeline.nodes.node import StageNode
+from framewire.pipeline.nodes.node import MemoryVoidError, StageNode
 from framewire.pipeline.nodes.notes import Notes
 from framewire.pipeline.nodes.sink_node import SinkNode
 from framewire.pipeline.nodes.source_node import SourceNode
@@ -29,6 +29,8 @@ from framewire.pipeline.wire.message import Closed, Message, Ready, Remark, Trou
 from framewire.pipeline.worker.allocator import keep_freed_memory
 from framewire.pipeline.worker.worker import Worker
 
+MEMORY_VOID = os.EX_TEMPFAIL
+"""Exit status of a worker that must be replaced."""
 LAST_WORDS_MS = 2000
 """How long an exiting worker waits for its last messages to be sent."""
 
@@ -66,7 +68,7 @@ class _RemarkHandler(logging.Handler):
 
 
 def run_worker(boot: Boot) -> int:
-    """Run a worker; returns the exit status: 0 after Exit, 1 after a reported Trouble."""
+    """Run a worker; returns the exit status: 0 after Exit, 1 after a reported Trouble, or MEMORY_VOID."""
     keep_freed_memory()
     plan = make_plan(boot.spec)
     process = next(process for process in plan.processes if process.name == boot.process)
@@ -81,6 +83,9 @@ def run_worker(boot: Boot) -> int:
     log.setLevel(logging.INFO)
     try:
         return _live(boot, plan, process, context, supervisor)
+    except MemoryVoidError as error:
+        log.warning("%s; a new worker goes on from the last memory", error)
+        return MEMORY_VOID
     except StageError as error:
         supervisor.send(encode(Trouble(name, noted_stage(error) or process.name, str(error))))
         return 1

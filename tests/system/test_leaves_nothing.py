@@ -6,11 +6,11 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-import av
 import psutil
 import pytest
 
 from framewire.pipeline.unfinished import FOLDER
+from tests.system.pictures import pictures_in
 from tests.system.running import PIPELINES, Running, framewire, lines_in, run, title, wait_until
 
 
@@ -37,8 +37,8 @@ def assert_nothing_left(pipeline: str, memory_before: list[str]) -> None:
     assert shared_memory() == memory_before
 
 
-def started(out: Path, frames: int = 100) -> Running:
-    running = Running(PIPELINES / "endless.yaml", out)
+def started(out: Path, frames: int = 100, *arguments: str) -> Running:
+    running = Running(PIPELINES / "endless.yaml", out, *arguments)
     wait_until(lambda: lines_in(out / "endless.jsonl") > frames, "the first frames")
     return running
 
@@ -69,8 +69,7 @@ def test_a_first_signal_drains(number: int, tmp_path: Path, memory_before: list[
     assert frames.in_flight == 0
     seqs = [json.loads(line)["seq"] for line in (tmp_path / "endless.jsonl").read_text().splitlines()]
     assert seqs == list(range(frames.written))
-    with av.open(str(tmp_path / "endless.mp4")) as container:
-        assert sum(1 for _ in container.decode(video=0)) == frames.written
+    assert pictures_in(tmp_path / "endless.mp4") == frames.written
     # The engine's own folder, with its lock, stays.
     assert [path.name for path in tmp_path.glob(".*")] == [FOLDER]
     assert_nothing_left("endless", memory_before)
@@ -88,6 +87,12 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path: Path, memory_before: list[str])
     assert finished.summary is not None
     assert finished.summary.frames.written == 10
     assert_nothing_left("stuck", memory_before)
+    # It had not come to its end: the frames that were in flight can still be had.
+    assert "this run goes on with --resume" in finished.stderr
+    again = Running(PIPELINES / "stuck.yaml", tmp_path, "--resume")
+    wait_until(lambda: "behind 10 frames" in again.stderr(), "the run that goes on")
+    again.process.kill()
+    again.finish()
 
 
 def test_the_supervisor_is_killed(tmp_path: Path, memory_before: list[str]) -> None:
@@ -98,32 +103,38 @@ def test_the_supervisor_is_killed(tmp_path: Path, memory_before: list[str]) -> N
 
 
 def test_the_nursery_is_killed(tmp_path: Path, memory_before: list[str]) -> None:
-    running = started(tmp_path)
+    """That ends the run, which goes on as if nothing had happened."""
+    count = ("--set", "source.count=3000")
+    running = started(tmp_path, 100, *count)
     nursery = next(process for process in running.processes() if title(process).endswith(" nursery"))
     nursery.kill()
     finished = running.finish()
     assert finished.code == 1
     assert "has died" in finished.stderr
+    assert "this run goes on with --resume" in finished.stderr
     assert_nothing_left("endless", memory_before)
+    assert run(PIPELINES / "endless.yaml", tmp_path, *count, "--resume").code == 0
+    assert lines_in(tmp_path / "endless.jsonl") == 3000
+    assert pictures_in(tmp_path / "endless.mp4") == 3000
 
 
 def test_what_a_killed_run_had_written_can_be_played(tmp_path: Path) -> None:
     running = started(tmp_path, 200)
     running.process.kill()
     running.finish()
-    with av.open(str(tmp_path / ".endless.mp4.part")) as container:
-        assert sum(1 for _ in container.decode(video=0)) >= 200 - 32
+    assert pictures_in(tmp_path / ".endless.mp4.part") >= 200 - 32
 
 
-def test_a_run_after_a_killed_one_starts_anew(tmp_path: Path) -> None:
+def test_a_run_after_a_killed_one_starts_anew_and_keeps_what_that_wrote(tmp_path: Path) -> None:
     running = started(tmp_path)
     running.process.kill()
     running.finish()
     finished = framewire("run", str(PIPELINES / "endless.yaml"), "--out", str(tmp_path), "--set", "source.count=40")
     assert finished.code == 0, finished.stderr
     assert lines_in(tmp_path / "endless.jsonl") == 40
-    with av.open(str(tmp_path / "endless.mp4")) as container:
-        assert sum(1 for _ in container.decode(video=0)) == 40
+    assert pictures_in(tmp_path / "endless.mp4") == 40
+    assert lines_in(tmp_path / "endless-1.jsonl") >= 100
+    assert pictures_in(tmp_path / "endless-1.mp4") >= 100 - 32
 
 
 def test_processes_say_who_they_are(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from framewire.pipeline.frame.failed_frame import load
 from framewire.pipeline.frame.packet import Detection, Outcome, Packet
 from framewire.pipeline.graph import PipelineSpec, StageSpec, make_plan
 from framewire.pipeline.graph.plan import EdgeId
-from framewire.pipeline.nodes.node import StageNode
+from framewire.pipeline.nodes.node import MemoryVoidError, StageNode
 from framewire.pipeline.nodes.notes import Notes, NotesReader
 from framewire.pipeline.stage import Stage, stage
 from framewire.pipeline.stage_context import StageContext
@@ -71,7 +71,9 @@ class Drawer(Stage[None]):
 
 def node_of(cls: type[Stage[Any]], out: Path = Path("out"), inputs: tuple[str, ...] = ("s",)) -> StageNode:
     branches = tuple(StageSpec(name=name, use="x", inputs=("s",)) for name in inputs if name != "s")
-    spec = StageSpec(name="n", use=f"{__name__}:{cls.__name__}", inputs=inputs, ordered=cls.ordered)
+    spec = StageSpec(
+        name="n", use=f"{__name__}:{cls.__name__}", inputs=inputs, ordered=cls.ordered, remembers=cls.remembers()
+    )
     source = StageSpec(name="s", use="x", kind="source")
     plan = make_plan(PipelineSpec(name="p", stages=(source, *branches, spec)))
     context = StageContext("n", out)
@@ -169,6 +171,43 @@ def test_a_lost_picture_is_no_answer_and_may_come_again() -> None:
         assert node.late == 1
         (answer,) = answers(node, sent)
         assert answer.pictures["frame"].generation == 1
+
+
+@stage("looker")
+class Looker(Counter):
+    """Counts a frame before it looks at it."""
+
+    def process(self, packet: Packet) -> Packet:
+        answer = super().process(packet)
+        self.picture(packet)
+        return answer
+
+    def memory(self, stream: str) -> bytes:
+        return str(len(self.seen)).encode()
+
+    def remember(self, stream: str, memory: bytes) -> None:
+        self.seen = [-1] * int(memory)
+
+
+def test_a_frame_whose_picture_is_lost_is_not_in_the_memory_yet() -> None:
+    node = node_of(Looker)
+    with StageRunner(Drawer) as maker:
+        sent = msgspec.structs.replace(maker.packet(np.zeros((6, 8, 3), np.uint8), stream="s"), source="s")
+        lost = sent.with_picture(msgspec.structs.replace(sent.pictures["frame"], ring=1))
+        assert answers(node, lost) == []
+        assert node.late == 1
+        node.reset({"s"}, [], [])
+        (answer,) = answers(node, sent)
+    assert [one.label for one in answer.detections] == ["1"]
+
+
+def test_a_picture_lost_during_the_work_voids_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    node = node_of(Looker)
+    with StageRunner(Drawer) as maker:
+        sent = msgspec.structs.replace(maker.packet(np.zeros((6, 8, 3), np.uint8), stream="s"), source="s")
+        monkeypatch.setattr(type(node.context.reader), "still_there", lambda reader, ref: False)
+        with pytest.raises(MemoryVoidError, match="a picture of frame 0 of s was lost"):
+            answers(node, sent)
 
 
 def test_a_drawer_does_not_draw_a_frame_twice() -> None:
