@@ -37,8 +37,13 @@ class StageRunner:
         out: Path = Path("out"),
         name: str = "",
         resumed: bool = False,
+        killed: bool = False,
     ) -> None:
-        """Make the stage as the engine would. Raises OptionError."""
+        """Make the stage as the engine would. Raises OptionError.
+
+        With `killed` it ends as a killed worker does, without closing anything; one with `resumed` continues for it.
+        """
+        self._killed = killed
         self.context = StageContext(name or stage.name, out, resumed)
         self.stage = stage(check_values(stage.Options, options or {}), self.context)
         if isinstance(self.stage, Source):
@@ -53,6 +58,8 @@ class StageRunner:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._killed:
+            return
         self.stage.close()
         if kind is None and isinstance(self.stage, Sink):
             self.context.unfinished.complete()
