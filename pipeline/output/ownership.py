@@ -51,8 +51,10 @@ class Ownership:
         try:
             (out / FOLDER).mkdir(parents=True, exist_ok=True)
             self._take(out / FOLDER / LOCK, f"the output folder {out}")
+            own = out.resolve()
             for file in dict.fromkeys(files):
-                self._take_file(file, file.is_relative_to(out.resolve()))
+                self._look_above(file, own)
+                self._take_file(file, file.is_relative_to(own))
         except (OwnedError, OSError):
             self.release()
             raise
@@ -66,6 +68,13 @@ class Ownership:
             os.close(held)
         self._held, self._beside = [], []
 
+    def _look_above(self, file: Path, own: Path) -> None:
+        """Raises OwnedError if a folder that the file lies in or under is another run's."""
+        for folder in file.parents:
+            lock = folder / FOLDER / LOCK
+            if folder != own and lock.exists():
+                self._look(lock, str(file))
+
     def _take_file(self, file: Path, is_inside: bool) -> None:
         beside = file.with_name(f".{file.name}.{LOCK}")
         if is_inside:
@@ -73,9 +82,6 @@ class Ownership:
             if beside.exists():
                 self._look(beside, str(file))
             return
-        for folder in file.parents:
-            if (folder / FOLDER / LOCK).exists():
-                self._look(folder / FOLDER / LOCK, str(file))
         file.parent.mkdir(parents=True, exist_ok=True)
         self._take(beside, str(file))
         self._beside.append(beside)

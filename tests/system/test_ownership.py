@@ -89,3 +89,17 @@ def test_what_a_stage_has_started_does_not_hold_the_folder(tmp_path: Path) -> No
     assert first.code == 0, first.stderr
     second = framewire("run", str(ENDLESS), "--out", str(tmp_path), "--http", "off")
     assert second.code == 0, second.stderr
+
+
+@pytest.mark.parametrize("outer_is_first", [True, False])
+def test_an_output_folder_inside_another(outer_is_first: bool, tmp_path: Path) -> None:
+    """Both would write to the same file, each by a path within its own folder."""
+    (tmp_path / "inner").mkdir()
+    outer = (tmp_path, ("--set", "metadata.path=inner/short.jsonl"))
+    inner: tuple[Path, tuple[str, ...]] = (tmp_path / "inner", ())
+    (out, settings), (other, others) = (outer, inner) if outer_is_first else (inner, outer)
+    first = started(out, *settings, file=tmp_path / "inner" / "short.jsonl")
+    second = framewire("run", str(ENDLESS), "--out", str(other), "--http", "off", *others)
+    assert second.code == 2
+    assert "is in use by the run 'short'" in second.stderr
+    stop(first)
