@@ -100,9 +100,14 @@ def test_a_finished_file_is_there_until_the_new_one_is_whole(tmp_path: Path) -> 
     assert run(SHORT, tmp_path).code == 0
     before = (tmp_path / "short.jsonl").read_bytes()
     lines, aside = tmp_path / "short.jsonl", tmp_path / ".short.jsonl.earlier"
-    for _ in range(2):
+    for recovered in ([], ["short-1.jsonl"]):
+
+        def are_new(recovered: list[str] = recovered) -> bool:
+            there = [path.name for path in tmp_path.glob("short-*.jsonl")]
+            return there == recovered and aside.exists() and lines_in(lines) > 0
+
         running = Running(SHORT, tmp_path, "--set", "source.count=1000000")
-        wait_until(lambda: aside.exists() and lines_in(lines) > 0, "lines of the new run")
+        wait_until(are_new, "lines of the new run")
         running.process.kill()
         running.finish()
     assert framewire("recover", str(tmp_path)).code == 0
