@@ -13,11 +13,13 @@ from bench.graphs import GraphFigures
 from bench.graphs_chart import MANY, SHOWN, draw_graphs, limit, shown_rounds
 from bench.hop import Hop
 from bench.inference import InferenceFigures
+from bench.journal import JournalFigures
 from bench.live import Live
 from bench.machine import Machine
 from bench.promises import Promises
 from bench.reconnects import Reconnects
 from bench.startup import Startup
+from bench.storm import KINDS, Storms
 from bench.streams import Streams
 from bench.tracks import ATTRIBUTES, Tracks, TracksRun
 from bench.transport import Transport, cheaper
@@ -216,6 +218,35 @@ at the start.
     return text
 
 
+def _journal() -> str:
+    result = _read("journal", JournalFigures)
+    if result is None:
+        return ""
+    rows: list[list[Cell]] = [[case, f"{result.more[case]:+.2%}", f"{result.speed[case]:.1%}"] for case in result.more]
+    table = _table(["durable", "extra CPU of the supervisor, % of a core", "frame rate kept at full speed"], rows)
+    return f"""## A run that can be resumed
+
+What the journal costs at 100 frames a second, and unthrottled, beside a run without one; {_machine(result.machine)}.
+
+{table}"""
+
+
+def _storm() -> str:
+    result = _read("storm", Storms)
+    if result is None:
+        return ""
+    rows: list[list[Cell]] = [
+        [one.graph, *(one.killed.get(kind, 0) for kind in KINDS), one.runs, round(one.seconds / 60)]
+        for one in result.storms
+    ]
+    table = _table(["graph", *KINDS, "runs", "minutes"], rows)
+    return f"""## Killed at random
+
+Processes killed, by what they were; a `tree` is a whole run. After each the files were those of an undisturbed run.
+
+{table}"""
+
+
 def _tracks() -> str:
     result = _read("tracks", Tracks)
     if result is None:
@@ -282,6 +313,8 @@ SECTIONS: tuple[Callable[[], str], ...] = (
     _live,
     _tracks,
     _watching,
+    _journal,
+    _storm,
 )
 
 

@@ -25,6 +25,8 @@ AT_A_TIME = 50
 """Kills between two lines of progress, and with one seed."""
 GRAPHS = ("storm_of_epochs", "storm_of_files")
 FILM_WIDTH = 640
+KINDS = ("worker", "supervisor", "nursery", "tree")
+"""What is killed."""
 
 
 class StormOfGraph(Struct, frozen=True):
@@ -48,9 +50,9 @@ def storms() -> Storms:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["STORM_FILM"] = str(demo_clip(Path(folder) / "film.mp4", FILM_WIDTH))
         result = Storms(this_machine(), [_one_graph(graph) for graph in GRAPHS])
-    table = Table("graph", "workers", "trees", "supervisors", "nurseries", "runs", "seconds", title="killed")
+    table = Table("graph", *KINDS, "runs", "seconds", title="killed")
     for one in result.storms:
-        counts = [one.killed.get(kind, 0) for kind in ("worker", "tree", "supervisor", "nursery")]
+        counts = [one.killed.get(kind, 0) for kind in KINDS]
         table.add_row(one.graph, *map(str, counts), str(one.runs), f"{one.seconds:.0f}")
     Console().print(table)
     return result
