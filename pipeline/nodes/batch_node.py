@@ -56,8 +56,8 @@ class BatchNode(StageNode):
 
     def _idle(self, packet: Packet) -> bool:
         try:
-            return self.stage.idle(packet)
-        except Exception:
+            return bool(self.stage.idle(packet))
+        except BaseException:
             # Leave a bad frame to `process_batch`, where it fails alone.
             return False
 
@@ -91,7 +91,7 @@ class BatchNode(StageNode):
         started = self.start_clock(packets)
         try:
             answers = self._process_all(packets)
-        except Exception:
+        except BaseException:
             self._notes.put_down()
             self.context.abandon_pictures()
             return None
@@ -106,6 +106,8 @@ class BatchNode(StageNode):
 
     def _process_all(self, packets: list[Packet]) -> list[Packet]:
         given = self.stage.process_batch(packets)
+        if not isinstance(given, Sequence):
+            raise TypeError(f"process_batch must return a sequence of packets, not {type(given).__name__}")
         if len(given) != len(packets):
             raise ValueError(f"process_batch gave {len(given)} answers to {len(packets)} packets")
         return [self._checked(packet, answer) for packet, answer in zip(packets, given, strict=True)]

@@ -7,6 +7,7 @@ from typing import Any
 
 from framewire.pipeline.flow.gate import Gate
 from framewire.pipeline.flow.join import Join
+from framewire.pipeline.frame.answer import plain_answer
 from framewire.pipeline.frame.failed_frame import save
 from framewire.pipeline.frame.packet import Packet, number_detections
 from framewire.pipeline.frame.ring import PictureLostError
@@ -187,7 +188,8 @@ class StageNode:
         except PictureLostError:
             self._lost(packet)
             return None
-        except Exception as error:
+        except BaseException as error:
+            # SystemExit, KeyboardInterrupt and GeneratorExit in a stage's code are slips like any other.
             self.context.abandon_pictures()
             answer = packet.fail(type(error).__name__, self.spec.name)
             self._log_failure(packet, error)
@@ -248,13 +250,10 @@ class StageNode:
             self.figures.work.add(seconds / frames)
 
     def _checked(self, packet: Packet, answer: object) -> Packet:
-        if not isinstance(answer, Packet):
-            raise TypeError(f"process must return the packet, not {type(answer).__name__}")
-        if (answer.stream, answer.seq) != (packet.stream, packet.seq):
-            raise ValueError("process must return the packet it got, not another frame's")
-        if not answer.alive and not answer.stage:
-            answer = answer.by(self.spec.name)
-        return number_detections(answer, self.spec.name)
+        plain = plain_answer(packet, answer)
+        if not plain.alive and not plain.stage:
+            plain = plain.by(self.spec.name)
+        return number_detections(plain, self.spec.name)
 
     def condemned(self, packet: Packet) -> str | None:
         """Why this stage must not touch the frame; None if it may."""
@@ -277,7 +276,7 @@ class StageNode:
             self.context.log.error("frame %d of %s not saved: %s", packet.seq, packet.stream, error)
         return packet.fail(reason, self.spec.name)
 
-    def _log_failure(self, packet: Packet, error: Exception) -> None:
+    def _log_failure(self, packet: Packet, error: BaseException) -> None:
         self._tracebacks += 1
         if self._tracebacks > TRACEBACKS_MAX:
             return

@@ -6,6 +6,7 @@ from typing import Any
 
 from framewire.pipeline.flow.latency import Admission, window_for_target
 from framewire.pipeline.flow.window import SourceWindow, window_for
+from framewire.pipeline.frame.answer import InvalidAnswerError, plain_times
 from framewire.pipeline.frame.packet import FRAME, Packet, PictureRef
 from framewire.pipeline.frame.ring import Pixels
 from framewire.pipeline.nodes.notes import FrameInHand, Notes
@@ -147,6 +148,8 @@ class SourceNode:
         self._pending = None
         shot = next(self._shots, None)
         self._notes.put_down()
+        if shot is not None and not isinstance(shot, Shot):
+            raise StageError(f"{self.stage.name}.frames must yield Shot, not {type(shot).__name__}")
         if shot is None:
             self._exhausted = True
             if self.stage.cut_short:
@@ -195,7 +198,10 @@ class SourceNode:
             skipped = self._seen.skipped
             skipped[WINDOW_FULL] = skipped.get(WINDOW_FULL, 0) + shot.replaced
         window = self._opened()
-        packet = self._packet(window, window.next_seq, shot)
+        try:
+            packet = plain_times(self._packet(window, window.next_seq, shot))
+        except InvalidAnswerError as error:
+            raise StageError(f"{self.stage.name}.frames yielded a Shot whose {error}") from error
         if shot.failed:
             self.context.abandon_pictures()
             packet = packet.fail(shot.failed, self.context.name)

@@ -93,7 +93,8 @@ def run_worker(boot: Boot) -> int:
         what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
         supervisor.send(encode(Trouble(name, noted_stage(error) or process.name, what)))
         return 1
-    except Exception as error:
+    except BaseException as error:
+        # SystemExit and the like, in a stage's code, too.
         log.error("unexpected, please report it:\n%s", traceback.format_exc())
         text = f"{type(error).__name__}: {error}"
         supervisor.send(encode(Trouble(name, noted_stage(error) or process.name, text)))
