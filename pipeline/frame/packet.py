@@ -156,6 +156,10 @@ class Packet(Struct, frozen=True, array_like=True, kw_only=True):
         """This packet with a picture added or replaced."""
         return msgspec.structs.replace(self, pictures={**self.pictures, name: ref})
 
+    def without_content(self) -> Self:
+        """This packet without detections and events."""
+        return msgspec.structs.replace(self, detections=(), events=(), unsearched=())
+
     def drop(self, reason: str) -> Self:
         """This packet as a frame dropped by a filter, for a reason that can be counted (few words, no data)."""
         return msgspec.structs.replace(self, outcome=Outcome.DROPPED, reason=reason)

@@ -17,12 +17,14 @@ from framewire.pipeline.nodes.memo import Memo
 from framewire.pipeline.nodes.notes import FrameInHand, Notes
 from framewire.pipeline.nodes.tracer import Tracer
 from framewire.pipeline.seen.figures import StageFigures
-from framewire.pipeline.stage import Stage
+from framewire.pipeline.stage import Stage, StageError
 from framewire.pipeline.stage_context import StageContext
 from framewire.pipeline.wire.message import Checkpoint, Condemned, Message, StreamState
 
 CHECKPOINT_SHARE = 4
 """A stateful stage hands out its memory every quarter of a window: the window shrinks by at most that much."""
+MEMORY_BYTES_MAX = 2**20
+"""Of a stage's memory for one stream: it is sent and kept every few frames."""
 TRACEBACKS_MAX = 3
 """Tracebacks of failing frames that one worker logs; the summary counts all."""
 
@@ -160,8 +162,18 @@ class StageNode:
     def _checkpoint(self, packet: Packet) -> None:
         """Hand out the memory every few frames, and at the end of a stream."""
         if packet.end or (packet.seq + 1) % max(1, packet.window // CHECKPOINT_SHARE) == 0:
-            memory = self.stage.memory(packet.stream)
+            memory = self._memory(packet.stream)
             self._tell(Checkpoint(self.spec.name, self._incarnation, packet.stream, packet.seq + 1, memory))
+
+    def _memory(self, stream: str) -> bytes:
+        memory: object = self.stage.memory(stream)
+        if not isinstance(memory, bytes):
+            raise StageError(f"{self.stage.name}.memory must return bytes, not {type(memory).__name__}")
+        if len(memory) > MEMORY_BYTES_MAX:
+            raise StageError(
+                f"{self.stage.name}.memory returned {len(memory)} bytes for {stream}: more than {MEMORY_BYTES_MAX}"
+            )
+        return memory
 
     def _answer(self, at: StreamAtStage, packet: Packet) -> Packet | None:
         """The stage's answer to one packet; None if its picture is lost and it must be sent again."""

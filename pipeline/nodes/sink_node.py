@@ -3,7 +3,8 @@
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any
+from operator import index
+from typing import Any, SupportsIndex
 
 from msgspec import Struct
 
@@ -135,7 +136,7 @@ class SinkNode(StageNode):
         try:
             self.stage.resume(stream, told.mark)
             for packet in again:
-                told.mark = self.stage.write(packet)
+                told.mark = self._checked_mark(told, packet, self.stage.write(packet))
         except OSError:
             self._try_later(told)
             return False
@@ -192,12 +193,24 @@ class SinkNode(StageNode):
             raise
         finally:
             self.stop_clock(started)
-        if not told.mark <= mark <= packet.seq + 1:
-            raise RuntimeError(f"{self.spec.name}.write returned mark {mark} after frame {packet.seq}")
-        told.mark = mark
+        told.mark = self._checked_mark(told, packet, mark)
         told.written.append(packet)
         self.figures.end_to_end.setdefault(packet.stream, Histogram()).add(time.monotonic() - packet.captured)
         return True
+
+    def _checked_mark(self, told: _Told, packet: Packet, mark: object) -> int:
+        if not isinstance(mark, SupportsIndex):
+            raise StageError(
+                f"{self.stage.name}.write must return its mark, a whole number (packet.seq + 1 if this frame is safe), "
+                f"not {'None' if mark is None else type(mark).__name__}"
+            )
+        number = index(mark)
+        if not told.mark <= number <= packet.seq + 1:
+            raise StageError(
+                f"{self.stage.name}.write returned mark {number} after frame {packet.seq}: "
+                f"it must be from {told.mark} to {packet.seq + 1}"
+            )
+        return number
 
     def _what_is_new(self, stream: str, told: _Told) -> Settle:
         exceptions: list[Exceptional] = []

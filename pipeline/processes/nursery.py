@@ -1,8 +1,9 @@
 """The nursery: a process forked from the supervisor before it has any thread, which forks the workers.
 
 It has imported all that the stages need, so workers start and restart in milliseconds, and their code is in memory
-once. Nothing in it has used a ZeroMQ socket, a GPU or a thread, so forking is safe. It dies with the supervisor and
-the workers die with it, by the kernel's parent-death signal, however one is killed.
+once. Nothing in it has used a ZeroMQ socket, a GPU or a thread, so forking is safe. It ends with the supervisor, whose
+end of their socket closes however it is killed, and takes the workers with it, and what their stages have started; the
+workers die with the nursery by the kernel's parent-death signal.
 """
 
 import ctypes
@@ -13,6 +14,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NoReturn
 
 import msgspec
@@ -61,7 +63,8 @@ class Nursery:
             # Whatever happens, this copy of the caller must never continue as the caller.
             try:
                 self._socket.close()
-                _die_with(supervisor)
+                # It must be able to see that the supervisor is gone, even if somebody has stopped it.
+                _at_death_of(supervisor, signal.SIGCONT)
                 setproctitle(title)
                 _serve(theirs, life)
             except BaseException:
@@ -91,9 +94,10 @@ class Nursery:
         os.waitpid(self.pid, 0)
 
 
-def _die_with(parent: int) -> None:
+def _at_death_of(parent: int, number: int) -> None:
+    """Get this signal when the parent dies."""
     libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    libc.prctl(_PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:
         # The parent died before the signal was set up.
         os._exit(1)
@@ -106,19 +110,29 @@ def _serve(orders: socket.socket, life: Callable[[bytes], int]) -> NoReturn:
     woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(wake)
     signal.signal(signal.SIGCHLD, lambda *_: None)
+    alive: set[int] = set()
     while True:
         readable, _, _ = select.select([orders.fileno(), woken], [], [])
         if woken in readable:
             os.read(woken, 4096)
-            _report_deaths(orders)
+            _report_deaths(orders, alive)
         if orders.fileno() in readable:
             raw = _receive(orders)
             if not raw:
-                # The supervisor is done with us. What still runs dies with us.
+                # The supervisor is done with us, or dead.
+                for pid in alive:
+                    kill_group(pid)
                 os._exit(0)
             order = _decode_order.decode(raw)
             pid = _fork(orders, order.boot, life)
+            alive.add(pid)
             _tell(orders, Born(order.token, pid))
+
+
+def _lead_group(pid: int) -> None:
+    """Let a worker (0: this process) lead a group of its own. Parent and child both do it: whoever comes first."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.setpgid(pid, 0)
 
 
 def _receive(end: socket.socket) -> bytes:
@@ -129,15 +143,25 @@ def _receive(end: socket.socket) -> bytes:
         return b""
 
 
-def _report_deaths(orders: socket.socket) -> None:
+def _report_deaths(orders: socket.socket, alive: set[int]) -> None:
     while True:
         try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
             return
-        if pid == 0:
+        if ended is None:
             return
-        _tell(orders, Died(pid, os.waitstatus_to_exitcode(status)))
+        # Before it is reaped: until then nobody else can have the number of its group.
+        kill_group(ended.si_pid)
+        alive.discard(ended.si_pid)
+        _, status = os.waitpid(ended.si_pid, 0)
+        _tell(orders, Died(ended.si_pid, os.waitstatus_to_exitcode(status)))
+
+
+def kill_group(leader: int) -> None:
+    """End a worker, and what its stages have started."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 def _tell(orders: socket.socket, news: Born | Died) -> None:
@@ -151,13 +175,15 @@ def _fork(orders: socket.socket, boot: bytes, life: Callable[[bytes], int]) -> i
     nursery = os.getpid()
     pid = os.fork()
     if pid:
+        _lead_group(pid)
         return pid
     status = 1
     try:
+        _lead_group(0)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         orders.close()
-        _die_with(nursery)
+        _at_death_of(nursery, signal.SIGKILL)
         status = life(boot)
     except BaseException:
         traceback.print_exc()

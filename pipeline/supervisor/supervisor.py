@@ -216,7 +216,7 @@ class Supervisor:
         except EOFError as error:
             self._fail(str(error))
             for worker in self._workers.values():
-                worker.life = Life.GONE
+                worker.lost()
             return
         if isinstance(news, Born) and news.token == SERVER and self._server is not None:
             self._server.pid = news.pid

@@ -6,6 +6,7 @@ import zmq
 
 from framewire.pipeline.graph.plan import Process
 from framewire.pipeline.nodes.notes import FrameInHand, NotesReader
+from framewire.pipeline.processes.nursery import kill_group
 from framewire.pipeline.supervisor.restart import RestartPolicy
 from framewire.pipeline.wire.inbox import Outbox
 from framewire.pipeline.wire.message import Message, Peer, Ready, encode
@@ -54,6 +55,12 @@ class WorkerRecord:
         self.pid, self._notes = None, None
         self.close()
         return in_hand
+
+    def lost(self) -> None:
+        """The nursery has died, and so has it; what its stages had started has not."""
+        if self.pid is not None:
+            kill_group(self.pid)
+        self.life = Life.GONE
 
     def send(self, message: Message) -> None:
         """Send it a message, if it is ready."""

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import zmq
 from msgspec import Struct
 from setproctitle import setproctitle
@@ -29,6 +30,8 @@ from framewire.pipeline.wire.message import Closed, Message, Ready, Remark, Trou
 from framewire.pipeline.worker.allocator import keep_freed_memory
 from framewire.pipeline.worker.worker import Worker
 
+REMARK_MAX = 10_000
+"""Characters of a log record: enough for any traceback."""
 MEMORY_VOID = os.EX_TEMPFAIL
 """Exit status of a worker that must be replaced."""
 LAST_WORDS_MS = 2000
@@ -64,12 +67,15 @@ class _RemarkHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         stage = record.name.removeprefix("framewire.")
-        self._outbox.send(encode(Remark(self._worker, record.levelno, stage, record.getMessage())))
+        # Text may hold anything, a lone surrogate too.
+        text = record.getMessage()[:REMARK_MAX].encode(errors="backslashreplace").decode()
+        self._outbox.send(encode(Remark(self._worker, record.levelno, stage, text)))
 
 
 def run_worker(boot: Boot) -> int:
     """Run a worker; returns the exit status: 0 after Exit, 1 after a reported Trouble, or MEMORY_VOID."""
     keep_freed_memory()
+    boot = _without_working_directory(boot)
     plan = make_plan(boot.spec)
     process = next(process for process in plan.processes if process.name == boot.process)
     name = process.workers[boot.replica]
@@ -101,7 +107,14 @@ def run_worker(boot: Boot) -> int:
         return 1
     finally:
         supervisor.close()
-        context.term()
+        # Whatever sockets are still open: nothing may keep a process from its end.
+        context.destroy(linger=0)
+
+
+def _without_working_directory(boot: Boot) -> Boot:
+    """With absolute paths: a stage that changes the working directory moves nobody's files."""
+    spec = msgspec.structs.replace(boot.spec, folder=str(Path(boot.spec.folder).absolute()))
+    return msgspec.structs.replace(boot, spec=spec, out=str(Path(boot.out).absolute()))
 
 
 def _live(

@@ -1,5 +1,6 @@
 """One process of a pipeline: its inbox, its stages, its edges, and the loop that waits only for messages."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -16,7 +17,7 @@ from framewire.pipeline.nodes.sink_node import SinkNode
 from framewire.pipeline.nodes.source_node import SourceNode
 from framewire.pipeline.nodes.tracer import Tracer
 from framewire.pipeline.seen.figures import WorkerFigures
-from framewire.pipeline.wire.inbox import Inbox, Outboxes
+from framewire.pipeline.wire.inbox import MESSAGE_BYTES_MAX, Inbox, Outboxes
 from framewire.pipeline.wire.message import (
     Ask,
     Connect,
@@ -41,8 +42,12 @@ from framewire.pipeline.worker.out_edge import PREFETCH, OutEdge
 REPORT_S = 0.5
 """Workers report figures this often while they change: twice a second is what a person can follow."""
 
+TOO_LARGE = "too_large"
+"""The reason of a frame with so many detections that no message takes it."""
 EARLY_MAX = 10_000
 """Messages of a future epoch that are kept: a peer that is ahead sends about a window of each stream."""
+
+log = logging.getLogger("framewire")
 
 
 class _EdgeIn(Struct, frozen=True):
@@ -305,8 +310,15 @@ class Worker:
         self._settle(at_once=False)
 
     def _send(self, consumer: str, edge: EdgeId, packet: Packet) -> None:
-        epoch = self._epochs[packet.source]
-        self._outboxes.send(consumer, encode(Deliver(epoch, edge, self._replica, self._incarnation, packet)))
+        raw = self._delivery(edge, packet)
+        if len(raw) > MESSAGE_BYTES_MAX:
+            # The receiver would refuse it, and with it the connection.
+            log.error("frame %d of %s: its packet has %d bytes, too many", packet.seq, packet.stream, len(raw))
+            raw = self._delivery(edge, packet.without_content().fail(TOO_LARGE, edge[0]))
+        self._outboxes.send(consumer, raw)
+
+    def _delivery(self, edge: EdgeId, packet: Packet) -> bytes:
+        return encode(Deliver(self._epochs[packet.source], edge, self._replica, self._incarnation, packet))
 
     def _ask(self, edge: EdgeId, producer: str, count: int) -> None:
         self._outboxes.send(producer, encode(Ask(edge, self._replica, self._incarnation, count)))

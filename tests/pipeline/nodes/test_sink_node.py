@@ -127,7 +127,7 @@ def test_it_follows_a_dead_one_from_the_mark_of_the_ledger() -> None:
 
 def test_a_sink_may_not_settle_what_it_has_not_seen() -> None:
     node, _ = sink_of(Liar)
-    with pytest.raises(RuntimeError, match="returned mark 5 after frame 0"):
+    with pytest.raises(StageError, match=r"liar\.write returned mark 5 after frame 0: it must be from 0 to 1"):
         accept(node, packet(0))
 
 

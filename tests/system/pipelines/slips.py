@@ -1,0 +1,131 @@
+"""Stages whose author has made a mistake."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+
+from framewire.pipeline.frame.packet import Attribute, Detection, Packet
+from framewire.pipeline.stage import Stage, stage
+
+FACE = Detection(label="face", box=(1, 2, 3, 4))
+
+
+def _leave() -> None:
+    sys.exit(0)
+
+
+def _raise(error: type[BaseException]) -> Callable[[], None]:
+    def slip() -> None:
+        raise error
+
+    return slip
+
+
+class OwnError(BaseException):
+    """Not even an Exception."""
+
+
+RAISED: dict[str, Callable[[], None]] = {
+    "SystemExit": _leave,
+    "KeyboardInterrupt": _raise(KeyboardInterrupt),
+    "GeneratorExit": _raise(GeneratorExit),
+    "OwnError": _raise(OwnError),
+}
+GIVEN: dict[str, dict[str, Any]] = {
+    "label": {"label": 5},
+    "surrogate": {"label": "\ud800"},
+    "score": {"score": "0.5"},
+    "nan": {"score": float("nan")},
+    "box of three": {"box": (1, 2, 3)},
+    "no box": {"box": None},
+    "infinite box": {"box": (1, 2, 3, float("inf"))},
+    "attributes": {"attributes": {"mood": "calm"}},
+    "track": {"track": 2**80},
+}
+TAKEN: dict[str, Any] = {
+    "score": np.float32(0.5),
+    "box": np.array([1, 2, 3, 4]),
+    "landmarks": np.zeros((5, 2)),
+    "track": np.int64(3),
+    "label": np.str_("face"),
+    "attributes": {"mood": Attribute("calm", np.float32(0.5))},  # type: ignore[arg-type]
+}
+
+
+class SlipOptions(Struct, frozen=True):
+    what: str = ""
+    frame: int = 5
+
+
+@stage("slip")
+class Slip(Stage[SlipOptions]):
+    """Makes one mistake on one frame; numbers of NumPy on all."""
+
+    Options = SlipOptions
+
+    def process(self, packet: Packet) -> Packet:
+        what = self.options.what
+        if packet.seq == self.options.frame and what in RAISED:
+            RAISED[what]()
+        if packet.seq == self.options.frame and what == "too large":
+            return packet.plus([FACE] * 500_000)
+        fields = GIVEN[what] if packet.seq == self.options.frame and what in GIVEN else TAKEN
+        face = Detection(**{"label": "face", "box": (1, 2, 3, 4), **fields})
+        return packet.plus([face])
+
+
+@stage("slip_in_open")
+class SlipInOpen(Slip):
+    """Makes it before the first frame."""
+
+    def open(self) -> None:
+        RAISED[self.options.what]()
+
+
+@stage("wanderer")
+class Wanderer(Stage[None]):
+    """Changes the working directory, as many a library does."""
+
+    def open(self) -> None:
+        os.chdir("/")
+
+    def process(self, packet: Packet) -> Packet:
+        os.chdir("/tmp")
+        return packet
+
+
+class ParentOptions(Struct, frozen=True):
+    told: str = ""
+
+
+@stage("parent")
+class Parent(Stage[ParentOptions]):
+    """Starts a program that never ends, and forgets it."""
+
+    Options = ParentOptions
+
+    def open(self) -> None:
+        child = subprocess.Popen(["sleep", "1000"])
+        with open(self.options.told, "a") as told:  # noqa: PTH123
+            told.write(f"{child.pid}\n")
+
+
+@stage("forgets_its_memory")
+class BadMemory(Stage[None]):
+    """Hands out a memory that is none."""
+
+    ordered = True
+
+    def process(self, packet: Packet) -> Packet:
+        return packet
+
+    def memory(self, stream: str) -> bytes:
+        return "text"  # type: ignore[return-value]
+
+    def remember(self, stream: str, memory: bytes) -> None:
+        pass

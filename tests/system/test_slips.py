@@ -1,0 +1,110 @@
+"""A stage author's slip costs one frame, or ends the run in words; nothing hangs."""
+
+import json
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.system.pipelines.slips import GIVEN, RAISED
+from tests.system.running import PIPELINES, Finished, Running, lines_in, run, wait_until
+
+SLIP = PIPELINES / "slip.yaml"
+FRAMES = 60
+
+
+def with_stage(out: Path, name: str, *arguments: str) -> Finished:
+    return run(SLIP, out, "--set", f"odd.use=slips:{name}", *arguments)
+
+
+def assert_one_frame_failed(finished: Finished, reason: str, out: Path) -> None:
+    assert finished.code == 0, finished.stderr
+    assert finished.summary is not None
+    assert finished.summary.frames.failed == {reason: 1}
+    assert finished.summary.frames.written == FRAMES - 1
+    assert not [stage for stage in finished.summary.stages.values() if stage.restarts]
+    assert lines_in(out / "slip.jsonl") == FRAMES
+
+
+@pytest.mark.parametrize("what", sorted(RAISED))
+def test_whatever_it_raises_fails_the_frame(what: str, tmp_path: Path) -> None:
+    assert_one_frame_failed(run(SLIP, tmp_path, "--set", f"odd.what={what}"), f"odd:{what}", tmp_path)
+
+
+@pytest.mark.parametrize("what", sorted(GIVEN))
+def test_what_cannot_be_taken_fails_the_frame_with_the_fields_name(what: str, tmp_path: Path) -> None:
+    finished = run(SLIP, tmp_path, "--set", f"odd.what={what}")
+    assert_one_frame_failed(finished, "odd:InvalidAnswerError", tmp_path)
+    assert "odd: frame 5 of source failed: InvalidAnswerError: detections[0]." in finished.stderr
+
+
+def test_numpys_numbers_are_taken(tmp_path: Path) -> None:
+    finished = run(SLIP, tmp_path)
+    assert finished.code == 0, finished.stderr
+    first = json.loads((tmp_path / "slip.jsonl").read_text().splitlines()[0])["detections"][0]
+    assert (first["box"], first["score"], first["track"], len(first["landmarks"])) == ([1, 2, 3, 4], 0.5, 3, 5)
+
+
+def test_more_than_a_message_takes_fails_the_frame(tmp_path: Path) -> None:
+    finished = run(SLIP, tmp_path, "--set", "odd.what=too large")
+    assert_one_frame_failed(finished, "odd:too_large", tmp_path)
+
+
+@pytest.mark.parametrize("what", sorted(RAISED))
+def test_in_open_it_ends_the_run(what: str, tmp_path: Path) -> None:
+    finished = with_stage(tmp_path, "SlipInOpen", "--set", f"odd.what={what}")
+    assert finished.code == 1
+    assert finished.stderr.splitlines()[-1].startswith(f"error: odd: {what}")
+
+
+def test_a_memory_that_is_none_ends_the_run(tmp_path: Path) -> None:
+    finished = with_stage(tmp_path, "BadMemory")
+    assert finished.code == 1
+    assert "error: odd: forgets_its_memory.memory must return bytes, not str" in finished.stderr
+
+
+def test_a_change_of_directory_moves_nobodys_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of stages in the same process, with a relative --out."""
+    monkeypatch.chdir(tmp_path)
+    running = Running(
+        SLIP,
+        Path("out"),
+        *("--set", "odd.use=slips:Wanderer", "--set", "odd.process=one", "--set", "list.process=one"),
+        cwd=tmp_path,
+    )
+    finished = running.finish()
+    assert finished.code == 0, finished.stderr
+    assert lines_in(tmp_path / "out" / "slip.jsonl") == FRAMES
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.mark.parametrize("ends", ["by itself", "worker killed", "supervisor killed", "nursery killed"])
+def test_what_a_stage_has_started_ends_with_its_worker(ends: str, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    count = 60 if ends == "by itself" else 10**6
+    running = Running(
+        SLIP,
+        tmp_path,
+        *("--set", "odd.use=slips:Parent", "--set", f"odd.told={told}", "--set", f"source.count={count}"),
+    )
+    wait_until(lambda: lines_in(tmp_path / "slip.jsonl") > 10 or running.process.poll() is not None, "some lines")
+    first = int(told.read_text().split()[0])
+    if ends == "worker killed":
+        running.worker("odd#0").kill()
+        wait_until(lambda: lines_in(told) > 1, "its successor")
+        wait_until(lambda: not is_alive(first), "the end of what the first had started")
+        running.process.send_signal(signal.SIGTERM)
+    elif ends == "supervisor killed":
+        running.process.kill()
+    elif ends == "nursery killed":
+        next(process for process in running.processes() if "nursery" in " ".join(process.cmdline())).kill()
+    running.finish()
+    children = [int(pid) for pid in told.read_text().split()]
+    wait_until(lambda: not any(map(is_alive, children)), "the end of what it had started")
