@@ -25,10 +25,12 @@ from framewire.pipeline.ledger.journal import (
 from framewire.pipeline.ledger.ledger import Ledger, StreamAccount
 from framewire.pipeline.seen.figures import SourceFigures
 from framewire.pipeline.unfinished import LOCK, Unfinished, forget
-from framewire.pipeline.wire.message import Condemned
+from framewire.pipeline.wire.message import Checkpoint, Condemned, Settle, StreamOpened
 
 log = logging.getLogger("framewire")
 
+EARLY_MAX = 1000
+"""Reports that are kept for streams that are not open yet: a sink has at most a few of each."""
 CRASHED = "crashed"
 """Why a frame is condemned."""
 
@@ -64,6 +66,7 @@ class Bookkeeping:
         self._to_disk = spec.durable == "disk"
         self._journal: Journal | None = None
         self._moved: dict[str, StreamAccount] = {}
+        self._early: list[Settle | Checkpoint] = []
 
     @classmethod
     def resumed(cls, spec: PipelineSpec, out: Path, identity: RunIdentity) -> "Bookkeeping | None":
@@ -124,7 +127,24 @@ class Bookkeeping:
             self._journal = Journal(self._out, self._state, self._to_disk)
 
     def take(self, record: Record) -> None:
-        """Apply a record. Raises KeyError: see RunState.take."""
+        """Apply a record; one about a stream that is not open yet waits until it is.
+
+        A sink and a source speak through different sockets, so either may be heard first. Raises KeyError: see
+        RunState.take.
+        """
+        if isinstance(record, Settle | Checkpoint) and record.stream not in self.ledger.streams:
+            if len(self._early) < EARLY_MAX:
+                self._early.append(record)
+            return
+        self._apply(record)
+        if isinstance(record, StreamOpened):
+            early = [held for held in self._early if held.stream == record.stream]
+            self._early = [held for held in self._early if held.stream != record.stream]
+            for held in early:
+                if self.ledger.concerns(held):
+                    self._apply(held)
+
+    def _apply(self, record: Record) -> None:
         moved = self._journal.add(record) if self._journal is not None else self._state.take(record)
         if moved is not None:
             self._moved[moved.stream] = moved
@@ -151,7 +171,8 @@ class Bookkeeping:
         self._commit()
 
     def died(self, stage: str) -> None:
-        """A worker of this stage has died."""
+        """A worker of this stage has died: its successor does what was not taken yet again."""
+        self._early = [held for held in self._early if stage != _reporter(held)]
         self.take(Died(stage))
 
     def stopped(self) -> None:
@@ -184,6 +205,10 @@ class Bookkeeping:
     def _commit(self) -> None:
         if self._journal is not None:
             self._journal.commit()
+
+
+def _reporter(told: Settle | Checkpoint) -> str:
+    return told.sink if isinstance(told, Settle) else told.stage
 
 
 def _empty_ledger(spec: PipelineSpec) -> Ledger:

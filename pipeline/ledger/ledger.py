@@ -241,6 +241,14 @@ class Ledger:
             self.streams[told.stream] = account
         account.opened = told
 
+    def concerns(self, told: Settle | Checkpoint) -> bool:
+        """Whether the stream, as far as it is known, goes through the sink or stage that reports."""
+        account = self.streams.get(told.stream)
+        sources = list(self._sinks_of) if account is None else [account.source]
+        if isinstance(told, Settle):
+            return any(told.sink in self._sinks_of[source] for source in sources)
+        return any(told.stage in self._remembering_of.get(source, ()) for source in sources)
+
     def settle(self, told: Settle) -> StreamAccount | None:
         """Take a sink's report; returns the account if its mark has moved. Raises KeyError for an unknown stream."""
         account = self.streams[told.stream]

@@ -10,12 +10,8 @@ from framewire.pipeline.wire.message import Checkpoint, CutShort, Look, ServerRe
 def is_known(message: ToSupervisor, plan: Plan, ledger: Ledger, workers: Container[str], serving: bool) -> bool:
     """Whether the worker, stage, sink, stream or server that a message names, or is from, is in this run."""
     match message:
-        case Settle():
-            account = ledger.streams.get(message.stream)
-            return account is not None and message.sink in plan.sinks_of[account.source]
-        case Checkpoint():
-            account = ledger.streams.get(message.stream)
-            return account is not None and message.stage in plan.remembering_of[account.source]
+        case Settle() | Checkpoint():
+            return ledger.concerns(message)
         case CutShort():
             return message.stage in plan.sinks_of
         case StreamOpened():

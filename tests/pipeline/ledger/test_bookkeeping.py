@@ -158,3 +158,55 @@ def test_what_is_chosen_and_condemned_is_kept(out: Path) -> None:
     after = resumed(out)
     assert after.chosen == {"track": {"device": "cpu"}}
     assert [(frame.stage, frame.seq) for frame in after.condemned] == [("track", 5)]
+
+
+def in_any_order(draw: st.DrawFn, queues: list[list[Record]]) -> list[Record]:
+    """Each queue in its own order, as a socket keeps it; between them any."""
+    merged: list[Record] = []
+    left = [list(queue) for queue in queues if queue]
+    while left:
+        queue = draw(st.sampled_from(left))
+        merged.append(queue.pop(0))
+        left = [one for one in left if one]
+    return merged
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_whichever_socket_is_heard_first_the_account_is_the_same(data: st.DataObject) -> None:
+    """Of a source, a stage with a memory and two sinks; the stream may be as short as it can be."""
+    frames = data.draw(st.integers(0, 3))
+    marks = [*range(1, frames + 1), frames + 1]
+    opened: list[Record] = [StreamOpened("s", "s", "a film", 48, 64, 8, None)]
+    memories: list[Record] = [Checkpoint("track", 0, "s", mark, bytes([mark])) for mark in marks]
+    video, lines = ([settle(sink, mark, ended=mark == marks[-1]) for mark in marks] for sink in ("video", "list"))
+    queues: list[list[Record]] = [opened, memories, [*video], [*lines]]
+    with tempfile.TemporaryDirectory() as place:
+        books = Bookkeeping(SPEC, folder_in(place), IDENTITY)
+        books.open()
+        for record in data.draw(st.composite(in_any_order)(queues)):
+            books.take(record)
+            books.moved()
+        account = books.ledger.streams["s"]
+        assert books.ledger.complete
+        assert (account.mark, account.settled) == (frames + 1, frames)
+        assert resumed(Path(place)).ledger.streams["s"].kept() == account.kept()
+
+
+def test_what_a_dead_sink_reported_too_early_is_void(out: Path) -> None:
+    books = Bookkeeping(SPEC, out, IDENTITY)
+    books.open()
+    books.take(settle("list", 2))
+    books.take(settle("video", 2))
+    books.died("list")
+    books.take(StreamOpened("s", "s", "a film", 48, 64, 8, None))
+    sinks = books.ledger.streams["s"].kept().sinks
+    assert (sinks["video"].mark, sinks["list"].mark) == (2, 0)
+
+
+def test_an_early_report_of_a_sink_that_the_stream_does_not_reach_is_dropped(out: Path) -> None:
+    books = Bookkeeping(SPEC, out, IDENTITY)
+    books.open()
+    books.take(settle("elsewhere", 2))
+    books.take(StreamOpened("s", "s", "a film", 48, 64, 8, None))
+    assert "elsewhere" not in books.ledger.streams["s"].kept().sinks
