@@ -288,6 +288,8 @@ class Sink(Stage[OptionsT]):
     - `resume` is called before any frame in a worker that continues for another (a replacement, or a resumed run),
       and after a `write` that raised OSError: remove what the disk holds at or above `mark`; those frames come again.
     - An OSError in `write` (a full disk) ends a run on files; a live run waits, and writes the frame again when it can.
+    - Any other exception in `write` fails that frame, with the exception's name as the reason, after `resume` at it; in
+      a sink that holds frames back it counts as a crash, and a new worker goes on at the mark. StageError ends the run.
     - A file that grows under its own name is announced by `self.context.unfinished.grow(path)` before it is opened:
       a file of an earlier run is then set aside until this one has ended well, and a killed run's is kept.
     """

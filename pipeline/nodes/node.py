@@ -204,7 +204,7 @@ class StageNode:
             # SystemExit, KeyboardInterrupt and GeneratorExit in a stage's code are slips like any other.
             self.context.abandon_pictures()
             answer = packet.fail(type(error).__name__, self.spec.name)
-            self._log_failure(packet, error)
+            self.log_failure(packet, error)
         finally:
             self.stop_clock(started)
         if not self._still_there(packet):
@@ -288,7 +288,8 @@ class StageNode:
             self.context.log.error("frame %d of %s not saved: %s", packet.seq, packet.stream, error)
         return packet.fail(reason, self.spec.name)
 
-    def _log_failure(self, packet: Packet, error: BaseException) -> None:
+    def log_failure(self, packet: Packet, error: BaseException) -> None:
+        """Log the traceback; only those of the first few frames."""
         self._tracebacks += 1
         if self._tracebacks > TRACEBACKS_MAX:
             return

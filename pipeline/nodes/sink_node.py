@@ -1,5 +1,6 @@
 """Runs a sink: the gate before it, and law 3: it settles in order, cumulatively."""
 
+import errno
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from framewire.pipeline.frame.ring import PictureLostError, RingReader
 from framewire.pipeline.graph.plan import Plan
 from framewire.pipeline.graph.spec import StageSpec
 from framewire.pipeline.nodes.node import StageNode, StreamAtStage
-from framewire.pipeline.nodes.notes import Notes
+from framewire.pipeline.nodes.notes import FrameInHand, Notes
 from framewire.pipeline.nodes.stage_note import note_stage
 from framewire.pipeline.seen.figures import KIND_AND_PLACE, EventTally
 from framewire.pipeline.seen.histogram import Histogram
@@ -28,6 +29,10 @@ SETTLE_SHARE = 8
 
 RETRY_S = (0.5, 1.0, 2.0, 5.0)
 """Seconds until a live stream's frame that could not be written is tried again; the last one from then on."""
+
+
+class SinkCrashedError(Exception):
+    """A sink has failed and holds frames back: a new worker must go on from its mark."""
 
 
 class _Told(Struct):
@@ -146,10 +151,10 @@ class SinkNode(StageNode):
         return True
 
     def _cannot_write(self, told: _Told, packet: Packet, error: OSError) -> None:
-        """A live stream waits, and tries again; any other ends the run. Raises StageError."""
+        """A live stream waits, and tries again; any other, or a pipe nobody reads, ends the run. Raises StageError."""
         what = f"{error.filename or self.spec.use} cannot be written: {error.strerror or error}"
         safe = f"frames 0 to {told.mark - 1} of {packet.stream} are safe" if told.mark else "no frame was written"
-        if not packet.live or packet.end:
+        if not packet.live or packet.end or error.errno == errno.EPIPE:
             try:
                 self.stage.resume(packet.stream, told.mark)
             except (OSError, StageError) as second:
@@ -174,6 +179,7 @@ class SinkNode(StageNode):
             self.late += 1
             return False
         started = self.start_clock([packet])
+        slip: BaseException | None = None
         try:
             if packet.end:
                 self.stage.end(packet)
@@ -188,15 +194,29 @@ class SinkNode(StageNode):
         except OSError as error:
             self._cannot_write(told, packet, error)
             return False
-        except Exception as error:
-            note_stage(error, self.spec.name)
-            raise
+        except BaseException as error:
+            if packet.end or isinstance(error, StageError):
+                note_stage(error, self.spec.name)
+                raise
+            slip = error
         finally:
             self.stop_clock(started)
+        if slip is not None:
+            packet, mark = self._slipped(told, packet, slip), packet.seq + 1
         told.mark = self._checked_mark(told, packet, mark)
         told.written.append(packet)
         self.figures.end_to_end.setdefault(packet.stream, Histogram()).add(time.monotonic() - packet.captured)
         return True
+
+    def _slipped(self, told: _Told, packet: Packet, slip: BaseException) -> Packet:
+        """The frame as one that this sink could not write, if that is all that is lost. Raises SinkCrashedError."""
+        self.log_failure(packet, slip)
+        if told.mark < packet.seq:
+            # What it holds back may be lost with it: as in a crash, the frame stays in hand.
+            self._notes.take([FrameInHand(self.spec.name, packet.stream, packet.seq)])
+            raise SinkCrashedError(f"{self.spec.name} failed on frame {packet.seq} and holds back earlier ones")
+        self.stage.resume(packet.stream, packet.seq)
+        return packet.fail(type(slip).__name__, self.spec.name)
 
     def _checked_mark(self, told: _Told, packet: Packet, mark: object) -> int:
         if not isinstance(mark, SupportsIndex):

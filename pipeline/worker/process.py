@@ -17,7 +17,7 @@ from framewire.pipeline.graph.spec import PipelineSpec
 from framewire.pipeline.nodes.batch_node import BatchNode
 from framewire.pipeline.nodes.node import MemoryVoidError, StageNode
 from framewire.pipeline.nodes.notes import Notes
-from framewire.pipeline.nodes.sink_node import SinkNode
+from framewire.pipeline.nodes.sink_node import SinkCrashedError, SinkNode
 from framewire.pipeline.nodes.source_node import SourceNode
 from framewire.pipeline.nodes.stage_note import note_stage, noted_stage
 from framewire.pipeline.option import check_values
@@ -33,7 +33,8 @@ from framewire.pipeline.worker.worker import Worker
 REMARK_MAX = 10_000
 """Characters of a log record: enough for any traceback."""
 MEMORY_VOID = os.EX_TEMPFAIL
-"""Exit status of a worker that must be replaced."""
+SINK_CRASHED = os.EX_SOFTWARE
+"""Exit statuses of workers that must be replaced."""
 LAST_WORDS_MS = 2000
 """How long an exiting worker waits for its last messages to be sent."""
 
@@ -92,6 +93,9 @@ def run_worker(boot: Boot) -> int:
     except MemoryVoidError as error:
         log.warning("%s; a new worker goes on from the last memory", error)
         return MEMORY_VOID
+    except SinkCrashedError as error:
+        log.warning("%s; a new worker goes on from its mark", error)
+        return SINK_CRASHED
     except StageError as error:
         supervisor.send(encode(Trouble(name, noted_stage(error) or process.name, str(error))))
         return 1

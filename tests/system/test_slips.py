@@ -108,3 +108,18 @@ def test_what_a_stage_has_started_ends_with_its_worker(ends: str, tmp_path: Path
     running.finish()
     children = [int(pid) for pid in told.read_text().split()]
     wait_until(lambda: not any(map(is_alive, children)), "the end of what it had started")
+
+
+@pytest.mark.parametrize(("holds", "restarts", "missing"), [(1, 0, {7}), (4, 3, set())])
+def test_a_slip_in_a_sink_costs_one_frame(holds: int, restarts: int, missing: set[int], tmp_path: Path) -> None:
+    """At once where it holds nothing back; else as a crash, after which the frame is set aside as failed."""
+    finished = run(PIPELINES / "slip_sink.yaml", tmp_path, "--set", f"bad.holds={holds}")
+    assert finished.code == 0, finished.stderr
+    assert finished.summary is not None
+    reason = "crashed" if restarts else "ValueError"
+    assert finished.summary.frames.failed == {f"bad:{reason}": 1}
+    assert finished.summary.frames.written == FRAMES - 1
+    assert finished.summary.stages["bad"].restarts == restarts
+    assert lines_in(tmp_path / "slip.jsonl") == FRAMES
+    numbers = [int(number) for number in (tmp_path / "numbers.txt").read_text().split()]
+    assert numbers == [number for number in range(FRAMES) if number not in missing]

@@ -1,6 +1,7 @@
 """Law 3 on a single sink: it settles in order, cumulatively, and reports each frame once."""
 
 import errno
+import os
 import random
 from pathlib import Path
 
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 from framewire.pipeline.frame.packet import Detection, Packet
 from framewire.pipeline.graph import PipelineSpec, StageSpec, make_plan
 from framewire.pipeline.nodes import sink_node
-from framewire.pipeline.nodes.notes import Notes
-from framewire.pipeline.nodes.sink_node import SinkNode
+from framewire.pipeline.nodes.notes import Notes, NotesReader
+from framewire.pipeline.nodes.sink_node import SinkCrashedError, SinkNode
 from framewire.pipeline.stage import Sink, StageError, stage
 from framewire.pipeline.stage_context import StageContext
 from framewire.pipeline.wire.message import Settle, StreamState
@@ -185,3 +186,41 @@ def test_a_run_on_files_ends_with_what_is_safe_and_nothing_torn() -> None:
     with pytest.raises(StageError, match=r"film\.mp4 cannot be written: No space left on device; frames 0 to 3 of s"):
         accept(node, packet(6))
     assert sink.cut == [("s", 4)]
+
+
+@stage("slips")
+class Slips(SmallDisk):
+    """Raises on some frames; with `back` it holds frames back, else it writes at once."""
+
+    back = False
+
+    def write(self, packet: Packet) -> int:
+        if packet.seq in (2, 6):
+            self.written.append(-1)
+            raise SystemExit
+        mark = super().write(packet)
+        return mark if self.back else packet.seq + 1
+
+
+@stage("slips_back")
+class SlipsBack(Slips):
+    back = True
+
+
+def test_a_slip_in_a_sink_that_holds_nothing_back_costs_one_frame() -> None:
+    node, sink = sink_of(Slips)
+    for seq in range(8):
+        accept(node, packet(seq))
+    assert sink.written == [0, 1, 3, 4, 5, 7]
+    gone = [one for settle in node.settled(True) for one in settle.exceptions]
+    assert [(one.seq, one.reason, one.stage) for one in gone] == [(2, "SystemExit", "sink"), (6, "SystemExit", "sink")]
+
+
+def test_a_slip_in_a_sink_that_holds_frames_back_is_a_crash_with_the_frame_in_hand() -> None:
+    node, _ = sink_of(SlipsBack)
+    for seq in range(2):
+        accept(node, packet(seq))
+    with pytest.raises(SinkCrashedError, match="sink failed on frame 2 and holds back earlier ones"):
+        accept(node, packet(2))
+    reader = NotesReader(os.getpid(), node._notes.fd)
+    assert [frame.seq for frame in reader.in_hand()] == [2]

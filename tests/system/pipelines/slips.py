@@ -10,7 +10,8 @@ import numpy as np
 from msgspec import Struct
 
 from framewire.pipeline.frame.packet import Attribute, Detection, Packet
-from framewire.pipeline.stage import Stage, stage
+from framewire.pipeline.option import OutputPath
+from framewire.pipeline.stage import Sink, Stage, stage
 
 FACE = Detection(label="face", box=(1, 2, 3, 4))
 
@@ -129,3 +130,44 @@ class BadMemory(Stage[None]):
 
     def remember(self, stream: str, memory: bytes) -> None:
         pass
+
+
+class SlipSinkOptions(Struct, frozen=True):
+    frame: int = 7
+    path: OutputPath = "numbers.txt"
+    holds: int = 1
+
+
+@stage("slip_sink")
+class SlipSink(Sink[SlipSinkOptions]):
+    """Writes the numbers of frames, `holds` at a time, and fails on one."""
+
+    Options = SlipSinkOptions
+    looks = False
+
+    def open(self) -> None:
+        self.path = self.context.out / "numbers.txt"
+        self.held: list[int] = []
+        self.mark = 0
+
+    def write(self, packet: Packet) -> int:
+        if packet.seq == self.options.frame and packet.alive:
+            raise ValueError("on purpose")
+        self.held.append(packet.seq)
+        if len(self.held) >= self.options.holds:
+            self._write()
+            self.mark = packet.seq + 1
+        return self.mark
+
+    def end(self, packet: Packet) -> None:
+        self._write()
+
+    def resume(self, stream: str, mark: int) -> None:
+        self.held, self.mark = [], mark
+        numbers = self.path.read_text().split() if self.path.exists() else []
+        self.path.write_text("".join(f"{number}\n" for number in numbers if int(number) < mark))
+
+    def _write(self) -> None:
+        with self.path.open("a") as file:
+            file.writelines(f"{number}\n" for number in self.held)
+        self.held = []
