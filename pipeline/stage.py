@@ -349,5 +349,5 @@ def stage(name: str) -> Callable[[S], S]:
     return register
 
 
-RESERVED_KEYS = frozenset({"use", "input", "replicas", "process", "batch", "sources"})
+RESERVED_KEYS = frozenset({"use", "input", "replicas", "process", "batch", "sources", "stuck_after_s"})
 """Keys of a stage in YAML that the engine reads itself."""

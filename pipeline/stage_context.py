@@ -1,6 +1,8 @@
 """What the engine gives a stage: its name, where to write, how to reach pictures, a logger."""
 
 import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
 
@@ -21,7 +23,8 @@ class StageContext:
     where an option says `auto`: a stage adds to it in `open`, and finds there what its predecessor had chosen.
     `threads` is how many threads this worker may use in all, so that all workers of the run together use no more than
     there are cores. With `to_disk`, a frame is safe only once the disk itself has it, not just the kernel.
-    `unfinished` lists the files that a sink has begun, in case it is killed.
+    `unfinished` lists the files that a sink has begun, in case it is killed. `with context.long_work():` is for what
+    may take longer than `stuck_after_s` without being stuck, such as finishing a file.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class StageContext:
         self.log = log or logging.getLogger(f"framewire.{name}")
         self.facts: dict[str, str] = {}
         self.inference: dict[str, Histogram] = {}
+        self.long_work: Callable[[], AbstractContextManager[None]] = nullcontext
         self._rings: dict[tuple[str, str], StreamRings] = {}
         self._unfinished: list[tuple[StreamRings, int]] = []
 

@@ -12,7 +12,15 @@ from framewire.pipeline.graph.config_error import ConfigError, Place
 from framewire.pipeline.graph.outputs import Input, Output, check_outputs
 from framewire.pipeline.graph.path_template import PathTemplate
 from framewire.pipeline.graph.plan import make_plan, topological
-from framewire.pipeline.graph.spec import BatchSpec, Durable, LatencySpec, PipelineSpec, RestartSpec, StageSpec
+from framewire.pipeline.graph.spec import (
+    STUCK_AFTER_S,
+    BatchSpec,
+    Durable,
+    LatencySpec,
+    PipelineSpec,
+    RestartSpec,
+    StageSpec,
+)
 from framewire.pipeline.graph.streams import expand_streams, stream_path
 from framewire.pipeline.graph.yaml_text import Document, parse, parse_scalar
 from framewire.pipeline.input_path import beside, inputs_of
@@ -71,6 +79,10 @@ class StageKeys(Struct, frozen=True, kw_only=True):
     batch: Annotated[
         BatchSpec | None, Meta(description="{size, wait_ms}: frames per call, and how long to wait for them")
     ] = None
+    stuck_after_s: Annotated[
+        float,
+        Meta(ge=0, description="Seconds on one frame after which its worker is killed and the frame failed; 0: never"),
+    ] = STUCK_AFTER_S
 
 
 def load_pipeline(
@@ -231,6 +243,7 @@ class _Checker:
             ordered=cls.ordered,
             batch=(engine.batch or BatchSpec(size=cls.batch_size(checked))) if cls.batches() else None,
             remembers=cls.remembers(),
+            stuck_after_s=engine.stuck_after_s,
         )
 
     def find(self, name: str, use: str) -> type[Stage[Any]]:

@@ -6,6 +6,9 @@ from msgspec import Meta, Struct
 
 from framewire.pipeline.flow.window import RING_BYTES_DEFAULT, WINDOW_DEFAULT
 
+STUCK_AFTER_S = 30.0
+"""Far more than any model takes for a batch, and less than anybody waits."""
+
 
 class BatchSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a batching stage gathers its frames."""
@@ -30,6 +33,8 @@ class StageSpec(Struct, frozen=True, kw_only=True):
     ordered: bool = False
     batch: BatchSpec | None = None
     """None for stages that take one frame at a time."""
+    stuck_after_s: float = STUCK_AFTER_S
+    """Seconds after which a call to it counts as stuck; 0: never."""
     remembers: bool = False
     """Whether its memory outlives its process: see Stage.memory."""
 

@@ -64,6 +64,7 @@ class StageNode:
         self.late = 0
         self._plan = plan
         self._notes = notes
+        context.long_work = notes.untimed
         self._incarnation = incarnation
         self._tell = tell
         self._first: dict[str, int] = {}

@@ -182,7 +182,8 @@ class SinkNode(StageNode):
         slip: BaseException | None = None
         try:
             if packet.end:
-                self.stage.end(packet)
+                with self._notes.untimed():
+                    self.stage.end(packet)
                 told.mark, told.ended = packet.seq + 1, True
                 return True
             if self.show is not None and packet.alive:

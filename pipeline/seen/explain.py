@@ -58,6 +58,9 @@ CORES, SOURCE, NOTHING = "cores", "source", "nothing"
 def explain(summary: Summary) -> Explanation:
     """What limits a run, finished or still going, by its summary."""
     frames = summary.frames.admitted - summary.frames.in_flight
+    stuck = next(((name, stage.on) for name, stage in summary.stages.items() if stage.on), None)
+    if stuck is not None:
+        return Explanation(0.0, stuck[0], f"{stuck[0]} has been on {stuck[1]}", [])
     if not frames or not summary.seconds:
         return Explanation(0.0, NOTHING, "no frame has completed yet: there is nothing to explain", [])
     fps = frames / summary.seconds

@@ -91,10 +91,15 @@ def _stage(before: StageNow | None, now: StageNow, seconds: float) -> StageRate:
         p99_ms=work.milliseconds(0.99),
         wait_ms=round(1000 * wait.total_s / wait.count, 3) if wait.count else None,
         queue=wait.total_s / seconds,
-        busy=min(1.0, work.total_s / seconds / now.replicas),
+        busy=_busy(work.total_s + now.in_call_s - (before.in_call_s if before else 0.0), seconds, now.replicas),
         cores=max(0.0, now.cpu_seconds - (before.cpu_seconds if before else 0.0)) / seconds,
         batch=(later.count - earlier.count) / calls if calls > 0 else None,
     )
+
+
+def _busy(worked_s: float, seconds: float, replicas: int) -> float:
+    """A call in progress counts as far as it has come, and no second time when it ends."""
+    return min(1.0, max(0.0, worked_s) / seconds / replicas)
 
 
 def _stream(before: Snapshot, now: Snapshot, name: str, seconds: float) -> StreamRate:

@@ -33,7 +33,8 @@ class WorkerNow(Struct):
 class StageNow(Struct):
     """One stage and its figures per worker. `cpu_seconds` is its share of its workers' CPU seconds.
 
-    `searches_width`: it has an option `width` for the picture it works on.
+    `searches_width`: it has an option `width` for the picture it works on. `in_call_s` are the seconds of its calls in
+    progress, which no figure holds yet; `longest` names the frame of the one that takes longest, `longest_s` how long.
     """
 
     name: str
@@ -46,6 +47,9 @@ class StageNow(Struct):
     may_have_replicas: bool
     searches_width: bool
     workers: dict[str, StageFigures]
+    in_call_s: float = 0.0
+    longest: str = ""
+    longest_s: float = 0.0
 
     def total(self) -> StageFigures:
         """All its workers combined."""

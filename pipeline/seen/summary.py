@@ -11,6 +11,9 @@ from msgspec.structs import asdict
 from framewire.pipeline.seen.histogram import slowest
 from framewire.pipeline.seen.snapshot import Frames, Snapshot, StageNow, StreamNow
 
+LONG_S = 3.0
+"""No call of a stage that works takes so long that a person would want to know."""
+
 
 class Milliseconds(Struct, frozen=True):
     """Percentiles of a duration; None if nothing was timed."""
@@ -31,7 +34,7 @@ class StageSummary(Struct):
 
     `wait_p50_ms` is how long a frame waited for the stage, `mean_batch` the frames per call. `facts` are what the
     stage reports of how it runs: a model's name and what it runs on. `busy_s` is time in its own code, `cpu_s` its CPU
-    seconds; `batch_ms` groups calls by their number of frames.
+    seconds; `batch_ms` groups calls by their number of frames. `on` names the frame that it has been on for long.
     """
 
     count: int = 0
@@ -48,6 +51,7 @@ class StageSummary(Struct):
     may_have_replicas: bool = False
     searches_width: bool = False
     batch_ms: dict[int, BatchSummary] = {}
+    on: str = ""
 
 
 class StreamSummary(StreamNow):
@@ -125,7 +129,8 @@ def _stage(stage: StageNow) -> StageSummary:
         p50_ms=total.work.milliseconds(0.5),
         p99_ms=total.work.milliseconds(0.99),
         wait_p50_ms=total.wait.milliseconds(0.5),
-        busy_s=round(total.work.total_s, 3),
+        busy_s=round(total.work.total_s + stage.in_call_s, 3),
+        on=f"{stage.longest} for {stage.longest_s:.0f} s" if stage.longest_s >= LONG_S else "",
         cpu_s=round(stage.cpu_seconds, 3),
         restarts=stage.restarts,
         replicas=stage.replicas,

@@ -2,16 +2,18 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from framewire.pipeline.cores import usable_cores
 from framewire.pipeline.graph.plan import Plan
 from framewire.pipeline.graph.spec import PipelineSpec, StageSpec
 from framewire.pipeline.ledger.journal import Progress
 from framewire.pipeline.ledger.ledger import Ledger, StreamAccount
+from framewire.pipeline.nodes.notes import Call
 from framewire.pipeline.seen.figures import SourceFigures, StageFigures, WorkerFigures
 from framewire.pipeline.seen.snapshot import Frames, Snapshot, StageNow, StreamNow, WorkerNow
 from framewire.pipeline.stage import StreamPhase
+from framewire.pipeline.supervisor.stuck import named, seconds_on
 from framewire.pipeline.supervisor.worker_record import Life, WorkerRecord
 from framewire.pipeline.wire.message import Report
 
@@ -86,14 +88,16 @@ class Account:
         self, ledger: Ledger, workers: Iterable[WorkerRecord], ready: bool, refused: int, failure: str | None
     ) -> Snapshot:
         """The current account. `refused` counts messages that the supervisor itself refused."""
+        workers = list(workers)
         totals = {name: told.total() for name, told in self._told.items()}
+        calls = [call for worker in workers if worker.life is Life.READY and (call := worker.call()) is not None]
         return Snapshot(
             pipeline=self._spec.name,
             time=time.time(),
             seconds=self._seconds(),
             max_failed=self._spec.max_failed,
             cores=self._cores,
-            stages={stage.name: self._stage(stage, totals) for stage in self._spec.stages},
+            stages={stage.name: self._stage(stage, totals, calls) for stage in self._spec.stages},
             streams=_streams(ledger, totals.values()),
             workers={worker.name: self._worker(worker, totals[worker.name]) for worker in workers},
             refused=refused,
@@ -114,8 +118,11 @@ class Account:
         restarts = self._restarts[worker.name]
         return WorkerNow(worker.name, up, restarts, figures.cpu_seconds, memory, figures.refused, figures.late)
 
-    def _stage(self, stage: StageSpec, totals: dict[str, WorkerFigures]) -> StageNow:
+    def _stage(self, stage: StageSpec, totals: dict[str, WorkerFigures], calls: Sequence[Call]) -> StageNow:
         process = self._plan.process_of(stage.name)
+        # A source may wait for its next picture as long as it likes.
+        own = [call for call in calls if call.frames[0].stage == stage.name and stage.kind != "source"]
+        longest = max(own, key=seconds_on, default=None)
         of = {worker: totals[worker] for worker in process.workers}
         return StageNow(
             name=stage.name,
@@ -128,6 +135,9 @@ class Account:
             searches_width=stage.kind == "stage" and "width" in stage.options,
             cpu_seconds=sum(_share_of_cpu(figures, stage.name) for figures in of.values()),
             workers={worker: figures.stages.get(stage.name, StageFigures()) for worker, figures in of.items()},
+            in_call_s=sum(map(seconds_on, own)),
+            longest=named(longest.frames) if longest is not None else "",
+            longest_s=seconds_on(longest),
         )
 
 

@@ -49,6 +49,11 @@ class Blame:
         self._strikes.update(frames)
         return [frame for frame in frames if self._strikes[frame] == STRIKES]
 
+    def convict(self, frame: FrameInHand) -> bool:
+        """This frame is to blame for certain; returns whether that is new."""
+        before, self._strikes[frame] = self._strikes[frame], max(STRIKES, self._strikes[frame])
+        return before < STRIKES
+
     def suspects(self) -> list[Condemned]:
         """Frames in hand at one death, or two."""
         return [

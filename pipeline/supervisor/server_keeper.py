@@ -11,7 +11,7 @@ from framewire.pipeline.processes.nursery import Nursery
 from framewire.pipeline.seen.snapshot import Snapshot
 from framewire.pipeline.server.listen import Listening
 from framewire.pipeline.wire.inbox import Outbox
-from framewire.pipeline.wire.message import Told, encode
+from framewire.pipeline.wire.message import Told, Watch, encode
 
 TOKEN = "=server"
 """Its name at the nursery: no worker can have it."""
@@ -23,6 +23,10 @@ AGAIN_S = 1.0
 DEATHS_MAX = 5
 
 log = logging.getLogger("framewire")
+WATCH_S = 3.0
+"""Sinks show pictures for this long after the last request."""
+GLIMPSE_S = 0.1
+"""Ten pictures a second are enough to look live, and cost little."""
 
 
 class ServerKeeper:
@@ -91,3 +95,7 @@ class ServerKeeper:
         if self._outbox is not None:
             self._outbox.close()
             self._outbox = None
+
+    def watch(self, width: int) -> Watch:
+        """Tells sinks that somebody is watching, and wants pictures this wide."""
+        return Watch(self.endpoint, WATCH_S, GLIMPSE_S, width)

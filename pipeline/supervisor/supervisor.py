@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
-import msgspec
 import zmq
 
 from framewire.pipeline.graph.plan import make_plan
@@ -29,6 +28,7 @@ from framewire.pipeline.supervisor.outcome import Outcome
 from framewire.pipeline.supervisor.restart import Blame, RestartPolicy
 from framewire.pipeline.supervisor.server_keeper import TOKEN as SERVER
 from framewire.pipeline.supervisor.server_keeper import ServerKeeper
+from framewire.pipeline.supervisor.stuck import StuckWatch
 from framewire.pipeline.supervisor.trace_file import TraceFile
 from framewire.pipeline.supervisor.worker_record import Life, WorkerRecord
 from framewire.pipeline.wire.inbox import Inbox, new_endpoint
@@ -51,19 +51,13 @@ from framewire.pipeline.wire.message import (
     StreamOpened,
     ToSupervisor,
     Trouble,
-    Watch,
     decode_for_supervisor,
 )
-from framewire.pipeline.worker.process import Boot
 
 CLOSING_S = 30.0
 """How long workers may take to close their files before they are killed."""
 SHOW_S = 0.25
 """How often the progress display is updated: four times a second looks live."""
-WATCH_S = 3.0
-"""Sinks show pictures for this long after the last request."""
-GLIMPSE_S = 0.1
-"""Ten pictures a second are enough to look live, and cost little."""
 
 log = logging.getLogger("framewire")
 
@@ -104,6 +98,7 @@ class Supervisor:
         }
         self._by_pid: dict[int, WorkerRecord] = {}
         self._epochs = Epochs(self.plan)
+        self._stuck = StuckWatch(spec)
         self._draining = False
         self._closing_since: float | None = None
         self._interrupts = 0
@@ -136,6 +131,7 @@ class Supervisor:
     def snapshot(self) -> Snapshot:
         """The account so far."""
         ready = not self._epochs.due and all(worker.life is Life.READY for worker in self._workers.values())
+        ready = ready and not self._stuck.is_any_stuck
         return self._account.snapshot(self._ledger, self._workers.values(), ready, self._refused, self._failure)
 
     def _outcome(self, summary: Summary) -> Outcome:
@@ -161,6 +157,7 @@ class Supervisor:
             while (raw := self._inbox.waiting()) is not None:
                 self._take(raw)
             self._tell_marks()
+            self._end_stuck_calls()
             self._close_if_complete()
             if self._server is not None:
                 self._server.tell_if_due(self.snapshot)
@@ -181,26 +178,17 @@ class Supervisor:
             due.append(self._closing_since + CLOSING_S)
         if self._server is not None and (at := self._server.due()) is not None:
             due.append(at)
+        if (at := self._stuck.due) is not None:
+            due.append(at)
         return max(0, round((min(due) - time.monotonic()) * 1000)) if due else None
 
     def _start_due(self) -> None:
         now = time.monotonic()
         for worker in self._workers.values():
             if worker.life is Life.WAITING and worker.start_at <= now:
-                worker.incarnation += 1
-                worker.life = Life.STARTING
-                boot = Boot(
-                    self.spec,
-                    worker.process.name,
-                    worker.replica,
-                    worker.incarnation,
-                    self._inbox.endpoint,
-                    str(self._out),
-                    self._trace.every if self._trace is not None else 0,
-                    self._books.is_resumed and worker.incarnation == 0,
-                    {stage: self._books.chosen.get(stage, {}) for stage in worker.process.stages},
-                )
-                self._nursery.spawn(worker.name, msgspec.msgpack.encode(boot))
+                trace_every = self._trace.every if self._trace is not None else 0
+                boot = worker.start(self.spec, self._inbox.endpoint, self._out, trace_every, self._books)
+                self._nursery.spawn(worker.name, boot)
         if self._server is not None and self._closing_since is None:
             self._server.start_if_due(self._nursery, self._inbox.endpoint)
         if self._closing_since is not None and now - self._closing_since > CLOSING_S:
@@ -231,6 +219,17 @@ class Supervisor:
             self._died(self._by_pid.pop(news.pid), news.status)
         elif self._server is not None and news.pid == self._server.pid:
             self._server.died()
+
+    def _end_stuck_calls(self) -> None:
+        """Kill the workers that no longer come back; a frame that is alone in its call is to blame at once."""
+        now = time.monotonic()
+        if self._stuck.due is None or now < self._stuck.due:
+            return
+        for worker, frames in self._stuck.look(self._workers.values(), now):
+            assert worker.pid is not None
+            os.kill(worker.pid, signal.SIGKILL)
+            if len(frames) == 1 and self._blame.convict(frames[0]):
+                self._books.condemn(frames[0].stage, frames[0].stream, frames[0].seq)
 
     def _died(self, worker: WorkerRecord, status: int) -> None:
         in_hand = worker.died()
@@ -318,7 +317,7 @@ class Supervisor:
     def _show_pictures(self, message: Look) -> None:
         """Somebody is watching: sinks show pictures for a while."""
         assert self._server is not None
-        watch = Watch(self._server.endpoint, WATCH_S, GLIMPSE_S, message.width)
+        watch = self._server.watch(message.width)
         sinks = {sink for sinks in self.plan.sinks_of.values() for sink in sinks}
         for worker in self._workers.values():
             if sinks.intersection(worker.process.stages):

@@ -1,15 +1,20 @@
 """The supervisor's record of one worker."""
 
 from enum import Enum
+from pathlib import Path
 
+import msgspec
 import zmq
 
 from framewire.pipeline.graph.plan import Process
-from framewire.pipeline.nodes.notes import FrameInHand, NotesReader
+from framewire.pipeline.graph.spec import PipelineSpec
+from framewire.pipeline.ledger.bookkeeping import Bookkeeping
+from framewire.pipeline.nodes.notes import Call, FrameInHand, NotesReader
 from framewire.pipeline.processes.nursery import kill_group
 from framewire.pipeline.supervisor.restart import RestartPolicy
 from framewire.pipeline.wire.inbox import Outbox
 from framewire.pipeline.wire.message import Message, Peer, Ready, encode
+from framewire.pipeline.worker.process import Boot
 
 
 class Life(Enum):
@@ -55,6 +60,36 @@ class WorkerRecord:
         self.pid, self._notes = None, None
         self.close()
         return in_hand
+
+    def start(self, spec: PipelineSpec, supervisor: str, out: Path, trace_every: int, books: Bookkeeping) -> bytes:
+        """Its next life begins: what the nursery must give it."""
+        self.incarnation += 1
+        self.life = Life.STARTING
+        boot = Boot(
+            spec,
+            self.process.name,
+            self.replica,
+            self.incarnation,
+            supervisor,
+            str(out),
+            trace_every,
+            books.is_resumed and self.incarnation == 0,
+            {stage: books.chosen.get(stage, {}) for stage in self.process.stages},
+        )
+        return msgspec.msgpack.encode(boot)
+
+    def call(self) -> Call | None:
+        """What it is working on."""
+        return self._notes.call() if self._notes is not None else None
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether somebody has stopped its process (SIGSTOP, a debugger)."""
+        try:
+            # proc(5): the state follows the name in brackets, which may hold anything.
+            return Path(f"/proc/{self.pid}/stat").read_bytes().rpartition(b")")[2].split()[0] in (b"T", b"t")
+        except (OSError, IndexError):
+            return False
 
     def lost(self) -> None:
         """The nursery has died, and so has it; what its stages had started has not."""

@@ -1,6 +1,7 @@
 """The video of one stream: one file, or consecutive parts, each completed before its journal is deleted."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 from pathlib import Path
 
@@ -23,6 +24,7 @@ class RecordingRules(Struct, frozen=True):
     no_picture: Callable[[Path], None]
     """Called with a file that is not written because no frame had a picture."""
     to_disk: bool = False
+    long_work: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 class _Past(Struct):
@@ -155,7 +157,9 @@ class Recording:
         self._rules.unfinished.done(VideoFileWriter.journal_of(writer.target))
 
     def _make_whole(self, writer: VideoFileWriter) -> None:
-        if not writer.finish():
+        with self._rules.long_work():
+            has_pictures = writer.finish()
+        if not has_pictures:
             self._rules.no_picture(writer.target)
         self._rules.unfinished.made(VideoFileWriter.journal_of(writer.target))
 

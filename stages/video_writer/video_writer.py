@@ -174,8 +174,14 @@ class VideoWriter(Sink[VideoWriterOptions]):
                 "put {stream} into `path`"
             )
         self._disk.check()
+        context = self.context
         rules = RecordingRules(
-            self._parts, self.context.unfinished, self._encoder(), self._no_picture, self.context.to_disk
+            self._parts,
+            context.unfinished,
+            self._encoder(),
+            self._no_picture,
+            context.to_disk,
+            context.long_work,
         )
         # A film of a live stream would stand still for as long as no run was going on.
         begins_part = packet.live and packet.stream in self._new_parts

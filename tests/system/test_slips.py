@@ -8,7 +8,8 @@ import psutil
 import pytest
 
 from tests.system.pipelines.slips import GIVEN, RAISED
-from tests.system.running import PIPELINES, Finished, Running, lines_in, run, wait_until
+from tests.system.running import PIPELINES, Finished, Running, framewire, lines_in, run, wait_until
+from tests.system.served import served
 
 SLIP = PIPELINES / "slip.yaml"
 FRAMES = 60
@@ -123,3 +124,42 @@ def test_a_slip_in_a_sink_costs_one_frame(holds: int, restarts: int, missing: se
     assert lines_in(tmp_path / "slip.jsonl") == FRAMES
     numbers = [int(number) for number in (tmp_path / "numbers.txt").read_text().split()]
     assert numbers == [number for number in range(FRAMES) if number not in missing]
+
+
+STUCK = PIPELINES / "stuck.yaml"
+
+
+def test_a_stage_that_never_comes_back_loses_its_frame(tmp_path: Path) -> None:
+    """It is told, the run is not ready meanwhile, its worker is killed, and no frame but that one is lost."""
+    with served(STUCK, tmp_path, "--set", "source.count=60", "--set", "stuck.stuck_after_s=6") as one:
+        wait_until(lambda: "stuck has been on frame 10 of source for 2 s" in one.running.stderr(), "the first word")
+        wait_until(lambda: one.answers("/readyz", 503), "the answer that it is not ready", 3)
+        table = framewire("top", one.url, "--once")
+        told = framewire("explain", one.url)
+        finished = one.running.finish()
+    assert "stuck (limits)" in table.stdout
+    assert "stuck has been on frame 10 of source for" in told.stdout
+    assert "stuck has been on frame 10 of source for 4 s" in finished.stderr
+    assert "stuck#0 has been on frame 10 of source for 6 s: killing it" in finished.stderr
+    assert finished.code == 0, finished.stderr
+    assert finished.summary is not None
+    assert finished.summary.frames.failed == {"stuck:crashed": 1}
+    assert finished.summary.stages["stuck"].restarts == 1
+    assert lines_in(tmp_path / "stuck.jsonl") == FRAMES
+
+
+def test_a_worker_that_somebody_has_stopped_is_replaced(tmp_path: Path) -> None:
+    count = ("--set", "source.count=3000")
+    limits = [
+        part for stage in ("source", "read", "video", "metadata") for part in ("--set", f"{stage}.stuck_after_s=2")
+    ]
+    running = Running(PIPELINES / "endless.yaml", tmp_path, *count, *limits)
+    wait_until(lambda: lines_in(tmp_path / "endless.jsonl") > 50, "some lines")
+    running.worker("metadata#0").suspend()
+    finished = running.finish()
+    assert finished.code == 0, finished.stderr
+    assert "metadata" in finished.stderr
+    assert "killing it" in finished.stderr
+    assert finished.summary is not None
+    assert finished.summary.frames.written >= 2999
+    assert lines_in(tmp_path / "endless.jsonl") == 3000
