@@ -21,7 +21,7 @@ from bench.machine import Machine, this_machine
 from framewire.pipeline.graph import load_pipeline
 from framewire.pipeline.ledger.bookkeeping import Bookkeeping
 from framewire.pipeline.ledger.identity import identity_of
-from framewire.pipeline.supervisor.outcome import Outcome
+from framewire.pipeline.supervisor.ending import Outcome
 from framewire.pipeline.supervisor.supervisor import Supervisor
 
 RATE = 100

@@ -13,6 +13,7 @@ from framewire.pipeline.graph.outputs import Input, Output, check_outputs
 from framewire.pipeline.graph.path_template import PathTemplate
 from framewire.pipeline.graph.plan import make_plan, topological
 from framewire.pipeline.graph.spec import (
+    DRAIN_S,
     STUCK_AFTER_S,
     BatchSpec,
     Durable,
@@ -63,6 +64,10 @@ class PipelineKeys(Struct, frozen=True, kw_only=True):
         Durable,
         Meta(description="What a settled frame survives: process, the death of every process; disk, also a power cut"),
     ] = "process"
+    drain_s: Annotated[
+        float,
+        Meta(gt=0, le=3600, description="Seconds after Ctrl-C or SIGTERM by which the run is over, its files whole"),
+    ] = DRAIN_S
 
 
 class StageKeys(Struct, frozen=True, kw_only=True):
@@ -191,6 +196,7 @@ class _Checker:
             max_failed=keys.max_failed,
             latency=keys.latency,
             durable=keys.durable,
+            drain_s=keys.drain_s,
             folder=str(self.folder),
             outputs=written,
         )

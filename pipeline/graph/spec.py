@@ -9,6 +9,9 @@ from framewire.pipeline.flow.window import RING_BYTES_DEFAULT, WINDOW_DEFAULT
 STUCK_AFTER_S = 30.0
 """Far more than any model takes for a batch, and less than anybody waits."""
 
+DRAIN_S = 8.0
+"""Container runtimes wait ten seconds before they kill."""
+
 
 class BatchSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a batching stage gathers its frames."""
@@ -67,6 +70,8 @@ class PipelineSpec(Struct, frozen=True, kw_only=True):
     max_failed: float = 0.1
     latency: LatencySpec | None = None
     durable: Durable = "process"
+    drain_s: float = DRAIN_S
+    """Seconds from the first signal to stop until the run is over."""
     folder: str = "."
     outputs: tuple[str, ...] = ()
     """Files that sinks write, absolute; of a path with fields, a name for all that it may mean."""

@@ -34,8 +34,8 @@ class StuckWatch:
 
     Example:
         watch = StuckWatch(spec)
-        for worker, frames in watch.look(workers, time.monotonic()):
-            ...                    # kill it; the frame is to blame if there is only one
+        for frame in watch.look(workers, time.monotonic()):
+            ...                    # it never ended: its stage must not touch it again
     """
 
     def __init__(self, spec: PipelineSpec) -> None:
@@ -57,10 +57,15 @@ class StuckWatch:
         """Whether any worker has been on one call for too long to be ready."""
         return bool(self._told)
 
-    def look(self, workers: Iterable[WorkerRecord], now: float) -> list[tuple[WorkerRecord, list[FrameInHand]]]:
-        """Tell what takes long; returns the workers that have been stuck for long enough, with their frames."""
+    def look(self, workers: Iterable[WorkerRecord], now: float) -> list[FrameInHand]:
+        """If it is due: tell what takes long, and kill who has been stuck for long enough.
+
+        Returns the frames that are to blame: those that were alone in their call.
+        """
+        if self.due is None or now < self.due:
+            return []
         self._due = now + self._every_s
-        stuck = []
+        to_blame: list[FrameInHand] = []
         for worker in workers:
             is_up = worker.life is Life.READY and worker.pid is not None
             call = worker.call() if is_up else None
@@ -78,13 +83,14 @@ class StuckWatch:
                 self._told.pop(worker.name, None)
                 what = f"has been on {named(frames)}" if frames else "has been stopped"
                 log.error("%s %s for %.0f s: killing it", worker.name, what, seconds)
-                stuck.append((worker, frames))
+                worker.kill()
+                to_blame += frames if len(frames) == 1 else []
                 continue
             if limit:
                 told = self._told.get(worker.name)
                 ahead = [limit, limit * TOLD_AFTER if told is None else 2 * told.at]
                 self._due = min([self._due, *(now - seconds + at for at in ahead if at > seconds)])
-        return stuck
+        return to_blame
 
     def _stopped_for(self, worker: str, now: float) -> float:
         return now - self._stopped.setdefault(worker, now)

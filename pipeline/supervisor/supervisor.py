@@ -1,8 +1,6 @@
 """Starts, watches, restarts, drains: one loop that waits for messages, deaths, signals and due restarts."""
 
 import logging
-import os
-import signal
 import socket
 import time
 from collections.abc import Callable
@@ -21,10 +19,10 @@ from framewire.pipeline.seen.snapshot import Snapshot
 from framewire.pipeline.seen.summary import Summary, summary_of
 from framewire.pipeline.server.listen import Listening
 from framewire.pipeline.supervisor.account import Account
+from framewire.pipeline.supervisor.ending import Ending, Outcome
 from framewire.pipeline.supervisor.epochs import Epochs
 from framewire.pipeline.supervisor.known_names import is_known
 from framewire.pipeline.supervisor.offspring import live
-from framewire.pipeline.supervisor.outcome import Outcome
 from framewire.pipeline.supervisor.restart import Blame, RestartPolicy
 from framewire.pipeline.supervisor.server_keeper import TOKEN as SERVER
 from framewire.pipeline.supervisor.server_keeper import ServerKeeper
@@ -54,8 +52,6 @@ from framewire.pipeline.wire.message import (
     decode_for_supervisor,
 )
 
-CLOSING_S = 30.0
-"""How long workers may take to close their files before they are killed."""
 SHOW_S = 0.25
 """How often the progress display is updated: four times a second looks live."""
 
@@ -82,6 +78,7 @@ class Supervisor:
         """
         self.spec = spec
         self.plan = make_plan(spec)
+        self._sinks = {sink for sinks in self.plan.sinks_of.values() for sink in sinks}
         self._out = out
         fd = listening.socket.fileno() if listening is not None else None
         self._nursery = Nursery(f"framewire {spec.name} nursery", partial(live, fd))
@@ -99,9 +96,7 @@ class Supervisor:
         self._by_pid: dict[int, WorkerRecord] = {}
         self._epochs = Epochs(self.plan)
         self._stuck = StuckWatch(spec)
-        self._draining = False
-        self._closing_since: float | None = None
-        self._interrupts = 0
+        self._ending = Ending(spec.drain_s)
         self._failure: str | None = None
         self._refused = 0
 
@@ -124,7 +119,7 @@ class Supervisor:
             self._inbox.close()
             self._nursery.close()
             self._context.term()
-        self._books.close(has_ended=self._ledger.complete and self._failure is None and self._interrupts < 2)
+        self._books.close(has_ended=self._ledger.complete and self._failure is None and self._ending.interrupts < 2)
         summary = summary_of(self.snapshot())
         return self._outcome(summary), summary
 
@@ -135,7 +130,7 @@ class Supervisor:
         return self._account.snapshot(self._ledger, self._workers.values(), ready, self._refused, self._failure)
 
     def _outcome(self, summary: Summary) -> Outcome:
-        if self._interrupts:
+        if self._ending.is_draining:
             return Outcome.INTERRUPTED
         return Outcome.FAILED if summary.error else Outcome.DONE
 
@@ -150,7 +145,7 @@ class Supervisor:
             ready = dict(poller.poll(self._timeout_ms(shown if show else None)))
             if woken.fileno() in ready:
                 woken.recv(64)
-            if self._draining:
+            if self._ending.is_draining:
                 self._books.stopped()
             if self._nursery.fileno() in ready:
                 self._news()
@@ -159,6 +154,7 @@ class Supervisor:
             self._tell_marks()
             self._end_stuck_calls()
             self._close_if_complete()
+            self._keep_deadlines()
             if self._server is not None:
                 self._server.tell_if_due(self.snapshot)
             now = time.monotonic()
@@ -167,15 +163,15 @@ class Supervisor:
                 show(self.snapshot)
 
     def _over(self) -> bool:
-        return self._interrupts > 1 or all(worker.life is Life.GONE for worker in self._workers.values())
+        return self._ending.interrupts > 1 or all(worker.life is Life.GONE for worker in self._workers.values())
 
     def _timeout_ms(self, shown: float | None) -> int | None:
         """Milliseconds until the next timer is due; None if there is none."""
         due = [worker.start_at for worker in self._workers.values() if worker.life is Life.WAITING]
         if shown is not None:
             due.append(shown + SHOW_S)
-        if self._closing_since is not None:
-            due.append(self._closing_since + CLOSING_S)
+        if (at := self._ending.due) is not None:
+            due.append(at)
         if self._server is not None and (at := self._server.due()) is not None:
             due.append(at)
         if (at := self._stuck.due) is not None:
@@ -189,14 +185,26 @@ class Supervisor:
                 trace_every = self._trace.every if self._trace is not None else 0
                 boot = worker.start(self.spec, self._inbox.endpoint, self._out, trace_every, self._books)
                 self._nursery.spawn(worker.name, boot)
-        if self._server is not None and self._closing_since is None:
+        if self._server is not None and not self._ending.is_closing:
             self._server.start_if_due(self._nursery, self._inbox.endpoint)
-        if self._closing_since is not None and now - self._closing_since > CLOSING_S:
-            for worker in self._workers.values():
-                if worker.life is not Life.GONE and worker.pid is not None:
-                    log.error("%s does not close its files; killing it", worker.name)
-                    os.kill(worker.pid, signal.SIGKILL)
-            self._closing_since = now
+
+    def _keep_deadlines(self) -> None:
+        """End what does not end by itself."""
+        if self._ending.must_close:
+            log.warning("frames are still in flight; closing without them")
+            self._close()
+        if not (self._ending.must_kill or self._ending.must_leave):
+            return
+        for worker in self._workers.values():
+            if worker.life is Life.GONE:
+                continue
+            if self._ending.must_leave or worker.pid is None:
+                log.error("%s cannot be killed: it hangs in the kernel, and is left behind", worker.name)
+                worker.life = Life.GONE
+            else:
+                log.error("%s does not close; killing it", worker.name)
+                worker.kill()
+        self._ending.kill()
 
     def _news(self) -> None:
         try:
@@ -221,21 +229,16 @@ class Supervisor:
             self._server.died()
 
     def _end_stuck_calls(self) -> None:
-        """Kill the workers that no longer come back; a frame that is alone in its call is to blame at once."""
-        now = time.monotonic()
-        if self._stuck.due is None or now < self._stuck.due:
-            return
-        for worker, frames in self._stuck.look(self._workers.values(), now):
-            assert worker.pid is not None
-            os.kill(worker.pid, signal.SIGKILL)
-            if len(frames) == 1 and self._blame.convict(frames[0]):
-                self._books.condemn(frames[0].stage, frames[0].stream, frames[0].seq)
+        """The frames of calls that never end are condemned at once."""
+        for frame in self._stuck.look(self._workers.values(), time.monotonic()):
+            if self._blame.convict(frame):
+                self._books.condemn(frame.stage, frame.stream, frame.seq)
 
     def _died(self, worker: WorkerRecord, status: int) -> None:
         in_hand = worker.died()
-        if self._closing_since is not None or worker.life is Life.GONE:
+        if self._ending.is_closing or worker.life is Life.GONE:
             if worker.life is Life.READY and status:
-                self._died_closing(worker.name, how_it_ended(status))
+                self._died_closing(worker, how_it_ended(status))
             worker.life = Life.GONE
             return
         for frame in self._blame.died_with(in_hand):
@@ -259,12 +262,12 @@ class Supervisor:
         worker.start_at = again
         self._epochs.died(worker.process)
 
-    def _died_closing(self, name: str, how: str) -> None:
-        if self._ledger.complete:
-            # Every stream has ended at every sink: its files are whole.
-            log.warning("%s has died while closing (%s); its files are whole", name, how)
+    def _died_closing(self, worker: WorkerRecord, how: str) -> None:
+        if self._ledger.complete or not self._sinks.intersection(worker.process.stages):
+            # Every stream has ended at every sink, or it is none: files are whole.
+            log.warning("%s has died while closing (%s)", worker.name, how)
         else:
-            self._failure = self._failure or f"{name} died while closing its files ({how})"
+            self._failure = self._failure or f"{worker.name} died while closing its files ({how})"
 
     def _take(self, raw: bytes) -> None:
         try:
@@ -318,9 +321,8 @@ class Supervisor:
         """Somebody is watching: sinks show pictures for a while."""
         assert self._server is not None
         watch = self._server.watch(message.width)
-        sinks = {sink for sinks in self.plan.sinks_of.values() for sink in sinks}
         for worker in self._workers.values():
-            if sinks.intersection(worker.process.stages):
+            if self._sinks.intersection(worker.process.stages):
                 worker.send(watch)
 
     def _ready(self, message: Ready) -> None:
@@ -330,7 +332,7 @@ class Supervisor:
             return
         worker.is_ready(message, self._context)
         self._books.chose(message.chosen)
-        if self._closing_since is not None:
+        if self._ending.is_closing:
             worker.send(Exit())
         else:
             self._begin_epochs()
@@ -346,7 +348,7 @@ class Supervisor:
         connect = Connect(begun, peers, self._ledger.states(), self._blame.condemned(), self._blame.suspects())
         for name in self._epochs.workers_of(begun):
             self._workers[name].send(connect)
-        if self._draining:
+        if self._ending.is_draining:
             self._drain()
 
     def _settle(self, message: Settle) -> None:
@@ -369,11 +371,11 @@ class Supervisor:
                 self._workers[name].send(Mark(account.stream, account.mark))
 
     def _close_if_complete(self) -> None:
-        if self._closing_since is None and self._ledger.complete and not self._epochs.due:
+        if not self._ending.is_closing and self._ledger.complete and not self._epochs.due:
             self._close()
 
     def _close(self) -> None:
-        self._closing_since = time.monotonic()
+        self._ending.close()
         for worker in self._workers.values():
             if worker.life is Life.READY:
                 worker.send(Exit())
@@ -383,7 +385,7 @@ class Supervisor:
     def _fail(self, text: str) -> None:
         if self._failure is None:
             self._failure = text
-        if self._closing_since is None:
+        if not self._ending.is_closing:
             self._close()
 
     def _drain(self) -> None:
@@ -392,8 +394,6 @@ class Supervisor:
                 self._workers[name].send(Drain())
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        self._interrupts += 1
-        if self._interrupts == 1:
+        if self._ending.signalled() and self._ending.interrupts == 1:
             log.warning("%s: taking no more frames, finishing files; again to stop at once", signal_name(number))
-            self._draining = True
             self._drain()

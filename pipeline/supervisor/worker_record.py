@@ -1,5 +1,7 @@
 """The supervisor's record of one worker."""
 
+import os
+import signal
 from enum import Enum
 from pathlib import Path
 
@@ -90,6 +92,11 @@ class WorkerRecord:
             return Path(f"/proc/{self.pid}/stat").read_bytes().rpartition(b")")[2].split()[0] in (b"T", b"t")
         except (OSError, IndexError):
             return False
+
+    def kill(self) -> None:
+        """End its process; its death is news that comes."""
+        if self.pid is not None:
+            os.kill(self.pid, signal.SIGKILL)
 
     def lost(self) -> None:
         """The nursery has died, and so has it; what its stages had started has not."""

@@ -3,12 +3,14 @@
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from framewire.pipeline.supervisor.ending import TOGETHER_S
 from framewire.pipeline.unfinished import FOLDER
 from tests.system.pictures import pictures_in
 from tests.system.running import PIPELINES, Running, framewire, lines_in, run, title, wait_until
@@ -81,8 +83,10 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path: Path, memory_before: list[str])
     os.killpg(running.process.pid, signal.SIGINT)
     wait_until(lambda: "SIGINT" in running.stderr(), "the answer to the first Ctrl-C")
     assert running.process.poll() is None
+    again_at = time.monotonic() + 2 * TOGETHER_S
+    wait_until(lambda: time.monotonic() > again_at, "the second Ctrl-C, which is none with the first")
     os.killpg(running.process.pid, signal.SIGINT)
-    finished = running.finish(10)
+    finished = running.finish(3)
     assert finished.code == 130
     assert finished.summary is not None
     assert finished.summary.frames.written == 10
@@ -93,6 +97,35 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path: Path, memory_before: list[str])
     wait_until(lambda: "behind 10 frames" in again.stderr(), "the run that goes on")
     again.process.kill()
     again.finish()
+
+
+def test_signals_at_once_are_one(tmp_path: Path, memory_before: list[str]) -> None:
+    """As `timeout` sends them: to its child, and to the child's group."""
+    running = started(tmp_path)
+    running.process.terminate()
+    os.killpg(running.process.pid, signal.SIGTERM)
+    finished = running.finish()
+    assert finished.code == 130
+    assert finished.summary is not None
+    assert finished.summary.frames.in_flight == 0
+    assert pictures_in(tmp_path / "endless.mp4") == finished.summary.frames.written
+    assert_nothing_left("endless", memory_before)
+
+
+def test_one_signal_ends_a_run_in_time_whatever_a_stage_is_doing(tmp_path: Path, memory_before: list[str]) -> None:
+    """Its files are whole, with all that came through, and it goes on from there."""
+    running = Running(PIPELINES / "stuck_film.yaml", tmp_path)
+    wait_until(lambda: lines_in(tmp_path / "stuck.jsonl") == 10, "the frames before the one that is stuck")
+    running.process.terminate()
+    finished = running.finish(6.0)
+    assert finished.code == 130
+    assert "frames are still in flight; closing without them" in finished.stderr
+    assert "stuck#0 does not close; killing it" in finished.stderr
+    assert "died while closing its files" not in finished.stderr
+    assert lines_in(tmp_path / "stuck.jsonl") == 10
+    assert pictures_in(tmp_path / "stuck.mp4") == 10
+    assert "this run goes on with --resume" in finished.stderr
+    assert_nothing_left("stuckfilm", memory_before)
 
 
 def test_the_supervisor_is_killed(tmp_path: Path, memory_before: list[str]) -> None:

@@ -1,4 +1,7 @@
 import os
+import signal
+import subprocess
+from collections.abc import Iterator
 
 import pytest
 
@@ -20,11 +23,20 @@ SPEC = PipelineSpec(
 )
 
 
-def working(stage: str) -> tuple[WorkerRecord, Notes, float]:
+@pytest.fixture
+def process() -> Iterator[subprocess.Popen[bytes]]:
+    """What is killed in a worker's place."""
+    sleeping = subprocess.Popen(["sleep", "1000"])
+    yield sleeping
+    sleeping.kill()
+    sleeping.wait()
+
+
+def working(stage: str, pid: int = 0) -> tuple[WorkerRecord, Notes, float]:
     """A worker with a frame in hand, and since when."""
     process = make_plan(SPEC).process_of(stage)
     worker, notes = WorkerRecord(process, 0, RestartPolicy(RestartSpec())), Notes()
-    worker.life, worker.pid, worker._notes = Life.READY, os.getpid(), NotesReader(os.getpid(), notes.fd)
+    worker.life, worker.pid, worker._notes = Life.READY, pid, NotesReader(os.getpid(), notes.fd)
     notes.take([FrameInHand(stage, "s", 5)])
     call = worker.call()
     assert call is not None
@@ -32,12 +44,14 @@ def working(stage: str) -> tuple[WorkerRecord, Notes, float]:
     return worker, notes, call.since
 
 
-def test_it_is_told_at_a_third_and_at_each_double_and_then_ended(caplog: pytest.LogCaptureFixture) -> None:
-    worker, _, since = working("slow")
+def test_it_is_told_at_a_third_and_at_each_double_and_then_ended(
+    caplog: pytest.LogCaptureFixture, process: subprocess.Popen[bytes]
+) -> None:
+    worker, _, since = working("slow", process.pid)
     watch = StuckWatch(SPEC)
     told_at: list[float] = []
     now = since
-    ended: list[tuple[WorkerRecord, list[FrameInHand]]] = []
+    ended: list[FrameInHand] = []
     while not ended:
         caplog.clear()
         ended = watch.look([worker], now)
@@ -48,16 +62,18 @@ def test_it_is_told_at_a_third_and_at_each_double_and_then_ended(caplog: pytest.
         assert now < watch.due <= now + 5
         now = watch.due
     assert told_at == [10, 20]
-    assert ended == [(worker, [FrameInHand("slow", "s", 5)])]
+    assert ended == [FrameInHand("slow", "s", 5)]
+    assert process.wait() == -signal.SIGKILL
     assert "slow#0 has been on frame 5 of s for 30 s: killing it" in caplog.text
 
 
-def test_who_may_take_any_time_is_left_alone() -> None:
+def test_who_may_take_any_time_is_left_alone(process: subprocess.Popen[bytes]) -> None:
     worker, notes, since = working("patient")
     assert StuckWatch(SPEC).look([worker], since + 1e6) == []
-    worker, notes, since = working("slow")
+    worker, notes, since = working("slow", process.pid)
     with notes.untimed():
         assert StuckWatch(SPEC).look([worker], since + 1e6) == []
+    assert process.poll() is None
     assert StuckWatch(SPEC).look([worker], since + 1e6) != []
     worker, notes, since = working("s")
     assert StuckWatch(SPEC).look([worker], since + 1e6) == []
@@ -69,7 +85,7 @@ def test_the_next_call_is_another(caplog: pytest.LogCaptureFixture) -> None:
     watch.look([worker], since + 11)
     assert watch.is_any_stuck
     notes.put_down()
-    watch.look([worker], since + 12)
+    watch.look([worker], since + 20)
     assert not watch.is_any_stuck
 
 
