@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from framewire.pipeline.seen.rates import RateMeter
 from framewire.pipeline.seen.snapshot import Snapshot
+from framewire.pipeline.seen.summary import LONG_S
 from framewire.pipeline.seen.view import View, is_well, view_of
 from framewire.pipeline.server.exposition import RunCollector
 
@@ -73,4 +74,10 @@ class Known:
         sources = sum(stage.kind == "source" for stage in self.view.stages)
         if down or len(self.view.streams) < sources:
             return ", ".join(down) or "not every stream has begun"
-        return "" if self.view.ready else "not every worker is ready"
+        return "" if self.view.ready else self._stuck() or "not every worker is ready"
+
+    def _stuck(self) -> str:
+        """Which stages have been on one frame for long; empty if none has."""
+        stages = self.now.stages.values() if self.now is not None else ()
+        long = [stage for stage in stages if stage.longest_s >= LONG_S]
+        return ", ".join(f"{stage.name} has been on {stage.longest} for {stage.longest_s:.0f} s" for stage in long)

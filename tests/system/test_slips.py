@@ -133,7 +133,8 @@ def test_a_stage_that_never_comes_back_loses_its_frame(tmp_path: Path) -> None:
     """It is told, the run is not ready meanwhile, its worker is killed, and no frame but that one is lost."""
     with served(STUCK, tmp_path, "--set", "source.count=60", "--set", "stuck.stuck_after_s=6") as one:
         wait_until(lambda: "stuck has been on frame 10 of source for 2 s" in one.running.stderr(), "the first word")
-        wait_until(lambda: one.answers("/readyz", 503), "the answer that it is not ready", 3)
+        wait_until(lambda: b"stuck has been on frame 10 of" in one.get("/readyz").body, "the answer", 3)
+        assert one.get("/readyz").status == 503
         table = framewire("top", one.url, "--once")
         told = framewire("explain", one.url)
         finished = one.running.finish()
