@@ -48,7 +48,7 @@ class PictureNames:
     def made(self, folder: Path) -> Iterator[tuple[Path, int]]:
         """The files under a folder that bear such a name, whichever run made them; and the number of that run."""
         for path in self._under(folder):
-            found = self._pattern.fullmatch(str(path.relative_to(folder)))
+            found = self._match(folder, path)
             if found is not None and path.is_file():
                 yield path, int(found["run"] or 1)
 
@@ -56,8 +56,12 @@ class PictureNames:
         """What killed processes have left of such files; see replace_file."""
         for path in self._under(folder):
             whole = path.with_name(path.name.removeprefix(".").removesuffix(NEW))
-            if path.name == f".{whole.name}{NEW}" and self._pattern.fullmatch(str(whole.relative_to(folder))):
+            if path.name == f".{whole.name}{NEW}" and self._match(folder, whole):
                 yield path
+
+    def _match(self, folder: Path, path: Path) -> re.Match[str] | None:
+        fixed = self.fixed_folder
+        return self._pattern.fullmatch(str(fixed / path.relative_to(folder / fixed)))
 
     def _under(self, folder: Path) -> Iterator[Path]:
         depth = len(Path(self.template).parts) - len(self.fixed_folder.parts)

@@ -118,3 +118,11 @@ def test_what_a_killed_run_has_left_of_a_picture_goes(tmp_path: Path) -> None:
     (tmp_path / ".3.png.new").write_bytes(b"torn")
     (tmp_path / ".other.txt.new").write_bytes(b"not ours")
     assert write(tmp_path, {"path": "{seq}.png"}, [face(0)]) == [".other.txt.new", "0.png"]
+
+
+def test_pictures_outside_of_the_output_folder(tmp_path: Path) -> None:
+    out, options = tmp_path / "out", {"path": f"{tmp_path}/faces/{{stream}}/{{seq}}.png", "existing": "number"}
+    write(out, options, [face(0)])
+    write(out, options, [face(0)])
+    names = sorted(path.name for path in (tmp_path / "faces" / "stream").iterdir())
+    assert names == ["0-run2.png", "0.png"]
