@@ -227,6 +227,8 @@ def _journal() -> str:
     return f"""## A run that can be resumed
 
 What the journal costs at 100 frames a second, and unthrottled, beside a run without one; {_machine(result.machine)}.
+Frame rates of single rounds differ by several percent. With `disk`, JSON lines are reported a quarter of a window at a
+time, not one by one: the supervisor has less to do than without a journal.
 
 {table}"""
 
