@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from framewire.pipeline.disk import is_still_at
+from framewire.pipeline.graph.path_template import PathTemplate
 from framewire.pipeline.processes.signals import is_running
 from framewire.pipeline.unfinished import FOLDER, LOCK
 
@@ -23,11 +24,17 @@ LOOK_S = 0.05
 
 
 class Owner(Struct, frozen=True):
-    """Who holds a lock: `started` is Unix time."""
+    """Who holds a lock: `started` is Unix time, `outputs` are the files it writes, absolute, with fields."""
 
     pipeline: str
     pid: int
     started: float
+    outputs: tuple[str, ...] = ()
+
+    def may_write(self, file: Path) -> bool:
+        """Whether one of its files may be this one, which may have fields, too."""
+        example = PathTemplate(str(file)).example
+        return any(str(file) == own or PathTemplate(own).may_be(example) for own in self.outputs)
 
 
 class OwnedError(Exception):
@@ -45,14 +52,15 @@ class Ownership:
 
     def __init__(self, pipeline: str, out: Path, files: Iterable[Path] = ()) -> None:
         """`files` are absolute, without links, those in `out` among them. Raises OwnedError, OSError."""
-        self._owner = Owner(pipeline, os.getpid(), time.time())
+        files = list(dict.fromkeys(files))
+        self._owner = Owner(pipeline, os.getpid(), time.time(), tuple(map(str, files)))
         self._held: list[int] = []
         self._beside: list[Path] = []
         try:
             (out / FOLDER).mkdir(parents=True, exist_ok=True)
             self._take(out / FOLDER / LOCK, f"the output folder {out}")
             own = out.resolve()
-            for file in dict.fromkeys(files):
+            for file in files:
                 self._look_above(file, own)
                 self._take_file(file, file.is_relative_to(own))
         except (OwnedError, OSError):
@@ -69,10 +77,16 @@ class Ownership:
         self._held, self._beside = [], []
 
     def _look_above(self, file: Path, own: Path) -> None:
-        """Raises OwnedError if a folder that the file lies in or under is another run's."""
+        """Raises OwnedError if a folder that the file lies in or under is another run's.
+
+        One around our own folder is only in the way if its run may write this very file.
+        """
         for folder in file.parents:
             lock = folder / FOLDER / LOCK
-            if folder != own and lock.exists():
+            if folder == own or not lock.exists():
+                continue
+            owner = _owner_of(lock) if own.is_relative_to(folder) and file.is_relative_to(own) else None
+            if owner is None or owner.may_write(file):
                 self._look(lock, str(file))
 
     def _take_file(self, file: Path, is_inside: bool) -> None:

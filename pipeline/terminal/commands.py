@@ -112,9 +112,9 @@ def run(
         for news in taken_over.news:
             logging.getLogger("framewire").info("%s", news)
         outcome, account = supervisor.run(progress.show)
+        _say_how_it_goes_on(taken_over.books, out)
     taken_over.release()
     print_summary(account, _console())
-    _say_how_it_goes_on(taken_over.books, out)
     if account.error:
         _say(account.error)
     if summary is not None:
@@ -130,7 +130,7 @@ def _say_how_it_goes_on(books: Bookkeeping, out: Path) -> None:
     if not books.can_be_resumed or not books.ledger.streams:
         return
     cure = "" if books.ledger.complete else f"; or `framewire recover {out}` finishes its files"
-    typer.echo(f"this run goes on with --resume{cure}", err=True)
+    logging.getLogger("framewire").info("this run goes on with --resume%s", cure)
 
 
 @app.command()
