@@ -60,15 +60,12 @@ class StreamAccount:
 
     @classmethod
     def restored(cls, kept: KeptStream) -> Self:
-        """The account that the journal has kept; the memories beyond its mark are void."""
+        """The account that the journal has kept."""
         account = cls(kept.source, kept.stream, ())
         account.opened = kept.opened
         account.dropped, account.failed = Counter(kept.dropped), Counter(kept.failed)
         account._sinks = kept.sinks
-        account._memories = {
-            stage: {seq: memory for seq, memory in known.items() if seq <= kept.mark}
-            for stage, known in kept.memories.items()
-        }
+        account._memories = kept.memories
         account._exceptional = kept.exceptional
         account._mark = kept.mark
         return account

@@ -210,3 +210,19 @@ def test_an_early_report_of_a_sink_that_the_stream_does_not_reach_is_dropped(out
     books.take(settle("elsewhere", 2))
     books.take(StreamOpened("s", "s", "a film", 48, 64, 8, None))
     assert "elsewhere" not in books.ledger.streams["s"].kept().sinks
+
+
+def test_a_memory_ahead_of_the_mark_outlives_the_writing_anew(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next reports may move the mark to it."""
+    monkeypatch.setattr(journal_module, "COMPACT_BYTES", 0)
+    monkeypatch.setattr(journal_module, "COMPACT_GROWTH", 1)
+    books = begun(out)
+    # Once, with the first commit; not with the second.
+    monkeypatch.setattr(journal_module, "COMPACT_BYTES", 2**20)
+    books.take(settle("video", 2))
+    for seq in (1, 2):
+        books.take(Checkpoint("track", 0, "s", seq, bytes([seq])))
+    for mark in (1, 2):
+        books.take(settle("list", mark))
+        (account,) = books.moved()
+        assert account.mark == resumed(out).ledger.streams["s"].mark == mark
