@@ -118,16 +118,18 @@ class Stage(Generic[OptionsT]):
         """Whether this stage takes several frames at once."""
         return cls.process_batch is not Stage.process_batch
 
-    def as_chosen(self, what: str, make: Callable[[Any], T], choice_of: Callable[[T], str]) -> T:
-        """Make in `open` what an option leaves open (`auto`): as earlier workers of this run did, else anew.
+    def as_chosen(self, what: str, asked: str, make: Callable[[Any], T], choice_of: Callable[[T], str]) -> T:
+        """Make in `open` what an option asks for; what it leaves open (`auto`), as earlier workers of this run did.
 
-        `make` gets the earlier choice, or `auto`; `choice_of` tells what it came to. The choice is kept with the run,
-        under the name `what`, so that a resumed run gives the same results though, say, a model was downloaded since.
-        Raises StageError if a resumed run cannot have what was chosen; what `make` raises.
+        `make` gets what is asked for, the earlier choice, or `auto`; `choice_of` tells what `auto` came to. That is
+        kept with the run, under the name `what`, so that a resumed run gives the same results though, say, a model was
+        downloaded since. Raises StageError if a resumed run cannot have what was chosen; what `make` raises.
 
         Example:
-            self._network = self.as_chosen("device", self._load, lambda network: network.device)
+            self._network = self.as_chosen("device", self.options.device, self._load, lambda network: network.device)
         """
+        if asked != AUTO:
+            return make(asked)
         chosen = self.context.chosen
         if what in chosen:
             try:

@@ -192,7 +192,7 @@ class Classify(Stage[ClassifyOptions]):
         def choose(choice: str) -> str:
             return str(store.find(entry) is None) if choice == AUTO else choice
 
-        return self.as_chosen(f"stand-in for {entry.name}", choose, str) == str(True)
+        return self.as_chosen(f"stand-in for {entry.name}", AUTO, choose, str) == str(True)
 
     def _stand_in(self, entry: ModelEntry, other: ModelEntry) -> tuple[ModelEntry, tuple[Head, ...]]:
         wanted = {head.attribute for head in entry.answers}
@@ -204,19 +204,16 @@ class Classify(Stage[ClassifyOptions]):
         return other, heads
 
     def _load(self, chosen: _Chosen) -> _Loaded:
-        if self.options.device == AUTO:
-            what = f"device of {chosen.name}"
-            network = self.as_chosen(what, lambda device: self._open(chosen, device), lambda network: network.device)
-        else:
-            network = self._open(chosen, self.options.device)
+        def opened(device: Device) -> Network:
+            threads = self.options.threads or self.context.threads
+            return open_network(chosen.files, Execution(device, threads, self.options.precision))
+
+        what = f"device of {chosen.name}"
+        network = self.as_chosen(what, self.options.device, opened, lambda network: network.device)
         where = told(network)
         self.context.facts[chosen.name] = where
         self.log.info("%s %s", chosen.name, where)
         return _Loaded(chosen.name, chosen.crop, Classifier(network, chosen.facts, chosen.heads))
-
-    def _open(self, chosen: _Chosen, device: Device) -> Network:
-        threads = self.options.threads or self.context.threads
-        return open_network(chosen.files, Execution(device, threads, self.options.precision))
 
 
 def _merged(chosen: Sequence[_Chosen]) -> list[_Chosen]:

@@ -147,15 +147,13 @@ class FaceDetect(Stage[FaceDetectOptions]):
         ]
 
     def _choose_method(self) -> str:
-        if self.options.method != AUTO:
-            return self.options.method
-        return self.as_chosen("method", lambda method: method_of(self.options) if method == AUTO else method, str)
+        def choose(method: str) -> str:
+            return method_of(self.options) if method == AUTO else method
+
+        return self.as_chosen("method", self.options.method, choose, str)
 
     def _load(self) -> FaceFinder:
-        if self.options.device == AUTO:
-            network = self.as_chosen("device", self._load_on, lambda network: network.device)
-        else:
-            network = self._load_on(self.options.device)
+        network = self.as_chosen("device", self.options.device, self._load_on, lambda network: network.device)
         self._tell(self.options.model, told(network))
         return network
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import cv2
 from msgspec import Meta, Struct
@@ -14,6 +14,7 @@ from framewire.pipeline.frame.ring import Pixels
 from framewire.pipeline.option import OutputPath
 from framewire.pipeline.stage import Sink, StageError, stage
 from framewire.stages.parts.output_folder import OutputFolder
+from framewire.stages.parts.rotation import Existing, refusal
 from framewire.stages.picture_names import PictureNames
 
 WHOLE_FRAME = "frame"
@@ -46,7 +47,7 @@ class ImageWriterOptions(Struct, frozen=True, kw_only=True, forbid_unknown_field
         int, Meta(ge=0, description="Keep this many newest files, including those of earlier runs; 0: all")
     ] = 0
     existing: Annotated[
-        Literal["replace", "number", "refuse"],
+        Existing,
         Meta(
             description="If there are an earlier run's files: replace those of the same name; add `-run2` to the names "
             "(always for a live stream); or refuse to start"
@@ -98,10 +99,7 @@ class ImageWriter(Sink[ImageWriterOptions]):
                 path.unlink()
         made = dict(self._names.made(self.context.out))
         if made and self.options.existing == "refuse" and not self.context.resumed:
-            raise StageError(
-                f"{next(iter(made))} exists, and `existing` is refuse; move it, give another path, "
-                "or set `existing: number`"
-            )
+            raise refusal(next(iter(made)))
         # Oldest first; the values say nothing.
         self._kept = dict.fromkeys(sorted(made, key=lambda path: path.stat().st_mtime_ns)) if self.options.keep else {}
         self._run = int(self.context.chosen.setdefault(RUN, str(max(made.values(), default=0) + 1)))

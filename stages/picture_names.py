@@ -3,10 +3,10 @@
 import re
 import string
 from collections.abc import Iterator
-from itertools import takewhile
 from pathlib import Path
 
 from framewire.pipeline.disk import NEW
+from framewire.stages.parts.template import fixed_folder, paths_like
 
 VALUE_MAX = 80
 """Characters of a value in a name: file systems take 255 bytes for the whole name."""
@@ -31,7 +31,7 @@ class PictureNames:
     @property
     def fixed_folder(self) -> Path:
         """The folder in or under which all files lie."""
-        return Path(*takewhile(lambda part: "{" not in part, Path(self.template).parent.parts))
+        return fixed_folder(self.template)
 
     def path(self, values: dict[str, str | int], run: int = 1) -> str:
         """The name with these values; whatever they are, it stays in its folder. Raises KeyError, ValueError."""
@@ -47,25 +47,17 @@ class PictureNames:
 
     def made(self, folder: Path) -> Iterator[tuple[Path, int]]:
         """The files under a folder that bear such a name, whichever run made them; and the number of that run."""
-        for path in self._under(folder):
-            found = self._match(folder, path)
+        for path, name in paths_like(folder, self.template):
+            found = self._pattern.fullmatch(name)
             if found is not None and path.is_file():
                 yield path, int(found["run"] or 1)
 
     def torn(self, folder: Path) -> Iterator[Path]:
         """What killed processes have left of such files; see replace_file."""
-        for path in self._under(folder):
-            whole = path.with_name(path.name.removeprefix(".").removesuffix(NEW))
-            if path.name == f".{whole.name}{NEW}" and self._match(folder, whole):
+        for path, name in paths_like(folder, self.template):
+            whole = path.name.removeprefix(".").removesuffix(NEW)
+            if path.name == f".{whole}{NEW}" and self._pattern.fullmatch(str(Path(name).with_name(whole))):
                 yield path
-
-    def _match(self, folder: Path, path: Path) -> re.Match[str] | None:
-        fixed = self.fixed_folder
-        return self._pattern.fullmatch(str(fixed / path.relative_to(folder / fixed)))
-
-    def _under(self, folder: Path) -> Iterator[Path]:
-        depth = len(Path(self.template).parts) - len(self.fixed_folder.parts)
-        return (folder / self.fixed_folder).glob("/".join(["*"] * depth))
 
 
 def _safe(value: str | int) -> str | int:

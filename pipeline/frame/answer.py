@@ -175,7 +175,8 @@ def _is_plain(one: Any) -> bool:
 
 def _are_plain(numbers: tuple[Any, ...]) -> bool:
     for one in numbers:  # noqa: SIM110 - a generator costs twice the time
-        if type(one) is not float or not isfinite(one):
+        # A cascade's boxes are whole numbers; isfinite cannot take the largest.
+        if not (isfinite(one) if type(one) is float else type(one) is int and abs(one) <= _INT_MAX):
             return False
     return True
 
@@ -231,12 +232,11 @@ def _event(one: Any, where: str) -> Event:
 def _detections(value: Any, field: str, had: tuple[Detection, ...]) -> tuple[Detection, ...]:
     given = _sequence(value, field, "a sequence of Detections")
     known = set(map(id, had))
-    if value is given and all(id(one) in known or _is_plain(one) for one in given):
-        return given
-    return tuple(
+    plain = tuple(
         one if id(one) in known or _is_plain(one) else _detection(one, f"{field}[{place}]")
         for place, one in enumerate(given)
     )
+    return value if value is given and all(map(is_, plain, given)) else plain
 
 
 def _events(value: Any, field: str, had: tuple[Event, ...]) -> tuple[Event, ...]:

@@ -29,7 +29,11 @@ TRACEBACKS_MAX = 3
 """Tracebacks of failing frames that one worker logs; the summary counts all."""
 
 
-class MemoryVoidError(Exception):
+class MustBeReplacedError(Exception):
+    """A worker can no longer do its work rightly, and a new one can, from where the ledger is."""
+
+
+class MemoryVoidError(MustBeReplacedError):
     """The stage's memory has a frame in it that will come again: a new worker must go on from the last whole one."""
 
 

@@ -14,7 +14,7 @@ from framewire.pipeline.frame.packet import Packet
 from framewire.pipeline.frame.ring import PictureLostError, RingReader
 from framewire.pipeline.graph.plan import Plan
 from framewire.pipeline.graph.spec import StageSpec
-from framewire.pipeline.nodes.node import StageNode, StreamAtStage
+from framewire.pipeline.nodes.node import MustBeReplacedError, StageNode, StreamAtStage
 from framewire.pipeline.nodes.notes import FrameInHand, Notes
 from framewire.pipeline.nodes.stage_note import note_stage
 from framewire.pipeline.seen.figures import KIND_AND_PLACE, EventTally
@@ -31,7 +31,7 @@ RETRY_S = (0.5, 1.0, 2.0, 5.0)
 """Seconds until a live stream's frame that could not be written is tried again; the last one from then on."""
 
 
-class SinkCrashedError(Exception):
+class SinkCrashedError(MustBeReplacedError):
     """A sink has failed and holds frames back: a new worker must go on from its mark."""
 
 

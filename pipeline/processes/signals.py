@@ -13,11 +13,21 @@ ENDING = (signal.SIGINT, signal.SIGTERM)
 
 def is_running(pid: int) -> bool:
     """Whether there is a process of that number that has not ended: a zombie has."""
+    return _state(pid) not in ("", "Z", "X")
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether somebody has stopped a process (SIGSTOP, a debugger)."""
+    return _state(pid) in ("T", "t")
+
+
+def _state(pid: int) -> str:
+    """The letter of proc(5); empty if there is no such process."""
     try:
         # The state follows the name, which is in parentheses and may hold any character.
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (OSError, IndexError):
-        return False
+        return ""
 
 
 @contextmanager

@@ -7,6 +7,9 @@ from msgspec import Struct, field
 from framewire.pipeline.seen.figures import EventTally, StageFigures
 from framewire.pipeline.seen.histogram import Histogram
 
+LONG_S = 3.0
+"""No call of a stage that works takes so long that a person would want to know."""
+
 
 class Frames(Struct):
     """Frames by outcome: admitted = written + dropped + failed + in_flight, at any moment."""
@@ -50,6 +53,11 @@ class StageNow(Struct):
     in_call_s: float = 0.0
     longest: str = ""
     longest_s: float = 0.0
+
+    @property
+    def on(self) -> str:
+        """The frame that it has been on for long, and for how long; empty if there is none."""
+        return f"{self.longest} for {self.longest_s:.0f} s" if self.longest_s >= LONG_S else ""
 
     def total(self) -> StageFigures:
         """All its workers combined."""

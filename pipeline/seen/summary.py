@@ -11,9 +11,6 @@ from msgspec.structs import asdict
 from framewire.pipeline.seen.histogram import slowest
 from framewire.pipeline.seen.snapshot import Frames, Snapshot, StageNow, StreamNow
 
-LONG_S = 3.0
-"""No call of a stage that works takes so long that a person would want to know."""
-
 
 class Milliseconds(Struct, frozen=True):
     """Percentiles of a duration; None if nothing was timed."""
@@ -130,7 +127,7 @@ def _stage(stage: StageNow) -> StageSummary:
         p99_ms=total.work.milliseconds(0.99),
         wait_p50_ms=total.wait.milliseconds(0.5),
         busy_s=round(total.work.total_s + stage.in_call_s, 3),
-        on=f"{stage.longest} for {stage.longest_s:.0f} s" if stage.longest_s >= LONG_S else "",
+        on=stage.on,
         cpu_s=round(stage.cpu_seconds, 3),
         restarts=stage.restarts,
         replicas=stage.replicas,

@@ -7,7 +7,6 @@ from msgspec import Struct
 
 from framewire.pipeline.seen.rates import RateMeter
 from framewire.pipeline.seen.snapshot import Snapshot
-from framewire.pipeline.seen.summary import LONG_S
 from framewire.pipeline.seen.view import View, is_well, view_of
 from framewire.pipeline.server.exposition import RunCollector
 
@@ -79,5 +78,4 @@ class Known:
     def _stuck(self) -> str:
         """Which stages have been on one frame for long; empty if none has."""
         stages = self.now.stages.values() if self.now is not None else ()
-        long = [stage for stage in stages if stage.longest_s >= LONG_S]
-        return ", ".join(f"{stage.name} has been on {stage.longest} for {stage.longest_s:.0f} s" for stage in long)
+        return ", ".join(f"{stage.name} has been on {stage.on}" for stage in stages if stage.on)

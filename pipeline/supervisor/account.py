@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from framewire.pipeline.cores import usable_cores
 from framewire.pipeline.graph.plan import Plan
@@ -33,15 +33,6 @@ class _Told:
             self._dead.merge(self._now)
         if report.incarnation == self.incarnation:
             self._now = report.figures
-
-    def sources(self) -> dict[str, SourceFigures]:
-        """What its sources have seen, by stream."""
-        if not self._dead.sources:
-            return self._now.sources
-        before, now = WorkerFigures(sources=self._dead.sources), WorkerFigures(sources=self._now.sources)
-        total = before.copy()
-        total.merge(now)
-        return total.sources
 
     def total(self) -> WorkerFigures:
         if not self.incarnation and not self._dead.sources:
@@ -85,10 +76,9 @@ class Account:
         self._last = now
 
     def snapshot(
-        self, ledger: Ledger, workers: Iterable[WorkerRecord], ready: bool, refused: int, failure: str | None
+        self, ledger: Ledger, workers: Collection[WorkerRecord], ready: bool, refused: int, failure: str | None
     ) -> Snapshot:
         """The current account. `refused` counts messages that the supervisor itself refused."""
-        workers = list(workers)
         totals = {name: told.total() for name, told in self._told.items()}
         calls = [call for worker in workers if worker.life is Life.READY and (call := worker.call()) is not None]
         return Snapshot(
@@ -107,7 +97,7 @@ class Account:
 
     def progress(self, worker: str) -> Progress:
         """What a run that resumes this one must know of a worker's sources."""
-        return Progress(worker, self._told[worker].sources(), self._seconds())
+        return Progress(worker, self._told[worker].total().sources, self._seconds())
 
     def _seconds(self) -> float:
         return round(self._seconds_before + (self._last or 0.0) - (self._started or 0.0), 3)

@@ -21,12 +21,12 @@ START_AFTER_S = 2.0
 """It starts when all workers are ready, or after this long: loading it must not delay the first frame."""
 AGAIN_S = 1.0
 DEATHS_MAX = 5
-
-log = logging.getLogger("framewire")
 WATCH_S = 3.0
 """Sinks show pictures for this long after the last request."""
 GLIMPSE_S = 0.1
 """Ten pictures a second are enough to look live, and cost little."""
+
+log = logging.getLogger("framewire")
 
 
 class ServerKeeper:

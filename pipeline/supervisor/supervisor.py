@@ -199,7 +199,8 @@ class Supervisor:
             if worker.life is Life.GONE:
                 continue
             if self._ending.must_leave or worker.pid is None:
-                log.error("%s cannot be killed: it hangs in the kernel, and is left behind", worker.name)
+                if worker.pid is not None:
+                    log.error("%s cannot be killed: it hangs in the kernel, and is left behind", worker.name)
                 worker.life = Life.GONE
             else:
                 log.error("%s does not close; killing it", worker.name)

@@ -13,6 +13,7 @@ from framewire.pipeline.graph.spec import PipelineSpec
 from framewire.pipeline.ledger.bookkeeping import Bookkeeping
 from framewire.pipeline.nodes.notes import Call, FrameInHand, NotesReader
 from framewire.pipeline.processes.nursery import kill_group
+from framewire.pipeline.processes.signals import is_stopped
 from framewire.pipeline.supervisor.restart import RestartPolicy
 from framewire.pipeline.wire.inbox import Outbox
 from framewire.pipeline.wire.message import Message, Peer, Ready, encode
@@ -86,12 +87,8 @@ class WorkerRecord:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether somebody has stopped its process (SIGSTOP, a debugger)."""
-        try:
-            # proc(5): the state follows the name in brackets, which may hold anything.
-            return Path(f"/proc/{self.pid}/stat").read_bytes().rpartition(b")")[2].split()[0] in (b"T", b"t")
-        except (OSError, IndexError):
-            return False
+        """Whether somebody has stopped its process."""
+        return self.pid is not None and is_stopped(self.pid)
 
     def kill(self) -> None:
         """End its process; its death is news that comes."""

@@ -15,9 +15,9 @@ from framewire.pipeline.cores import threads_each, usable_cores
 from framewire.pipeline.graph.plan import Plan, Process, make_plan
 from framewire.pipeline.graph.spec import PipelineSpec
 from framewire.pipeline.nodes.batch_node import BatchNode
-from framewire.pipeline.nodes.node import MemoryVoidError, StageNode
+from framewire.pipeline.nodes.node import MustBeReplacedError, StageNode
 from framewire.pipeline.nodes.notes import Notes
-from framewire.pipeline.nodes.sink_node import SinkCrashedError, SinkNode
+from framewire.pipeline.nodes.sink_node import SinkNode
 from framewire.pipeline.nodes.source_node import SourceNode
 from framewire.pipeline.nodes.stage_note import note_stage, noted_stage
 from framewire.pipeline.option import check_values
@@ -32,9 +32,8 @@ from framewire.pipeline.worker.worker import Worker
 
 REMARK_MAX = 10_000
 """Characters of a log record: enough for any traceback."""
-MEMORY_VOID = os.EX_TEMPFAIL
-SINK_CRASHED = os.EX_SOFTWARE
-"""Exit statuses of workers that must be replaced."""
+REPLACE = os.EX_TEMPFAIL
+"""Exit status of a worker that must be replaced."""
 LAST_WORDS_MS = 2000
 """How long an exiting worker waits for its last messages to be sent."""
 
@@ -74,7 +73,7 @@ class _RemarkHandler(logging.Handler):
 
 
 def run_worker(boot: Boot) -> int:
-    """Run a worker; returns the exit status: 0 after Exit, 1 after a reported Trouble, or MEMORY_VOID."""
+    """Run a worker; returns the exit status: 0 after Exit, 1 after a reported Trouble, or REPLACE."""
     keep_freed_memory()
     boot = _without_working_directory(boot)
     plan = make_plan(boot.spec)
@@ -90,12 +89,9 @@ def run_worker(boot: Boot) -> int:
     log.setLevel(logging.INFO)
     try:
         return _live(boot, plan, process, context, supervisor)
-    except MemoryVoidError as error:
-        log.warning("%s; a new worker goes on from the last memory", error)
-        return MEMORY_VOID
-    except SinkCrashedError as error:
-        log.warning("%s; a new worker goes on from its mark", error)
-        return SINK_CRASHED
+    except MustBeReplacedError as error:
+        log.warning("%s; a new worker goes on from what is safe", error)
+        return REPLACE
     except StageError as error:
         supervisor.send(encode(Trouble(name, noted_stage(error) or process.name, str(error))))
         return 1

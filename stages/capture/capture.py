@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 
 from framewire.pipeline.frame.ring import Pixels
 from framewire.pipeline.option import InputPath
-from framewire.pipeline.stage import AUTO, Shot, Source, StageError, StreamPhase, stage
+from framewire.pipeline.stage import Shot, Source, StageError, StreamPhase, stage
 from framewire.stages.capture.cut import CutFinder
 from framewire.stages.capture.demo import Demo
 from framewire.stages.capture.inputs.address import STDIN, Address, address_of, is_live, stdin_address
@@ -282,10 +282,7 @@ class Capture(Source[CaptureOptions]):
             def opened(hwaccel: str) -> VideoFile:
                 return VideoFile(path, options.threads, excerpt, hwaccel)
 
-            if options.hwaccel == AUTO:
-                film = self.as_chosen("decoder", opened, lambda film: film.decoder)
-            else:
-                film = opened(options.hwaccel)
+            film = self.as_chosen("decoder", options.hwaccel, opened, lambda film: film.decoder)
             if options.hwaccel:
                 self._tell_decoder(film.decoder)
             return film

@@ -4,8 +4,9 @@ import re
 import string
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from itertools import takewhile
 from pathlib import Path
+
+from framewire.stages.parts.template import fixed_folder, paths_like
 
 FIELDS = ("stream", "start", "part")
 PART = "-{part:03d}"
@@ -49,7 +50,7 @@ class PartNames:
     @property
     def fixed_folder(self) -> Path:
         """The folder in or under which all parts lie, known before the first frame."""
-        return Path(*takewhile(lambda part: "{" not in part, Path(self.template).parent.parts))
+        return fixed_folder(self.template)
 
     @property
     def templates(self) -> list[str]:
@@ -89,10 +90,8 @@ class PartNames:
 
     def _found(self, folder: Path, stream: str) -> Iterator[tuple[Path, re.Match[str]]]:
         pattern = re.compile(_pattern(self.template, stream))
-        base = folder / self.fixed_folder
-        depth = len(Path(self.template).parts) - len(self.fixed_folder.parts)
-        for path in base.glob("/".join(["*"] * depth)):
-            found = pattern.fullmatch(str(self.fixed_folder / path.relative_to(base)))
+        for path, name in paths_like(folder, self.template):
+            found = pattern.fullmatch(name)
             if found is not None and path.is_file():
                 yield path, found
 

@@ -11,7 +11,7 @@ from framewire.pipeline.stage_context import StageContext
 from framewire.pipeline.unfinished import numbered
 from framewire.stages.parts.part_index import Part, PartIndex
 from framewire.stages.parts.part_name import PartNames, TemplateError
-from framewire.stages.parts.rotation import RotationOptions, surplus
+from framewire.stages.parts.rotation import RotationOptions, refusal, surplus
 
 
 class Parts:
@@ -104,6 +104,4 @@ class Parts:
 
     def _refuse(self, existing: Iterable[Path]) -> None:
         for path in existing:
-            raise StageError(
-                f"{path} exists, and `existing` is refuse; move it, give another path, or set `existing: number`"
-            )
+            raise refusal(path)

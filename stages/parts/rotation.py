@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from framewire.pipeline.stage import StageError
+
 MEGABYTE = 10**6
 ROUNDING_S = 1e-6
 """Timestamps are sums and differences of binary fractions."""
@@ -15,11 +17,20 @@ KEEPING = frozenset({"existing", "keep_mb", "keep_files"})
 """Options about other files than the one being written: a resumed run may have others."""
 
 
+Existing = Literal["replace", "number", "refuse"]
+"""What becomes of an earlier run's files."""
+
+
+def refusal(path: Path) -> StageError:
+    """The error of a sink that finds a file where `existing` is refuse."""
+    return StageError(f"{path} exists, and `existing` is refuse; move it, give another path, or set `existing: number`")
+
+
 class RotationOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Options of sinks whose output may come in parts."""
 
     existing: Annotated[
-        Literal["replace", "number", "refuse"],
+        Existing,
         Meta(
             description="If an earlier run's file has the name: replace it once the new one is whole; number the new "
             "one (always for a live stream); or refuse to start"

@@ -104,7 +104,7 @@ def test_a_run_as_deployed_goes_on_and_ends_once(which: str, tmp_path: Path) -> 
 
 
 @pytest.mark.skipif(which("systemd-analyze") is None, reason="systemd-analyze is not installed")
-def test_systemd_reads_the_unit(tmp_path: Path) -> None:
+def test_systemd_reads_the_unit() -> None:
     """Its only complaint is that the program is not installed here."""
     done = subprocess.run(
         ["systemd-analyze", "verify", str(DEPLOY / "framewire@.service")], capture_output=True, text=True

@@ -59,16 +59,16 @@ def make(choice: str, here: tuple[str, ...] = ("gpu", "cpu")) -> str:
 def test_what_a_stage_has_chosen_stays_chosen() -> None:
     chosen: dict[str, str] = {}
     first = RemembersBoth(None, StageContext("x", Path(), chosen=chosen))
-    assert first.as_chosen("device", lambda choice: make(choice, ("cpu",)), str) == "cpu"
+    assert first.as_chosen("device", AUTO, lambda choice: make(choice, ("cpu",)), str) == "cpu"
     assert chosen == {"device": "cpu"}
     second = RemembersBoth(None, StageContext("x", Path(), run_resumed=True, chosen=chosen))
-    assert second.as_chosen("device", make, str) == "cpu"
+    assert second.as_chosen("device", AUTO, make, str) == "cpu"
 
 
 def test_what_was_chosen_and_is_gone_ends_a_resumed_run_and_no_other() -> None:
     resumed = RemembersBoth(None, StageContext("x", Path(), run_resumed=True, chosen={"device": "npu"}))
     with pytest.raises(StageError, match=r"had chosen device npu, which cannot be had now \(no npu here\)"):
-        resumed.as_chosen("device", make, str)
+        resumed.as_chosen("device", AUTO, make, str)
     replaced = RemembersBoth(None, StageContext("x", Path(), resumed=True, chosen={"device": "npu"}))
-    assert replaced.as_chosen("device", make, str) == "gpu"
+    assert replaced.as_chosen("device", AUTO, make, str) == "gpu"
     assert replaced.context.chosen == {"device": "gpu"}

@@ -4,9 +4,9 @@ import json
 import signal
 from pathlib import Path
 
-import psutil
 import pytest
 
+from framewire.pipeline.processes.signals import is_running
 from tests.system.pipelines.slips import GIVEN, RAISED
 from tests.system.running import PIPELINES, Finished, Running, framewire, lines_in, run, wait_until
 from tests.system.served import served
@@ -79,13 +79,6 @@ def test_a_change_of_directory_moves_nobodys_files(tmp_path: Path, monkeypatch: 
     assert lines_in(tmp_path / "out" / "slip.jsonl") == FRAMES
 
 
-def is_alive(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
 @pytest.mark.parametrize("ends", ["by itself", "worker killed", "supervisor killed", "nursery killed"])
 def test_what_a_stage_has_started_ends_with_its_worker(ends: str, tmp_path: Path) -> None:
     told = tmp_path / "told"
@@ -100,7 +93,7 @@ def test_what_a_stage_has_started_ends_with_its_worker(ends: str, tmp_path: Path
     if ends == "worker killed":
         running.worker("odd#0").kill()
         wait_until(lambda: lines_in(told) > 1, "its successor")
-        wait_until(lambda: not is_alive(first), "the end of what the first had started")
+        wait_until(lambda: not is_running(first), "the end of what the first had started")
         running.process.send_signal(signal.SIGTERM)
     elif ends == "supervisor killed":
         running.process.kill()
@@ -108,7 +101,7 @@ def test_what_a_stage_has_started_ends_with_its_worker(ends: str, tmp_path: Path
         next(process for process in running.processes() if "nursery" in " ".join(process.cmdline())).kill()
     running.finish()
     children = [int(pid) for pid in told.read_text().split()]
-    wait_until(lambda: not any(map(is_alive, children)), "the end of what it had started")
+    wait_until(lambda: not any(map(is_running, children)), "the end of what it had started")
 
 
 @pytest.mark.parametrize(("holds", "restarts", "missing"), [(1, 0, {7}), (4, 3, set())])
