@@ -165,10 +165,9 @@ def kill_group(leader: int) -> None:
 
 
 def _tell(orders: socket.socket, news: Born | Died) -> None:
-    try:
+    # Nobody may be left to tell: the end of the orders says so next, and then what is alive is ended first.
+    with suppress(BrokenPipeError, ConnectionResetError):
         orders.send(msgspec.msgpack.encode(news))
-    except (BrokenPipeError, ConnectionResetError):
-        os._exit(1)
 
 
 def _fork(orders: socket.socket, boot: bytes, life: Callable[[bytes], int]) -> int:

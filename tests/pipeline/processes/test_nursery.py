@@ -6,6 +6,9 @@ import sys
 import psutil
 import pytest
 
+from framewire.pipeline.processes.signals import is_running
+from tests.system.running import wait_until
+
 SCRIPT = """
 import os, signal, sys
 from framewire.pipeline.processes.nursery import Born, Died, Nursery
@@ -69,3 +72,41 @@ print("closed once")
 def test_news_that_nobody_reads_do_no_harm() -> None:
     done = subprocess.run([sys.executable, "-c", UNREAD], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "closed once\n", "")
+
+
+GROUPS = """
+import os, signal, subprocess
+from framewire.pipeline.processes.nursery import Nursery
+
+def life(boot):
+    child = subprocess.Popen(["sleep", "1000"])
+    os.write(int(boot), f"{child.pid}\\n".encode())
+    signal.pause()
+    return 0
+
+told, tell = os.pipe()
+nursery = Nursery("framewire nursery-test nursery", life)
+workers = []
+for _ in range(3):
+    nursery.spawn("a", str(tell).encode())
+    workers.append(nursery.news().pid)
+text = b""
+while text.count(b"\\n") < 3:
+    text += os.read(told, 100)
+# One has died, and the supervisor is gone, when the nursery looks again.
+os.kill(nursery.pid, signal.SIGSTOP)
+os.waitid(os.P_PID, nursery.pid, os.WSTOPPED | os.WNOWAIT)
+os.kill(workers[0], signal.SIGKILL)
+nursery._socket.close()
+os.kill(nursery.pid, signal.SIGCONT)
+os.waitpid(nursery.pid, 0)
+print(*text.split())
+"""
+
+
+def test_what_workers_have_started_goes_with_them_though_nobody_is_left_to_tell() -> None:
+    done = subprocess.run([sys.executable, "-c", GROUPS], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    children = [int(word.strip("b'")) for word in done.stdout.split()]
+    assert len(children) == 3
+    wait_until(lambda: not any(map(is_running, children)), "the end of what they had started", 10)
