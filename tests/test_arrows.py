@@ -30,9 +30,13 @@ ARROWS: dict[str, set[str]] = {
     "pipeline.ledger": {"pipeline", "pipeline.frame", "pipeline.graph", "pipeline.seen", "pipeline.wire"},
     "pipeline.output": {"pipeline", "pipeline.graph", "pipeline.ledger", "pipeline.processes"},
     "pipeline.server": {"pipeline", "pipeline.frame", "pipeline.graph", "pipeline.seen", "pipeline.wire"},
-    "pipeline.supervisor": {
+    "pipeline.crew": {
         *("pipeline", "pipeline.graph", "pipeline.ledger", "pipeline.nodes", "pipeline.processes"),
-        *("pipeline.seen", "pipeline.server", "pipeline.wire", "pipeline.worker"),
+        *("pipeline.server", "pipeline.wire", "pipeline.worker"),
+    },
+    "pipeline.supervisor": {
+        *("pipeline", "pipeline.crew", "pipeline.graph", "pipeline.ledger", "pipeline.nodes", "pipeline.processes"),
+        *("pipeline.seen", "pipeline.server", "pipeline.wire"),
     },
     "pipeline.terminal": {
         *("pipeline", "pipeline.frame", "pipeline.graph", "pipeline.ledger", "pipeline.output", "pipeline.seen"),

@@ -54,7 +54,8 @@ class Ownership:
         """`files` are absolute, without links, those in `out` among them. Raises OwnedError, OSError."""
         files = list(dict.fromkeys(files))
         self._owner = Owner(pipeline, os.getpid(), time.time(), tuple(map(str, files)))
-        self._held: list[int] = []
+        self.held: list[int] = []
+        """Descriptors of the locks: whoever has them open holds them."""
         self._beside: list[Path] = []
         try:
             (out / FOLDER).mkdir(parents=True, exist_ok=True)
@@ -71,10 +72,10 @@ class Ownership:
         """Let others in. The locks beside files go; that of the folder stays, as an empty file."""
         for path in self._beside:
             path.unlink(missing_ok=True)
-        for held in self._held:
+        for held in self.held:
             os.ftruncate(held, 0)
             os.close(held)
-        self._held, self._beside = [], []
+        self.held, self._beside = [], []
 
     def _look_above(self, file: Path, own: Path) -> None:
         """Raises OwnedError if a folder that the file lies in or under is another run's.
@@ -119,7 +120,7 @@ class Ownership:
             os.close(held)
         os.ftruncate(held, 0)
         os.pwrite(held, msgspec.json.encode(self._owner), 0)
-        self._held.append(held)
+        self.held.append(held)
 
     def _lock(self, held: int, kind: int, lock: Path, what: str) -> None:
         for _ in _moments():

@@ -1,9 +1,10 @@
-"""The nursery: a process forked from the supervisor before it has any thread, which forks the workers.
+"""The nursery: a process without threads, which forks the workers.
 
 It has imported all that the stages need, so workers start and restart in milliseconds, and their code is in memory
-once. Nothing in it has used a ZeroMQ socket, a GPU or a thread, so forking is safe. It ends with the supervisor, whose
-end of their socket closes however it is killed, and takes the workers with it, and what their stages have started; the
-workers die with the nursery by the kernel's parent-death signal.
+once. Nothing in it has used a ZeroMQ socket, a GPU or a thread, so forking is safe. The first is forked from the
+supervisor before that has any thread; the next, should it die, is a program of its own. It ends with the supervisor,
+whose end of their socket closes however it is killed, and takes the workers with it, and what their stages have
+started; the workers die with the nursery by the kernel's parent-death signal.
 """
 
 import ctypes
@@ -13,9 +14,9 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import NoReturn
+from typing import NoReturn, Self
 
 import msgspec
 from msgspec import Struct
@@ -50,28 +51,59 @@ _decode_order: "msgspec.msgpack.Decoder[Spawn]" = msgspec.msgpack.Decoder(Spawn)
 _decode_news: "msgspec.msgpack.Decoder[Born | Died]" = msgspec.msgpack.Decoder(Born | Died)
 
 
-class Nursery:
-    """The supervisor's side. Make it before anything that starts a thread."""
+class NurseryDiedError(Exception):
+    """The nursery has died, and the workers with it."""
 
-    def __init__(self, title: str, life: Callable[[bytes], int]) -> None:
-        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+class Nursery:
+    """The supervisor's side.
+
+    Example:
+        nursery = Nursery.forked("framewire faces nursery", life)   # before anything that starts a thread
+        nursery.spawn("detect", boot)
+        nursery.news()                                              # Born("detect", 4711)
+        nursery.close()
+    """
+
+    def __init__(self, pid: int, end: socket.socket) -> None:
+        """`end` is ours of the socket pair by which we speak."""
+        self.pid = pid
+        self._socket = end
+        self._status: int | None = None
+
+    @classmethod
+    def forked(cls, title: str, life: Callable[[bytes], int]) -> Self:
+        """A copy of this process, which must not have any thread yet. Each worker's life is `life(boot)`."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         supervisor = os.getpid()
         sys.stdout.flush()
         sys.stderr.flush()
-        self.pid = os.fork()
-        if self.pid == 0:
+        pid = os.fork()
+        if pid == 0:
             # Whatever happens, this copy of the caller must never continue as the caller.
             try:
-                self._socket.close()
-                # It must be able to see that the supervisor is gone, even if somebody has stopped it.
-                _at_death_of(supervisor, signal.SIGCONT)
-                setproctitle(title)
-                _serve(theirs, life)
+                ours.close()
+                serve(theirs, title, supervisor, life)
             except BaseException:
                 traceback.print_exc()
             finally:
                 os._exit(1)
         theirs.close()
+        return cls(pid, ours)
+
+    @classmethod
+    def executed(cls, argv: Callable[[int], list[str]], inherited: Sequence[int]) -> Self:
+        """A new program, which calls `serve`; `argv` makes its arguments from the number of its end of the socket.
+
+        It gets the descriptors `inherited`, too, under their numbers. It is not in our process group: Ctrl-C is ours.
+        """
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            arguments = argv(theirs.fileno())
+            # A descriptor that is duplicated onto itself stays open: POSIX.1-2024, posix_spawn_file_actions_adddup2.
+            keep = [(os.POSIX_SPAWN_DUP2, fd, fd) for fd in (theirs.fileno(), *inherited)]
+            pid = os.posix_spawn(arguments[0], arguments, os.environ, file_actions=keep, setpgroup=0)
+        return cls(pid, ours)
 
     def fileno(self) -> int:
         """For a poller: readable when there is news."""
@@ -79,19 +111,27 @@ class Nursery:
 
     def spawn(self, token: str, boot: bytes) -> None:
         """Request a worker; `news` reports its birth."""
-        self._socket.send(msgspec.msgpack.encode(Spawn(token, boot)))
+        with suppress(BrokenPipeError, ConnectionResetError):
+            # It is dead: that is the next news.
+            self._socket.send(msgspec.msgpack.encode(Spawn(token, boot)))
 
     def news(self) -> Born | Died:
-        """Wait for the next birth or death. Raises EOFError if the nursery itself is dead."""
+        """Wait for the next birth or death. Raises NurseryDiedError."""
         raw = _receive(self._socket)
         if not raw:
-            raise EOFError("the process that starts the workers has died")
+            raise NurseryDiedError
         return _decode_news.decode(raw)
 
-    def close(self) -> None:
-        """End the nursery and any remaining workers, and wait for it."""
-        self._socket.close()
-        os.waitpid(self.pid, 0)
+    def kill(self) -> None:
+        """End it, and so the workers."""
+        os.kill(self.pid, signal.SIGKILL)
+
+    def close(self) -> int:
+        """End the nursery and any remaining workers, and wait for it; returns its exit status, or minus the signal."""
+        if self._status is None:
+            self._socket.close()
+            self._status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self._status
 
 
 def _at_death_of(parent: int, number: int) -> None:
@@ -103,7 +143,11 @@ def _at_death_of(parent: int, number: int) -> None:
         os._exit(1)
 
 
-def _serve(orders: socket.socket, life: Callable[[bytes], int]) -> NoReturn:
+def serve(orders: socket.socket, title: str, supervisor: int, life: Callable[[bytes], int]) -> NoReturn:
+    """Be the nursery of the process `supervisor`, which is our parent, until that is gone."""
+    # It must be able to see that the supervisor is gone, even if somebody has stopped it.
+    _at_death_of(supervisor, signal.SIGCONT)
+    setproctitle(title)
     # Ctrl-C reaches the whole foreground group; only the supervisor handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""Starts, watches, restarts and drains the workers, and keeps the one account of every frame."""
+"""One run: its loop, its epochs, its end, and the one account of every frame."""
 
 from framewire.pipeline.supervisor.ending import Outcome
 from framewire.pipeline.supervisor.supervisor import Supervisor

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from framewire.pipeline.cores import usable_cores
+from framewire.pipeline.crew.stuck import named, seconds_on
+from framewire.pipeline.crew.worker_record import Life, WorkerRecord
 from framewire.pipeline.graph.plan import Plan
 from framewire.pipeline.graph.spec import PipelineSpec, StageSpec
 from framewire.pipeline.ledger.journal import Progress
@@ -13,8 +15,6 @@ from framewire.pipeline.nodes.notes import Call
 from framewire.pipeline.seen.figures import SourceFigures, StageFigures, WorkerFigures
 from framewire.pipeline.seen.snapshot import Frames, Snapshot, StageNow, StreamNow, WorkerNow
 from framewire.pipeline.stage import StreamPhase
-from framewire.pipeline.supervisor.stuck import named, seconds_on
-from framewire.pipeline.supervisor.worker_record import Life, WorkerRecord
 from framewire.pipeline.wire.message import Report
 
 

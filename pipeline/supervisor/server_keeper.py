@@ -7,7 +7,6 @@ from collections.abc import Callable
 import msgspec
 import zmq
 
-from framewire.pipeline.processes.nursery import Nursery
 from framewire.pipeline.seen.snapshot import Snapshot
 from framewire.pipeline.server.listen import Listening
 from framewire.pipeline.wire.inbox import Outbox
@@ -34,7 +33,6 @@ class ServerKeeper:
 
     def __init__(self, listening: Listening, pipeline: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.endpoint = ""
-        self.pid: int | None = None
         self._listening = listening
         self._pipeline = pipeline
         self._clock = clock
@@ -54,8 +52,8 @@ class ServerKeeper:
             return self._start_at
         return self._tell_at if self._outbox is not None else None
 
-    def start_if_due(self, nursery: Nursery, supervisor: str) -> None:
-        """Start the process if it is due."""
+    def start_if_due(self, spawn: Callable[[str, bytes], None], supervisor: str) -> None:
+        """Start the process if it is due: `spawn` gets its token and its boot."""
         if self._start_at is None or self._clock() < self._start_at:
             return
         # Its libraries are loaded only in its own process.
@@ -63,7 +61,7 @@ class ServerKeeper:
 
         self._start_at = None
         boot = ServerBoot(self._pipeline, supervisor, self._listening.socket.fileno(), self._listening.token)
-        nursery.spawn(TOKEN, msgspec.msgpack.encode(boot))
+        spawn(TOKEN, msgspec.msgpack.encode(boot))
 
     def ready(self, context: "zmq.Context[zmq.Socket[bytes]]", endpoint: str) -> None:
         """It serves; this is its inbox."""
@@ -72,11 +70,10 @@ class ServerKeeper:
         self._outbox = Outbox(context, endpoint)
         self._tell_at = 0.0
 
-    def died(self) -> None:
-        """Restart it, a few times."""
+    def died(self, is_blameless: bool = False) -> None:
+        """Restart it, a few times, not counting those when it is not to blame."""
         self.close()
-        self.pid = None
-        self._deaths += 1
+        self._deaths += not is_blameless
         if self._deaths > DEATHS_MAX:
             log.error("the server died %d times and stays down; the pipeline continues", self._deaths)
             return

@@ -3,17 +3,20 @@
 import logging
 import socket
 import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
 import zmq
 
+from framewire.pipeline.crew.crew import Crew, CrewLostError
+from framewire.pipeline.crew.restart import Blame
+from framewire.pipeline.crew.stuck import StuckWatch
+from framewire.pipeline.crew.worker_record import Life, WorkerRecord
 from framewire.pipeline.graph.plan import make_plan
 from framewire.pipeline.graph.spec import PipelineSpec
 from framewire.pipeline.ledger.bookkeeping import Bookkeeping
-from framewire.pipeline.processes.nursery import Born, Nursery
+from framewire.pipeline.nodes.notes import FrameInHand
 from framewire.pipeline.processes.signals import how_it_ended, signal_name, waking
 from framewire.pipeline.seen.snapshot import Snapshot
 from framewire.pipeline.seen.summary import Summary, summary_of
@@ -22,13 +25,9 @@ from framewire.pipeline.supervisor.account import Account
 from framewire.pipeline.supervisor.ending import Ending, Outcome
 from framewire.pipeline.supervisor.epochs import Epochs
 from framewire.pipeline.supervisor.known_names import is_known
-from framewire.pipeline.supervisor.offspring import live
-from framewire.pipeline.supervisor.restart import Blame, RestartPolicy
 from framewire.pipeline.supervisor.server_keeper import TOKEN as SERVER
 from framewire.pipeline.supervisor.server_keeper import ServerKeeper
-from framewire.pipeline.supervisor.stuck import StuckWatch
 from framewire.pipeline.supervisor.trace_file import TraceFile
-from framewire.pipeline.supervisor.worker_record import Life, WorkerRecord
 from framewire.pipeline.wire.inbox import Inbox, new_endpoint
 from framewire.pipeline.wire.message import (
     Checkpoint,
@@ -71,29 +70,26 @@ class Supervisor:
         listening: Listening | None = None,
         trace: TraceFile | None = None,
         bookkeeping: Bookkeeping | None = None,
+        locks: Sequence[int] = (),
     ) -> None:
         """With `listening`, a server shows the run there; with `trace`, a trace of the frames is written.
 
-        With `bookkeeping`, a journal is kept, from which the run can be resumed, or is.
+        With `bookkeeping`, a journal is kept, from which the run can be resumed, or is. `locks` are descriptors by
+        which the run owns what it writes: whoever writes holds them.
         """
         self.spec = spec
         self.plan = make_plan(spec)
         self._sinks = {sink for sinks in self.plan.sinks_of.values() for sink in sinks}
         self._out = out
         fd = listening.socket.fileno() if listening is not None else None
-        self._nursery = Nursery(f"framewire {spec.name} nursery", partial(live, fd))
+        self._crew = Crew(spec, self.plan, fd, locks)
+        self._workers = self._crew.workers
         self._trace = trace
         self._server = ServerKeeper(listening, spec.name) if listening is not None else None
         self._books = bookkeeping or Bookkeeping(spec, out)
         self._ledger = self._books.ledger
         self._account = Account(spec, self.plan, self._books.seen, self._books.seconds)
         self._blame = Blame(self._books.condemned)
-        self._workers = {
-            name: WorkerRecord(process, replica, RestartPolicy(spec.restarts))
-            for process in self.plan.processes
-            for replica, name in enumerate(process.workers)
-        }
-        self._by_pid: dict[int, WorkerRecord] = {}
         self._epochs = Epochs(self.plan)
         self._stuck = StuckWatch(spec)
         self._ending = Ending(spec.drain_s)
@@ -110,14 +106,12 @@ class Supervisor:
             with waking(self._on_signal) as woken:
                 self._loop(woken, show)
         finally:
-            for worker in self._workers.values():
-                worker.close()
             if self._server is not None:
                 self._server.close()
             if self._trace is not None:
                 self._trace.close()
             self._inbox.close()
-            self._nursery.close()
+            self._crew.close()
             self._context.term()
         self._books.close(has_ended=self._ledger.complete and self._failure is None and self._ending.interrupts < 2)
         summary = summary_of(self.snapshot())
@@ -125,8 +119,7 @@ class Supervisor:
 
     def snapshot(self) -> Snapshot:
         """The account so far."""
-        ready = not self._epochs.due and all(worker.life is Life.READY for worker in self._workers.values())
-        ready = ready and not self._stuck.is_any_stuck
+        ready = not self._epochs.due and self._crew.are_all_ready and not self._stuck.is_any_stuck
         return self._account.snapshot(self._ledger, self._workers.values(), ready, self._refused, self._failure)
 
     def _outcome(self, summary: Summary) -> Outcome:
@@ -137,7 +130,7 @@ class Supervisor:
     def _loop(self, woken: socket.socket, show: Callable[[Callable[[], Snapshot]], None] | None) -> None:
         poller = zmq.Poller()
         poller.register(self._inbox.socket, zmq.POLLIN)
-        poller.register(self._nursery.fileno(), zmq.POLLIN)
+        poller.register(crew := self._crew.fileno(), zmq.POLLIN)
         poller.register(woken.fileno(), zmq.POLLIN)
         shown = 0.0
         while not self._over():
@@ -147,8 +140,13 @@ class Supervisor:
                 woken.recv(64)
             if self._ending.is_draining:
                 self._books.stopped()
-            if self._nursery.fileno() in ready:
+            if crew in ready:
                 self._news()
+                if self._over():
+                    break
+                if crew != self._crew.fileno():
+                    poller.unregister(crew)
+                    poller.register(crew := self._crew.fileno(), zmq.POLLIN)
             while (raw := self._inbox.waiting()) is not None:
                 self._take(raw)
             self._tell_marks()
@@ -163,19 +161,18 @@ class Supervisor:
                 show(self.snapshot)
 
     def _over(self) -> bool:
-        return self._ending.interrupts > 1 or all(worker.life is Life.GONE for worker in self._workers.values())
+        return self._ending.interrupts > 1 or self._crew.are_all_gone
 
     def _timeout_ms(self, shown: float | None) -> int | None:
         """Milliseconds until the next timer is due; None if there is none."""
-        due = [worker.start_at for worker in self._workers.values() if worker.life is Life.WAITING]
-        if shown is not None:
-            due.append(shown + SHOW_S)
-        if (at := self._ending.due) is not None:
-            due.append(at)
-        if self._server is not None and (at := self._server.due()) is not None:
-            due.append(at)
-        if (at := self._stuck.due) is not None:
-            due.append(at)
+        timers = [
+            self._crew.start_at,
+            shown + SHOW_S if shown is not None else None,
+            self._ending.due,
+            self._server.due() if self._server is not None else None,
+            self._stuck.due,
+        ]
+        due = [at for at in timers if at is not None]
         return max(0, round((min(due) - time.monotonic()) * 1000)) if due else None
 
     def _start_due(self) -> None:
@@ -184,84 +181,83 @@ class Supervisor:
             if worker.life is Life.WAITING and worker.start_at <= now:
                 trace_every = self._trace.every if self._trace is not None else 0
                 boot = worker.start(self.spec, self._inbox.endpoint, self._out, trace_every, self._books)
-                self._nursery.spawn(worker.name, boot)
+                self._crew.spawn(worker.name, boot)
         if self._server is not None and not self._ending.is_closing:
-            self._server.start_if_due(self._nursery, self._inbox.endpoint)
+            self._server.start_if_due(self._crew.spawn, self._inbox.endpoint)
 
     def _keep_deadlines(self) -> None:
         """End what does not end by itself."""
         if self._ending.must_close:
             log.warning("frames are still in flight; closing without them")
             self._close()
-        if not (self._ending.must_kill or self._ending.must_leave):
-            return
-        for worker in self._workers.values():
-            if worker.life is Life.GONE:
-                continue
-            if self._ending.must_leave or worker.pid is None:
-                if worker.pid is not None:
-                    log.error("%s cannot be killed: it hangs in the kernel, and is left behind", worker.name)
-                worker.life = Life.GONE
-            else:
-                log.error("%s does not close; killing it", worker.name)
-                worker.kill()
-        self._ending.kill()
+        if self._ending.must_kill or self._ending.must_leave:
+            self._crew.end_stragglers(is_last_call=self._ending.must_leave)
+            self._ending.kill()
 
     def _news(self) -> None:
         try:
-            news = self._nursery.news()
-        except EOFError as error:
+            ended = self._crew.news()
+        except CrewLostError as error:
             self._fail(str(error))
             for worker in self._workers.values():
-                worker.lost()
+                worker.life = Life.GONE
             return
-        if isinstance(news, Born) and news.token == SERVER and self._server is not None:
-            self._server.pid = news.pid
-        elif isinstance(news, Born):
-            worker = self._workers[news.token]
-            worker.pid = news.pid
-            self._by_pid[news.pid] = worker
-        elif news.pid in self._by_pid:
-            # Its last messages are in the inbox: handle them first.
+        if ended:
+            # Their last messages are in the inbox: handle them first.
             while (raw := self._inbox.waiting()) is not None:
                 self._take(raw)
-            self._died(self._by_pid.pop(news.pid), news.status)
-        elif self._server is not None and news.pid == self._server.pid:
-            self._server.died()
+        for one in ended:
+            if one.token != SERVER:
+                self._died(self._workers[one.token], one.status)
+            elif self._server is not None:
+                self._server.died(is_blameless=one.status is None)
 
     def _end_stuck_calls(self) -> None:
         """The frames of calls that never end are condemned at once."""
-        for frame in self._stuck.look(self._workers.values(), time.monotonic()):
+        now = time.monotonic()
+        if not self._stuck.is_due(now):
+            return
+        for frame in self._stuck.look(self._workers.values(), now):
             if self._blame.convict(frame):
                 self._books.condemn(frame.stage, frame.stream, frame.seq)
+        if self._stuck.must_nursery_go(self._crew.is_nursery_stopped, now):
+            log.error("the process that starts the workers has been stopped: killing it")
+            self._crew.kill_nursery()
 
-    def _died(self, worker: WorkerRecord, status: int) -> None:
+    def _died(self, worker: WorkerRecord, status: int | None) -> None:
+        """A worker has ended; with the nursery, and without blame, if `status` is None."""
         in_hand = worker.died()
+        how = "with the process that had started it" if status is None else how_it_ended(status)
         if self._ending.is_closing or worker.life is Life.GONE:
-            if worker.life is Life.READY and status:
-                self._died_closing(worker, how_it_ended(status))
+            if worker.life is Life.READY and status != 0:
+                self._died_closing(worker, how)
             worker.life = Life.GONE
             return
-        for frame in self._blame.died_with(in_hand):
-            self._books.condemn(frame.stage, frame.stream, frame.seq)
-            log.error(
-                "%s has died on frame %d of %s three times: the frame counts as failed",
-                *(worker.name, frame.seq, frame.stream),
-            )
-        again = worker.policy.died(time.monotonic())
+        again: float | None = time.monotonic()
+        if status is not None:
+            self._condemn_who_is_to_blame(worker, in_hand)
+            again = worker.policy.died(time.monotonic())
         if again is None:
             worker.life = Life.GONE
             limit = self.spec.restarts
-            how = how_it_ended(status)
             self._fail(f"{worker.name} died {limit.limit + 1} times within {limit.within_s:g} s ({how})")
             return
-        log.warning("%s has died (%s); restarting it", worker.name, how_it_ended(status))
+        if status is not None:
+            log.warning("%s has died (%s); restarting it", worker.name, how)
         self._account.restarted(worker.name)
         for stage in worker.process.stages:
             self._books.died(stage)
         worker.life = Life.WAITING
         worker.start_at = again
         self._epochs.died(worker.process)
+
+    def _condemn_who_is_to_blame(self, worker: WorkerRecord, in_hand: list[FrameInHand]) -> None:
+        for frame in self._blame.died_with(in_hand):
+            self._books.condemn(frame.stage, frame.stream, frame.seq)
+            log.error(
+                "%s has died on frame %d of %s three times: the frame counts as failed",
+                *(worker.name, frame.seq, frame.stream),
+            )
 
     def _died_closing(self, worker: WorkerRecord, how: str) -> None:
         if self._ledger.complete or not self._sinks.intersection(worker.process.stages):

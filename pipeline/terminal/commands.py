@@ -103,7 +103,7 @@ def run(
     spec = _load(config, source, sets, out, summary, trace)
     taken_over = TakenOver(spec, out, resume)
     listening = _listen(http)
-    supervisor = Supervisor(spec, out, listening, _trace_file(trace, trace_every), taken_over.books)
+    supervisor = Supervisor(spec, out, listening, _trace_file(trace, trace_every), taken_over.books, taken_over.locks)
     console = _console(stderr=True)
     formatter = JsonFormatter() if log_format is LogFormat.JSON else None
     with progress_on(console, spec.name, formatter) as progress:

@@ -29,6 +29,11 @@ class TakenOver:
         books = self._resumed(spec, out, identity) if resume and identity is not None else None
         self.books = books or self._begun(spec, out, identity)
 
+    @property
+    def locks(self) -> list[int]:
+        """The descriptors by which the folder is ours."""
+        return self._ownership.held
+
     def release(self) -> None:
         """The run is over."""
         self._ownership.release()

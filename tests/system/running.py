@@ -57,6 +57,10 @@ class Running:
         wait_until(look, f"worker {name}")
         return found[0]
 
+    def nursery(self) -> psutil.Process:
+        """The process that starts the workers."""
+        return next(process for process in self.processes() if title(process).endswith(" nursery"))
+
     def processes(self) -> list[psutil.Process]:
         """The supervisor's children of all generations."""
         try:

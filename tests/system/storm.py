@@ -1,7 +1,7 @@
 """Kills at random moments: single workers, several at once, the supervisor, the nursery, the whole tree.
 
-A run whose supervisor or nursery died is started again with `--resume`. Each run must end with the files of an
-undisturbed one: lines to the byte, pictures as they are decoded.
+Some processes are stopped for a while. A run whose supervisor died is started again with
+`--resume`. Each run must end with the files of an undisturbed one: lines to the byte, pictures as they are decoded.
 """
 
 import hashlib
@@ -24,13 +24,17 @@ from tests.system.running import Running, run, title
 AT_ONCE_MAX = 4
 """Workers killed at one moment."""
 SHARE_OF_WORKERS = 0.8
-"""Of all moments: at these some workers die; at the others all do, or will for want of the one that dies."""
+"""Of all moments: at these some workers die; at the others all do, for want of the one that dies."""
+SHARE_OF_STOPS = 0.2
+"""Of the moments at which workers die: before these, somebody is stopped for up to STOP_MAX_S."""
+STOP_MAX_S = 0.5
+"""Less than what a stage of a storm's graph may take: it would be killed, and its frame failed."""
 PAUSE_MAX_S = 0.8
 """Between two moments at which workers die."""
 LIFE_MAX_S = 4.0
 """Before all die: some starts must not come to a frame, most must."""
-ALIKE = frozenset({"stdout.txt", "stderr.txt", "summary.json"})
-"""Not results."""
+NO_RESULTS = frozenset({"stdout.txt", "stderr.txt", "summary.json", ".framewire", "failed"})
+"""Files and folders in which no results are."""
 
 
 class Storm(Struct):
@@ -42,14 +46,14 @@ class Storm(Struct):
 
     @property
     def kills(self) -> int:
-        """Workers killed one by one, and whole runs."""
-        return sum(self.killed.values())
+        """Workers killed one by one, nurseries, and whole runs; not those that were only stopped."""
+        return sum(self.killed.values()) - self.killed["stopped"]
 
 
 def results(out: Path) -> dict[str, list[str]]:
     """What a run wrote, by file: a digest of all lines, or of each picture."""
-    files = (path for path in sorted(out.rglob("*")) if path.is_file() and ".framewire" not in path.parts)
-    return {str(path.relative_to(out)): _content(path) for path in files if path.name not in ALIKE}
+    files = (path.relative_to(out) for path in sorted(out.rglob("*")) if path.is_file())
+    return {str(file): _content(out / file) for file in files if NO_RESULTS.isdisjoint(file.parts)}
 
 
 def _content(path: Path) -> list[str]:
@@ -102,7 +106,7 @@ def _one_run(config: Path, out: Path, kills: int, rng: random.Random, done: Stor
 
 
 def _strike_until_over(running: Running, kills: int, rng: random.Random, done: Storm) -> list[psutil.Process]:
-    """Kill until the run ends of itself, or its supervisor or nursery dies: then returns what was alive."""
+    """Kill until the run ends of itself, or its supervisor dies: then returns what was alive."""
     while done.kills < kills:
         is_small = rng.random() < SHARE_OF_WORKERS
         try:
@@ -114,12 +118,15 @@ def _strike_until_over(running: Running, kills: int, rng: random.Random, done: S
         if is_small:
             workers = [process for process in everyone if "#" in title(process)]
             victims = rng.sample(workers, k=min(rng.randint(1, AT_ONCE_MAX), len(workers)))
+            if rng.random() < SHARE_OF_STOPS and _stop(rng.choice(everyone), rng.uniform(0, STOP_MAX_S)):
+                done.killed["stopped"] += 1
             done.killed["worker"] += _kill(victims)
             continue
         (which,) = rng.choices(("tree", "supervisor", "nursery"), (3, 1, 1))
         if _kill(_of_kind(which, everyone, rng)):
             done.killed[which] += 1
-            return everyone
+            if which != "nursery":
+                return everyone
     return []
 
 
@@ -129,6 +136,17 @@ def _of_kind(which: str, everyone: list[psutil.Process], rng: random.Random) -> 
     if which == "nursery":
         return [process for process in everyone if title(process).endswith("nursery")]
     return rng.sample(everyone, k=len(everyone))
+
+
+def _stop(victim: psutil.Process, seconds: float) -> bool:
+    """Stop a process for a while; returns whether it was still there."""
+    try:
+        victim.suspend()
+        time.sleep(seconds)
+        victim.resume()
+    except psutil.NoSuchProcess:
+        return False
+    return True
 
 
 def _kill(victims: list[psutil.Process]) -> int:

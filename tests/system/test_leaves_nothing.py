@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from framewire.pipeline.processes.signals import is_running
 from framewire.pipeline.supervisor.ending import TOGETHER_S
 from framewire.pipeline.unfinished import FOLDER
 from tests.system.pictures import pictures_in
@@ -136,19 +137,43 @@ def test_the_supervisor_is_killed(tmp_path: Path, memory_before: list[str]) -> N
 
 
 def test_the_nursery_is_killed(tmp_path: Path, memory_before: list[str]) -> None:
-    """That ends the run, which goes on as if nothing had happened."""
+    """A new one takes its place, though the supervisor has threads by now; that one is killed, too."""
     count = ("--set", "source.count=3000")
     running = started(tmp_path, 100, *count)
-    nursery = next(process for process in running.processes() if title(process).endswith(" nursery"))
-    nursery.kill()
+    for _ in range(2):
+        nursery = running.nursery()
+        workers = {process.pid for process in running.processes() if "#" in title(process)}
+        assert len(workers) == 5
+        nursery.kill()
+        wait_until(lambda: not any(map(is_running, workers)), "the end of the workers")  # noqa: B023
+        lines = lines_in(tmp_path / "endless.jsonl")
+        wait_until(lambda: lines_in(tmp_path / "endless.jsonl") > lines, "more lines")  # noqa: B023
     finished = running.finish()
-    assert finished.code == 1
-    assert "has died" in finished.stderr
-    assert "this run goes on with --resume" in finished.stderr
-    assert_nothing_left("endless", memory_before)
-    assert run(PIPELINES / "endless.yaml", tmp_path, *count, "--resume").code == 0
+    assert finished.code == 0, finished.stderr
+    assert finished.stderr.count("the process that starts the workers has died (killed by SIGKILL)") == 2
     assert lines_in(tmp_path / "endless.jsonl") == 3000
     assert pictures_in(tmp_path / "endless.mp4") == 3000
+    assert finished.summary is not None
+    assert finished.summary.frames.written == 3000
+    assert_nothing_left("endless", memory_before)
+
+
+def test_a_nursery_that_always_dies_ends_the_run(tmp_path: Path, memory_before: list[str]) -> None:
+    """It goes on as if nothing had happened."""
+    config = tmp_path / "endless.yaml"
+    config.write_text((PIPELINES / "endless.yaml").read_text() + "restarts: {limit: 0}\n")
+    running = Running(config, tmp_path, "--set", "source.count=1000", cwd=PIPELINES)
+    wait_until(lambda: lines_in(tmp_path / "endless.jsonl") > 100, "lines")
+    running.nursery().kill()
+    finished = running.finish()
+    assert finished.code == 1
+    assert "the process that starts the workers has died 1 times within 60 s" in finished.stderr
+    assert "this run goes on with --resume" in finished.stderr
+    assert_nothing_left("endless", memory_before)
+    again = Running(config, tmp_path, "--set", "source.count=1000", "--resume", cwd=PIPELINES)
+    assert again.finish().code == 0
+    assert lines_in(tmp_path / "endless.jsonl") == 1000
+    assert pictures_in(tmp_path / "endless.mp4") == 1000
 
 
 def test_what_a_killed_run_had_written_can_be_played(tmp_path: Path) -> None:

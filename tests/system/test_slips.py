@@ -90,15 +90,14 @@ def test_what_a_stage_has_started_ends_with_its_worker(ends: str, tmp_path: Path
     )
     wait_until(lambda: lines_in(tmp_path / "slip.jsonl") > 10 or running.process.poll() is not None, "some lines")
     first = int(told.read_text().split()[0])
-    if ends == "worker killed":
-        running.worker("odd#0").kill()
+    if ends == "supervisor killed":
+        running.process.kill()
+    elif ends != "by itself":
+        victim = running.worker("odd#0") if ends == "worker killed" else running.nursery()
+        victim.kill()
         wait_until(lambda: lines_in(told) > 1, "its successor")
         wait_until(lambda: not is_running(first), "the end of what the first had started")
         running.process.send_signal(signal.SIGTERM)
-    elif ends == "supervisor killed":
-        running.process.kill()
-    elif ends == "nursery killed":
-        next(process for process in running.processes() if "nursery" in " ".join(process.cmdline())).kill()
     running.finish()
     children = [int(pid) for pid in told.read_text().split()]
     wait_until(lambda: not any(map(is_running, children)), "the end of what it had started")

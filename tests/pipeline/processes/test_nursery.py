@@ -22,7 +22,7 @@ def life(boot):
         signal.pause()
     return int(boot)
 
-nursery = Nursery("framewire nursery-test nursery", life)
+nursery = Nursery.forked("framewire nursery-test nursery", life)
 for token, boot in (("a", b"3"), ("b", b"crash"), ("c", b"0"), ("d", b"raise")):
     nursery.spawn(token, boot)
 born, died = {}, {}
@@ -58,7 +58,7 @@ UNREAD = """
 import os
 from framewire.pipeline.processes.nursery import Nursery
 
-nursery = Nursery("framewire nursery-test nursery", int)
+nursery = Nursery.forked("framewire nursery-test nursery", int)
 for number in range(20):
     nursery.spawn("a", b"0")
 # Some of its news is never read.
@@ -85,7 +85,7 @@ def life(boot):
     return 0
 
 told, tell = os.pipe()
-nursery = Nursery("framewire nursery-test nursery", life)
+nursery = Nursery.forked("framewire nursery-test nursery", life)
 workers = []
 for _ in range(3):
     nursery.spawn("a", str(tell).encode())

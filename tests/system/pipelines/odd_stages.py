@@ -201,6 +201,16 @@ class Stuck(Stage[None]):
         return packet
 
 
+@stage("sulks")
+class Sulks(Stage[None]):
+    """Never returns from two frames in fifteen hundred."""
+
+    def process(self, packet: Packet) -> Packet:
+        if packet.seq % 700 == 699:
+            signal.pause()
+        return packet
+
+
 @stage("broken_open")
 class BrokenOpen(Stage[None]):
     """Cannot be opened."""

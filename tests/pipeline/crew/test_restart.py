@@ -1,8 +1,8 @@
 import pytest
 
+from framewire.pipeline.crew.restart import CRASHED, DELAY_MAX_S, FIRST_DELAY_S, STRIKES, Blame, RestartPolicy
 from framewire.pipeline.graph import RestartSpec
 from framewire.pipeline.nodes.notes import FrameInHand
-from framewire.pipeline.supervisor.restart import CRASHED, DELAY_MAX_S, FIRST_DELAY_S, STRIKES, Blame, RestartPolicy
 
 
 def test_it_waits_longer_each_time_and_gives_up_at_the_limit() -> None:

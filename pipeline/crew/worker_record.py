@@ -8,13 +8,12 @@ from pathlib import Path
 import msgspec
 import zmq
 
+from framewire.pipeline.crew.restart import RestartPolicy
 from framewire.pipeline.graph.plan import Process
 from framewire.pipeline.graph.spec import PipelineSpec
 from framewire.pipeline.ledger.bookkeeping import Bookkeeping
 from framewire.pipeline.nodes.notes import Call, FrameInHand, NotesReader
-from framewire.pipeline.processes.nursery import kill_group
 from framewire.pipeline.processes.signals import is_stopped
-from framewire.pipeline.supervisor.restart import RestartPolicy
 from framewire.pipeline.wire.inbox import Outbox
 from framewire.pipeline.wire.message import Message, Peer, Ready, encode
 from framewire.pipeline.worker.process import Boot
@@ -94,12 +93,6 @@ class WorkerRecord:
         """End its process; its death is news that comes."""
         if self.pid is not None:
             os.kill(self.pid, signal.SIGKILL)
-
-    def lost(self) -> None:
-        """The nursery has died, and so has it; what its stages had started has not."""
-        if self.pid is not None:
-            kill_group(self.pid)
-        self.life = Life.GONE
 
     def send(self, message: Message) -> None:
         """Send it a message, if it is ready."""

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from framewire.pipeline.crew.restart import RestartPolicy
+from framewire.pipeline.crew.stuck import StuckWatch
+from framewire.pipeline.crew.worker_record import Life, WorkerRecord
 from framewire.pipeline.graph import PipelineSpec, StageSpec, make_plan
 from framewire.pipeline.graph.spec import RestartSpec
 from framewire.pipeline.nodes.notes import FrameInHand, Notes, NotesReader
-from framewire.pipeline.supervisor.restart import RestartPolicy
-from framewire.pipeline.supervisor.stuck import StuckWatch
-from framewire.pipeline.supervisor.worker_record import Life, WorkerRecord
 
 SPEC = PipelineSpec(
     name="p",
@@ -92,3 +92,12 @@ def test_the_next_call_is_another(caplog: pytest.LogCaptureFixture) -> None:
 def test_without_limits_there_is_nothing_to_look_at() -> None:
     stages = (SPEC.stages[0], StageSpec(name="list", use="x", inputs=("s",), kind="sink", stuck_after_s=0.0))
     assert StuckWatch(PipelineSpec(name="p", stages=stages)).due is None
+
+
+def test_a_nursery_that_is_stopped_for_long_must_go() -> None:
+    watch = StuckWatch(SPEC)
+    assert not watch.must_nursery_go(True, 100.0)
+    assert not watch.must_nursery_go(True, 129.0)
+    assert not watch.must_nursery_go(False, 129.5)
+    assert not watch.must_nursery_go(True, 131.0)
+    assert watch.must_nursery_go(True, 161.0)

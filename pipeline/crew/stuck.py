@@ -7,15 +7,16 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from framewire.pipeline.crew.worker_record import Life, WorkerRecord
 from framewire.pipeline.graph.spec import STUCK_AFTER_S, PipelineSpec
 from framewire.pipeline.nodes.notes import Call, FrameInHand
-from framewire.pipeline.supervisor.worker_record import Life, WorkerRecord
 
 TOLD_AFTER = 1 / 3
 """Share of `stuck_after_s` after which the run is no longer ready, and the log says why."""
 LOOKS = 6
 """In the shortest `stuck_after_s` of the run: nothing is told much later than it should be."""
 
+_NURSERY = "=nursery"
 SAME_S = 1e-3
 """Two calls do not begin within this time of each other and then take long."""
 
@@ -52,17 +53,21 @@ class StuckWatch:
         """When to look next, by the monotonic clock; None if no stage has a limit."""
         return self._due if math.isfinite(self._every_s) else None
 
+    def is_due(self, now: float) -> bool:
+        """Whether it is time to look."""
+        return self.due is not None and now >= self.due
+
     @property
     def is_any_stuck(self) -> bool:
         """Whether any worker has been on one call for too long to be ready."""
         return bool(self._told)
 
     def look(self, workers: Iterable[WorkerRecord], now: float) -> list[FrameInHand]:
-        """If it is due: tell what takes long, and kill who has been stuck for long enough.
+        """If it is due, tell what takes long, and kill who has been stuck for long enough.
 
         Returns the frames that are to blame: those that were alone in their call.
         """
-        if self.due is None or now < self.due:
+        if not self.is_due(now):
             return []
         self._due = now + self._every_s
         to_blame: list[FrameInHand] = []
@@ -91,6 +96,13 @@ class StuckWatch:
                 ahead = [limit, limit * TOLD_AFTER if told is None else 2 * told.at]
                 self._due = min([self._due, *(now - seconds + at for at in ahead if at > seconds)])
         return to_blame
+
+    def must_nursery_go(self, is_stopped: bool, now: float) -> bool:
+        """Whether somebody has stopped the nursery for so long that it must be replaced: no death would be told."""
+        if not is_stopped:
+            self._stopped.pop(_NURSERY, None)
+            return False
+        return self._stopped_for(_NURSERY, now) >= STUCK_AFTER_S
 
     def _stopped_for(self, worker: str, now: float) -> float:
         return now - self._stopped.setdefault(worker, now)

@@ -1,0 +1,1 @@
+"""The workers of a run as its supervisor knows them: started, watched, blamed, ended."""

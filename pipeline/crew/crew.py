@@ -1,0 +1,163 @@
+"""All processes of a run but the supervisor's own: the workers, the server, and the nursery that starts them."""
+
+import logging
+import os
+import select
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from msgspec import Struct
+
+from framewire.pipeline.crew.offspring import executed_nursery, forked_nursery
+from framewire.pipeline.crew.restart import RestartPolicy
+from framewire.pipeline.crew.worker_record import Life, WorkerRecord
+from framewire.pipeline.graph.plan import Plan
+from framewire.pipeline.graph.spec import PipelineSpec
+from framewire.pipeline.processes.nursery import Born, NurseryDiedError, kill_group
+from framewire.pipeline.processes.signals import how_it_ended, is_stopped
+
+GOING_S = 5.0
+"""How long a process may take to be gone that the kernel ends."""
+
+log = logging.getLogger("framewire")
+
+
+class CrewLostError(Exception):
+    """The crew cannot be made whole again; the text says why."""
+
+
+class Ended(Struct, frozen=True):
+    """A process has ended: `status` is its exit status, or minus the signal; None if the nursery took it along."""
+
+    token: str
+    status: int | None
+
+
+class Crew:
+    """Starts processes by token (a worker's name, or the server's), and tells which have ended.
+
+    If the nursery dies, another takes its place, and the processes that died with it are without blame.
+
+    Make it before this process has any thread: it forks the nursery at once.
+    """
+
+    def __init__(self, spec: PipelineSpec, plan: Plan, listening_fd: int | None, locks: Sequence[int]) -> None:
+        """Whoever writes files must hold `locks`, descriptors, for as long as it lives."""
+        self._spec = spec
+        self._listening_fd = listening_fd
+        self._locks = list(locks)
+        self.workers = {
+            name: WorkerRecord(process, replica, RestartPolicy(spec.restarts))
+            for process in plan.processes
+            for replica, name in enumerate(process.workers)
+        }
+        self._nursery = forked_nursery(spec, listening_fd)
+        self._deaths = RestartPolicy(spec.restarts)
+        self._unborn: list[str] = []
+        self._pidfds: dict[int, int] = {}
+        self._tokens: dict[int, str] = {}
+
+    def fileno(self) -> int:
+        """For a poller: readable when there is news. It is another one once the nursery has died."""
+        return self._nursery.fileno()
+
+    def spawn(self, token: str, boot: bytes) -> None:
+        """Start a process."""
+        self._unborn.append(token)
+        self._nursery.spawn(token, boot)
+
+    def news(self) -> list[Ended]:
+        """Which processes have ended: wait for the next birth or death. Raises CrewLostError."""
+        try:
+            news = self._nursery.news()
+        except NurseryDiedError:
+            return self._without_nursery()
+        if not isinstance(news, Born):
+            return [Ended(self._forget(news.pid), news.status)]
+        self._unborn.remove(news.token)
+        self._tokens[news.pid] = news.token
+        with suppress(OSError):
+            # It may be gone already: its death is the next news.
+            self._pidfds[news.pid] = os.pidfd_open(news.pid)
+        if news.token in self.workers:
+            self.workers[news.token].pid = news.pid
+        return []
+
+    @property
+    def is_nursery_stopped(self) -> bool:
+        """Whether somebody has stopped the nursery: no death would be told."""
+        return is_stopped(self._nursery.pid)
+
+    def kill_nursery(self) -> None:
+        """End the nursery; another takes its place."""
+        self._nursery.kill()
+
+    @property
+    def start_at(self) -> float | None:
+        """When the next worker is to be started, by the monotonic clock; None if none is."""
+        return min((worker.start_at for worker in self.workers.values() if worker.life is Life.WAITING), default=None)
+
+    @property
+    def are_all_ready(self) -> bool:
+        """Whether every worker has opened its stages."""
+        return all(worker.life is Life.READY for worker in self.workers.values())
+
+    @property
+    def are_all_gone(self) -> bool:
+        """Whether no worker is there, or will be."""
+        return all(worker.life is Life.GONE for worker in self.workers.values())
+
+    def end_stragglers(self, is_last_call: bool) -> None:
+        """Kill who has not closed; at the last call, leave behind whoever is there even so."""
+        for worker in self.workers.values():
+            if worker.life is Life.GONE:
+                continue
+            if is_last_call or worker.pid is None:
+                if worker.pid is not None:
+                    log.error("%s cannot be killed: it hangs in the kernel, and is left behind", worker.name)
+                worker.life = Life.GONE
+            else:
+                log.error("%s does not close; killing it", worker.name)
+                worker.kill()
+
+    def close(self) -> None:
+        """End every process that is left."""
+        for worker in self.workers.values():
+            worker.close()
+        self._nursery.close()
+        for pidfd in self._pidfds.values():
+            os.close(pidfd)
+        self._pidfds.clear()
+
+    def _without_nursery(self) -> list[Ended]:
+        """The nursery has died: see that all it had started is gone, and start another. Raises CrewLostError."""
+        how = how_it_ended(self._nursery.close())
+        # Before their pids are forgotten: what their stages had started does not die with the nursery.
+        for pid in self._tokens:
+            kill_group(pid)
+        if left := list(self._still_there(time.monotonic() + GOING_S)):
+            raise CrewLostError(f"the process that starts the workers has died ({how}), and {left[0]} cannot be ended")
+        if self._deaths.died(time.monotonic()) is None:
+            limit = self._spec.restarts
+            times = f"{limit.limit + 1} times within {limit.within_s:g} s"
+            raise CrewLostError(f"the process that starts the workers has died {times} ({how})")
+        log.warning("the process that starts the workers has died (%s), and they with it; starting them again", how)
+        ended = [Ended(token, None) for token in (*self._unborn, *(self._forget(pid) for pid in list(self._tokens)))]
+        self._unborn.clear()
+        self._nursery = executed_nursery(self._spec, self._listening_fd, self._locks)
+        return ended
+
+    def _still_there(self, until: float) -> Iterator[str]:
+        """Who is not gone by then: a new worker must not write a file that its predecessor still has in hand."""
+        for pid, pidfd in self._pidfds.items():
+            poller = select.poll()
+            poller.register(pidfd, select.POLLIN)
+            if not poller.poll(max(0.0, until - time.monotonic()) * 1000):
+                yield self._tokens[pid]
+
+    def _forget(self, pid: int) -> str:
+        """The token of a process that has ended."""
+        if pid in self._pidfds:
+            os.close(self._pidfds.pop(pid))
+        return self._tokens.pop(pid)
