@@ -69,7 +69,7 @@ class StageContext:
 
     def timed_model(self, model: str, provider: str, seconds: float) -> None:
         """Record the time of a model call as a metric; `provider` is what it ran on."""
-        self.inference.setdefault(f"{model}{MODEL_AND_PROVIDER}{provider}", Histogram()).add(seconds)
+        self.inference.setdefault(f"{model}{MODEL_AND_PROVIDER}{provider}", Histogram()).add(float(seconds))
 
     def begin_picture(
         self, packet: Packet, name: str, height: int, width: int, channels: int, generation: int = 0

@@ -42,6 +42,8 @@ class WorkerRecord:
         self.pid: int | None = None
         self.peer: Peer | None = None
         """Where it is, while it is ready."""
+        self.has_said_why = False
+        """Whether its last message is here, by which it ends."""
         self._outbox: Outbox | None = None
         self._notes: NotesReader | None = None
 
@@ -56,6 +58,10 @@ class WorkerRecord:
             # It died before we could open them: its death is the next news.
             self._notes = None
 
+    def said_why(self) -> None:
+        """It has said that it ends, and why."""
+        self.life, self.has_said_why = Life.GONE, True
+
     def died(self) -> list[FrameInHand]:
         """Its process is gone; returns the frames that it had in hand."""
         in_hand = self._notes.in_hand() if self._notes is not None else []
@@ -66,6 +72,7 @@ class WorkerRecord:
     def start(self, spec: PipelineSpec, supervisor: str, out: Path, trace_every: int, books: Bookkeeping) -> bytes:
         """Its next life begins: what the nursery must give it."""
         self.incarnation += 1
+        self.has_said_why = False
         self.life = Life.STARTING
         boot = Boot(
             spec,

@@ -4,7 +4,7 @@ A packet that is no valid message would be refused by its receiver, and the fram
 looked at where it was made. Only what is new in it costs time.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from math import isfinite
 from operator import attrgetter, is_
 from typing import Any, TypeVar
@@ -59,6 +59,28 @@ def plain_times(packet: Packet) -> Packet:
         time_base=_ratio(packet.time_base, "time_base"),
         rate=_optional(_ratio, rate, "rate"),
     )
+
+
+def plain_text(value: Any, field: str) -> str:
+    """Text that can be sent. Raises InvalidAnswerError."""
+    return value if type(value) is str and value.isascii() else _text(value, field)
+
+
+def plain_count(value: Any, field: str) -> int:
+    """A whole number from 0 on, in plain Python. Raises InvalidAnswerError."""
+    number = value if type(value) is int else _whole(value, field)
+    if not 0 <= number <= _INT_MAX:
+        raise InvalidAnswerError(f"{field} must be 0 or more, not {number}")
+    return number
+
+
+def plain_facts(facts: Mapping[Any, Any]) -> dict[str, str]:
+    """What a stage says of itself, as text, whatever it is."""
+    return {_as_text(name): _as_text(value) for name, value in facts.items()}
+
+
+def _as_text(value: Any) -> str:
+    return value if type(value) is str and value.isascii() else str(value).encode(errors="backslashreplace").decode()
 
 
 def _is_plain_ratio(value: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import Self
 from msgspec import Struct
 
 from framewire.pipeline.frame.packet import Outcome
-from framewire.pipeline.seen.figures import EventTally
+from framewire.pipeline.seen.figures import EventTally, series_of
 from framewire.pipeline.wire.message import Checkpoint, Exceptional, Settle, StreamOpened, StreamState
 
 
@@ -36,11 +36,6 @@ class KeptStream(Struct, array_like=True):
     dropped: dict[str, int]
     failed: dict[str, int]
     opened: StreamOpened | None
-
-
-SERIES_MAX = 200
-"""Kinds of detections, or of events, that are counted separately for one stream; any more count as OTHER."""
-OTHER = "other"
 
 
 class StreamAccount:
@@ -140,10 +135,10 @@ class StreamAccount:
         sink.mark = max(sink.mark, told.mark)
         sink.ended = sink.ended or told.ended
         for label, count in told.found.items():
-            series = label if label in sink.found or len(sink.found) < SERIES_MAX else OTHER
+            series = series_of(label, sink.found, len(sink.found))
             sink.found[series] = sink.found.get(series, 0) + count
         for key, tally in told.events.items():
-            series = key if key in sink.events or len(sink.events) < SERIES_MAX else OTHER
+            series = series_of(key, sink.events, len(sink.events))
             sink.events.setdefault(series, EventTally()).add(tally)
         for exceptional in told.exceptions:
             known = self._exceptional.get(exceptional.seq)
@@ -202,7 +197,8 @@ class StreamAccount:
         for seq in [seq for seq in self._exceptional if seq < self._mark]:
             gone = self._exceptional.pop(seq)
             counter = self.dropped if gone.outcome is Outcome.DROPPED else self.failed
-            counter[f"{gone.stage}:{gone.reason}" if gone.stage else gone.reason] += 1
+            reason = f"{gone.stage}:{gone.reason}" if gone.stage else gone.reason
+            counter[series_of(reason, counter, len(counter))] += 1
 
 
 class Ledger:

@@ -17,7 +17,7 @@ from framewire.pipeline.graph.spec import StageSpec
 from framewire.pipeline.nodes.node import MustBeReplacedError, StageNode, StreamAtStage
 from framewire.pipeline.nodes.notes import FrameInHand, Notes
 from framewire.pipeline.nodes.stage_note import note_stage
-from framewire.pipeline.seen.figures import KIND_AND_PLACE, EventTally
+from framewire.pipeline.seen.figures import KIND_AND_PLACE, SERIES_TEXT_MAX, EventTally, series_of
 from framewire.pipeline.seen.histogram import Histogram
 from framewire.pipeline.stage import Sink, StageError
 from framewire.pipeline.stage_context import StageContext
@@ -240,11 +240,13 @@ class SinkNode(StageNode):
         while told.written and told.written[0].seq < told.mark:
             packet = told.written.popleft()
             if not packet.alive:
-                exceptions.append(Exceptional(packet.seq, packet.outcome, packet.reason, packet.stage))
+                reason = packet.reason[:SERIES_TEXT_MAX]
+                exceptions.append(Exceptional(packet.seq, packet.outcome, reason, packet.stage))
             for detection in packet.detections:
-                found[detection.label] = found.get(detection.label, 0) + 1
+                label = series_of(detection.label, found, len(found))
+                found[label] = found.get(label, 0) + 1
             for event in packet.events:
-                tally = events.setdefault(f"{event.kind}{KIND_AND_PLACE}{event.where}", EventTally())
-                tally.add(EventTally(1, event.value or 0.0, event.value))
+                name = series_of(f"{event.kind}{KIND_AND_PLACE}{event.where}", events, len(events))
+                events.setdefault(name, EventTally()).add(EventTally(1, event.value or 0.0, event.value))
         told.told, told.ended_told = told.mark, told.ended
         return Settle(self.spec.name, self._incarnation, stream, told.mark, exceptions, found, told.ended, events)

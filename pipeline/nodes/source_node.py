@@ -6,7 +6,7 @@ from typing import Any
 
 from framewire.pipeline.flow.latency import Admission, window_for_target
 from framewire.pipeline.flow.window import SourceWindow, window_for
-from framewire.pipeline.frame.answer import InvalidAnswerError, plain_times
+from framewire.pipeline.frame.answer import InvalidAnswerError, plain_count, plain_facts, plain_text, plain_times
 from framewire.pipeline.frame.packet import FRAME, Packet, PictureRef
 from framewire.pipeline.frame.ring import Pixels
 from framewire.pipeline.nodes.notes import FrameInHand, Notes
@@ -38,8 +38,8 @@ class SourceNode:
         """With `target_s`, a live source has no more frames in flight than are done in that time."""
         self.stage = source
         self.context = context
-        self.stream = source.stream()
-        self.figures = StageFigures(facts=context.facts, inference=context.inference)
+        self.stream = _stream_of(source)
+        self.figures = StageFigures(inference=context.inference)
         self._seen = SourceFigures(context.name)
         self._window_wanted = window_wanted
         self._ring_bytes = ring_bytes
@@ -163,6 +163,11 @@ class SourceNode:
             self.tracer.worked(self.context.name, [packet], wall)
         return packet
 
+    def told_figures(self) -> StageFigures:
+        """Its figures so far, with what the source says of itself."""
+        self.figures.facts = plain_facts(self.context.facts)
+        return self.figures
+
     def close(self) -> None:
         """Close the source, its generator and its rings."""
         if self._shots is not None:
@@ -176,6 +181,12 @@ class SourceNode:
         self, description: str, height: int, width: int, expected: int | None = None, rate: float | None = None
     ) -> None:
         if self._window is None:
+            try:
+                description = plain_text(description, "description")
+                height, width = plain_count(height, "height"), plain_count(width, "width")
+                expected = None if expected is None else plain_count(expected, "expected")
+            except InvalidAnswerError as error:
+                raise StageError(f"{self.stage.name} called describe wrongly: {error}") from error
             size = window_for(height, width, self._window_wanted, self._ring_bytes)
             if self._target_s is not None and self.stage.is_live():
                 size = window_for_target(self._target_s, rate, size)
@@ -194,26 +205,29 @@ class SourceNode:
         return pixels
 
     def _admit(self, shot: Shot) -> Packet:
-        if shot.replaced:
-            skipped = self._seen.skipped
-            skipped[WINDOW_FULL] = skipped.get(WINDOW_FULL, 0) + shot.replaced
         window = self._opened()
         try:
+            self._count_skipped(plain_count(shot.replaced, "replaced"))
             packet = plain_times(self._packet(window, window.next_seq, shot))
+            failed = plain_text(shot.failed, "failed")
         except InvalidAnswerError as error:
             raise StageError(f"{self.stage.name}.frames yielded a Shot whose {error}") from error
-        if shot.failed:
+        if failed:
             self.context.abandon_pictures()
-            packet = packet.fail(shot.failed, self.context.name)
+            packet = packet.fail(failed, self.context.name)
         elif self._pending is None:
             raise StageError(f"{self.stage.name}.frames yielded a shot without asking for a slot")
         else:
             self.context.finish_pictures()
             packet = packet.with_picture(self._pending)
-        self._seen.damaged += shot.damaged
+        self._seen.damaged += bool(shot.damaged)
         window.admit(packet)
         self._seen.admitted = window.next_seq
         return packet
+
+    def _count_skipped(self, replaced: int) -> None:
+        if replaced:
+            self._seen.skipped[WINDOW_FULL] = self._seen.skipped.get(WINDOW_FULL, 0) + replaced
 
     def _lose(self) -> Packet:
         """One of the frames that may have been in flight when the previous worker died."""
@@ -251,10 +265,18 @@ class SourceNode:
             pts=shot.pts if shot else 0,
             time_base=shot.time_base if shot else (1, 1),
             rate=shot.rate if shot else None,
-            cut=shot.cut if shot else False,
+            cut=bool(shot.cut) if shot else False,
             captured=time.monotonic(),
             width=width,
             height=height,
             end=end,
             live=self._live,
         )
+
+
+def _stream_of(source: Source[Any]) -> str:
+    """The name of its stream. Raises StageError."""
+    try:
+        return plain_text(source.stream(), "its name")
+    except InvalidAnswerError as error:
+        raise StageError(f"{source.name}.stream cannot be taken: {error}") from error

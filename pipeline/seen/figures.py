@@ -1,6 +1,7 @@
 """What a worker counts and times: per stage, per stream that it produces, and for itself. Figures only grow."""
 
 from collections import Counter
+from collections.abc import Container
 from typing import Self
 
 import msgspec
@@ -12,6 +13,19 @@ MODEL_AND_PROVIDER = "|"
 """Separator in `StageFigures.inference` keys."""
 KIND_AND_PLACE = "|"
 """Separator in event tally keys."""
+
+
+SERIES_MAX = 200
+"""Kinds of detections, of events, or of reasons that are counted separately for one stream; any more are OTHER."""
+SERIES_TEXT_MAX = 200
+"""Characters of the name of a series."""
+OTHER = "other"
+
+
+def series_of(name: str, known: Container[str], count: int) -> str:
+    """The name under which something is counted where `count` names are `known`: its own, shortened, or OTHER."""
+    short = name[:SERIES_TEXT_MAX]
+    return short if short in known or count < SERIES_MAX else OTHER
 
 
 class EventTally(Struct, array_like=True):

@@ -17,28 +17,32 @@ from framewire.pipeline.seen.snapshot import Frames, Snapshot, StageNow, StreamN
 from framewire.pipeline.stage import StreamPhase
 from framewire.pipeline.wire.message import Report
 
+LIVES_KEPT = 2
+"""A dead worker's last report may come after its successor's first."""
+
 
 class _Told:
     """One worker's reports: the sum of its dead processes, and the last report of the current one."""
 
     def __init__(self, before: dict[str, SourceFigures]) -> None:
         """`before` is what its sources had seen when the run was killed that this one resumes."""
-        self.incarnation = 0
         self._dead = WorkerFigures(sources=before)
-        self._now = WorkerFigures()
+        self._last = {0: WorkerFigures()}
+        """The last report of each incarnation from which one may still come: the newest two."""
 
     def report(self, report: Report) -> None:
-        if report.incarnation > self.incarnation:
-            self.incarnation = report.incarnation
-            self._dead.merge(self._now)
-        if report.incarnation == self.incarnation:
-            self._now = report.figures
+        if report.incarnation < min(self._last):
+            return
+        self._last[report.incarnation] = report.figures
+        while len(self._last) > LIVES_KEPT:
+            self._dead.merge(self._last.pop(min(self._last)))
 
     def total(self) -> WorkerFigures:
-        if not self.incarnation and not self._dead.sources:
-            return self._now
+        if len(self._last) == 1 and not self._dead.sources:
+            return next(iter(self._last.values()))
         total = self._dead.copy()
-        total.merge(self._now)
+        for incarnation in sorted(self._last):
+            total.merge(self._last[incarnation])
         return total
 
 

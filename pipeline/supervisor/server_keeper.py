@@ -93,6 +93,6 @@ class ServerKeeper:
             self._outbox.close()
             self._outbox = None
 
-    def watch(self, width: int) -> Watch:
-        """Tells sinks that somebody is watching, and wants pictures this wide."""
-        return Watch(self.endpoint, WATCH_S, GLIMPSE_S, width)
+    def watch(self, width: int) -> Watch | None:
+        """Tells sinks that somebody is watching, and wants pictures this wide; None if nobody knows where."""
+        return Watch(self.endpoint, WATCH_S, GLIMPSE_S, width) if self.endpoint else None

@@ -10,13 +10,10 @@ from types import FrameType
 import zmq
 
 from framewire.pipeline.crew.crew import Crew, CrewLostError
-from framewire.pipeline.crew.restart import Blame
-from framewire.pipeline.crew.stuck import StuckWatch
 from framewire.pipeline.crew.worker_record import Life, WorkerRecord
 from framewire.pipeline.graph.plan import make_plan
 from framewire.pipeline.graph.spec import PipelineSpec
 from framewire.pipeline.ledger.bookkeeping import Bookkeeping
-from framewire.pipeline.nodes.notes import FrameInHand
 from framewire.pipeline.processes.signals import how_it_ended, signal_name, waking
 from framewire.pipeline.seen.snapshot import Snapshot
 from framewire.pipeline.seen.summary import Summary, summary_of
@@ -24,6 +21,7 @@ from framewire.pipeline.server.listen import Listening
 from framewire.pipeline.supervisor.account import Account
 from framewire.pipeline.supervisor.ending import Ending, Outcome
 from framewire.pipeline.supervisor.epochs import Epochs
+from framewire.pipeline.supervisor.judge import Judge
 from framewire.pipeline.supervisor.known_names import is_known
 from framewire.pipeline.supervisor.server_keeper import TOKEN as SERVER
 from framewire.pipeline.supervisor.server_keeper import ServerKeeper
@@ -50,9 +48,14 @@ from framewire.pipeline.wire.message import (
     Trouble,
     decode_for_supervisor,
 )
+from framewire.pipeline.wire.refused import Refusals
 
 SHOW_S = 0.25
 """How often the progress display is updated: four times a second looks live."""
+LAST_WORDS_S = 1.0
+"""How long the last message of a worker that has exited may be on its way."""
+EXITED = (0, 1)
+"""Statuses with which a worker exits by itself, having said why."""
 
 log = logging.getLogger("framewire")
 
@@ -89,12 +92,11 @@ class Supervisor:
         self._books = bookkeeping or Bookkeeping(spec, out)
         self._ledger = self._books.ledger
         self._account = Account(spec, self.plan, self._books.seen, self._books.seconds)
-        self._blame = Blame(self._books.condemned)
+        self._judge = Judge(spec, self._books, self._crew)
         self._epochs = Epochs(self.plan)
-        self._stuck = StuckWatch(spec)
         self._ending = Ending(spec.drain_s)
         self._failure: str | None = None
-        self._refused = 0
+        self._refusals = Refusals("the supervisor")
 
     def run(self, show: Callable[[Callable[[], Snapshot]], None] | None = None) -> tuple[Outcome, Summary]:
         """Run to the end; returns the outcome and the summary. `show` is called a few times a second."""
@@ -119,8 +121,8 @@ class Supervisor:
 
     def snapshot(self) -> Snapshot:
         """The account so far."""
-        ready = not self._epochs.due and self._crew.are_all_ready and not self._stuck.is_any_stuck
-        return self._account.snapshot(self._ledger, self._workers.values(), ready, self._refused, self._failure)
+        ready = not self._epochs.due and self._crew.are_all_ready and not self._judge.is_any_stuck
+        return self._account.snapshot(self._ledger, self._workers.values(), ready, self._refusals.count, self._failure)
 
     def _outcome(self, summary: Summary) -> Outcome:
         if self._ending.is_draining:
@@ -150,7 +152,7 @@ class Supervisor:
             while (raw := self._inbox.waiting()) is not None:
                 self._take(raw)
             self._tell_marks()
-            self._end_stuck_calls()
+            self._judge.look(time.monotonic())
             self._close_if_complete()
             self._keep_deadlines()
             if self._server is not None:
@@ -170,7 +172,7 @@ class Supervisor:
             shown + SHOW_S if shown is not None else None,
             self._ending.due,
             self._server.due() if self._server is not None else None,
-            self._stuck.due,
+            self._judge.due,
         ]
         due = [at for at in timers if at is not None]
         return max(0, round((min(due) - time.monotonic()) * 1000)) if due else None
@@ -208,21 +210,19 @@ class Supervisor:
                 self._take(raw)
         for one in ended:
             if one.token != SERVER:
-                self._died(self._workers[one.token], one.status)
+                worker = self._workers[one.token]
+                if one.status in EXITED:
+                    self._hear_last_words(worker)
+                self._died(worker, one.status)
             elif self._server is not None:
                 self._server.died(is_blameless=one.status is None)
 
-    def _end_stuck_calls(self) -> None:
-        """The frames of calls that never end are condemned at once."""
-        now = time.monotonic()
-        if not self._stuck.is_due(now):
-            return
-        for frame in self._stuck.look(self._workers.values(), now):
-            if self._blame.convict(frame):
-                self._books.condemn(frame.stage, frame.stream, frame.seq)
-        if self._stuck.must_nursery_go(self._crew.is_nursery_stopped, now):
-            log.error("the process that starts the workers has been stopped: killing it")
-            self._crew.kill_nursery()
+    def _hear_last_words(self, worker: WorkerRecord) -> None:
+        until = time.monotonic() + LAST_WORDS_S
+        while not worker.has_said_why and (left := until - time.monotonic()) > 0:
+            raw = self._inbox.wait(left)
+            if raw is not None:
+                self._take(raw)
 
     def _died(self, worker: WorkerRecord, status: int | None) -> None:
         """A worker has ended; with the nursery, and without blame, if `status` is None."""
@@ -235,7 +235,7 @@ class Supervisor:
             return
         again: float | None = time.monotonic()
         if status is not None:
-            self._condemn_who_is_to_blame(worker, in_hand)
+            self._judge.died_with(worker, in_hand)
             again = worker.policy.died(time.monotonic())
         if again is None:
             worker.life = Life.GONE
@@ -251,14 +251,6 @@ class Supervisor:
         worker.start_at = again
         self._epochs.died(worker.process)
 
-    def _condemn_who_is_to_blame(self, worker: WorkerRecord, in_hand: list[FrameInHand]) -> None:
-        for frame in self._blame.died_with(in_hand):
-            self._books.condemn(frame.stage, frame.stream, frame.seq)
-            log.error(
-                "%s has died on frame %d of %s three times: the frame counts as failed",
-                *(worker.name, frame.seq, frame.stream),
-            )
-
     def _died_closing(self, worker: WorkerRecord, how: str) -> None:
         if self._ledger.complete or not self._sinks.intersection(worker.process.stages):
             # Every stream has ended at every sink, or it is none: files are whole.
@@ -269,13 +261,13 @@ class Supervisor:
     def _take(self, raw: bytes) -> None:
         try:
             message = decode_for_supervisor(raw)
-        except RefusedError:
-            self._refused += 1
+        except RefusedError as error:
+            self._refusals.take(raw, error)
             return
         if is_known(message, self.plan, self._ledger, self._workers, serving=self._server is not None):
             self._handle(message)
         else:
-            self._refused += 1
+            self._refusals.take(raw, "nothing of that name is in this run")
 
     def _handle(self, message: ToSupervisor) -> None:
         match message:
@@ -301,7 +293,7 @@ class Supervisor:
                 where = {"worker": message.worker, "stage": message.stage, "stream": stream}
                 log.log(message.level, "%s: %s", message.stage, message.text, extra=where)
             case Trouble():
-                self._workers[message.worker].life = Life.GONE
+                self._workers[message.worker].said_why()
                 self._fail(f"{message.stage}: {message.text}")
             case CutShort():
                 self._books.take(message)
@@ -312,12 +304,15 @@ class Supervisor:
             case Look():
                 self._show_pictures(message)
             case Closed():
-                self._workers[message.worker].life = Life.GONE
+                if self._workers[message.worker].incarnation == message.incarnation:
+                    self._workers[message.worker].said_why()
 
     def _show_pictures(self, message: Look) -> None:
         """Somebody is watching: sinks show pictures for a while."""
         assert self._server is not None
         watch = self._server.watch(message.width)
+        if watch is None:
+            return
         for worker in self._workers.values():
             if self._sinks.intersection(worker.process.stages):
                 worker.send(watch)
@@ -342,22 +337,25 @@ class Supervisor:
         if self._server is not None and not self._epochs.due:
             self._server.hasten()
         peers = {worker.name: worker.peer for worker in self._workers.values() if worker.peer is not None}
-        connect = Connect(begun, peers, self._ledger.states(), self._blame.condemned(), self._blame.suspects())
+        states, condemned, suspects = self._ledger.states(), self._judge.condemned(), self._judge.suspects()
         for name in self._epochs.workers_of(begun):
-            self._workers[name].send(connect)
+            worker = self._workers[name]
+            own = [state.with_memories_of(worker.process.stages) for state in states]
+            worker.send(Connect(begun, peers, own, condemned, suspects))
         if self._ending.is_draining:
             self._drain()
 
     def _settle(self, message: Settle) -> None:
         if not self._is_of_now(message.sink, message.incarnation):
-            # Its replacement got an older mark, and writes these frames again.
+            # Its replacement gets an older mark, and writes these frames again.
             return
         self._account.settled(time.monotonic())
         self._books.take(message)
 
     def _is_of_now(self, stage: str, incarnation: int) -> bool:
-        """Whether this is the current worker of a stage without replicas."""
-        return self._workers[self.plan.process_of(stage).workers[0]].incarnation == incarnation
+        """Whether this is the current worker of a stage without replicas, and not known to be dead."""
+        worker = self._workers[self.plan.process_of(stage).workers[0]]
+        return worker.incarnation == incarnation and worker.life is Life.READY
 
     def _tell_marks(self) -> None:
         """Send sources the marks that have moved."""

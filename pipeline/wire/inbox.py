@@ -63,7 +63,7 @@ class Inbox:
 
 
 class Outbox:
-    """The sending end of one inbox. What it sent to an inbox that is gone is lost."""
+    """The sending end of one inbox, for any thread. What it sent to an inbox that is gone is lost."""
 
     def __init__(
         self,
@@ -73,6 +73,7 @@ class Outbox:
         waiting_max: int = 0,
     ) -> None:
         self.endpoint = endpoint
+        self._lock = threading.Lock()
         self._socket = context.socket(zmq.PUSH)
         self._socket.setsockopt(zmq.SNDHWM, waiting_max)
         self._socket.setsockopt(zmq.LINGER, linger_ms)
@@ -80,7 +81,8 @@ class Outbox:
 
     def send(self, raw: bytes) -> None:
         """Send; never blocks: the window bounds what is in flight."""
-        self._socket.send(raw, copy=True)
+        with self._lock:
+            self._socket.send(raw, copy=True)
 
     def send_or_lose(self, raw: bytes) -> None:
         """Send, or drop it if `waiting_max` messages wait already."""

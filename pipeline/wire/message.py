@@ -4,7 +4,8 @@ Every process has one inbox. A message is a msgpack array whose first element is
 refused and counted by its receiver, and does no harm.
 """
 
-from typing import Annotated, TypeVar
+from collections.abc import Container
+from typing import Annotated, Self, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -64,6 +65,13 @@ class StreamState(Struct, frozen=True, array_like=True):
     width: int = 0
     began: float | None = None
     was_cut: bool = True
+
+    def with_memories_of(self, stages: Container[str]) -> Self:
+        """The same with these stages' memories only."""
+        if not self.memories:
+            return self
+        own = {stage: memory for stage, memory in self.memories.items() if stage in stages}
+        return msgspec.structs.replace(self, memories=own)
 
 
 class Condemned(Struct, frozen=True, array_like=True):

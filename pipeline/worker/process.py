@@ -12,6 +12,7 @@ from msgspec import Struct
 from setproctitle import setproctitle
 
 from framewire.pipeline.cores import threads_each, usable_cores
+from framewire.pipeline.frame.answer import plain_facts
 from framewire.pipeline.graph.plan import Plan, Process, make_plan
 from framewire.pipeline.graph.spec import PipelineSpec
 from framewire.pipeline.nodes.batch_node import BatchNode
@@ -26,12 +27,11 @@ from framewire.pipeline.stage import Sink, Source, StageError
 from framewire.pipeline.stage_context import StageContext
 from framewire.pipeline.user_modules import look_beside
 from framewire.pipeline.wire.inbox import Inbox, Outbox, Outboxes, Waker, new_endpoint
-from framewire.pipeline.wire.message import Closed, Message, Ready, Remark, Trouble, Wake, encode
+from framewire.pipeline.wire.message import Closed, Message, Ready, Wake, encode
 from framewire.pipeline.worker.allocator import keep_freed_memory
+from framewire.pipeline.worker.teller import RemarkHandler, Teller
 from framewire.pipeline.worker.worker import Worker
 
-REMARK_MAX = 10_000
-"""Characters of a log record: enough for any traceback."""
 REPLACE = os.EX_TEMPFAIL
 """Exit status of a worker that must be replaced."""
 LAST_WORDS_MS = 2000
@@ -57,21 +57,6 @@ class Boot(Struct, frozen=True, tag=True):
         return self.incarnation > 0 or self.run_resumed
 
 
-class _RemarkHandler(logging.Handler):
-    """Sends log records to the supervisor; only it writes to the terminal."""
-
-    def __init__(self, outbox: Outbox, worker: str) -> None:
-        super().__init__()
-        self._outbox = outbox
-        self._worker = worker
-
-    def emit(self, record: logging.LogRecord) -> None:
-        stage = record.name.removeprefix("framewire.")
-        # Text may hold anything, a lone surrogate too.
-        text = record.getMessage()[:REMARK_MAX].encode(errors="backslashreplace").decode()
-        self._outbox.send(encode(Remark(self._worker, record.levelno, stage, text)))
-
-
 def run_worker(boot: Boot) -> int:
     """Run a worker; returns the exit status: 0 after Exit, 1 after a reported Trouble, or REPLACE."""
     keep_freed_memory()
@@ -84,26 +69,26 @@ def run_worker(boot: Boot) -> int:
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     supervisor = Outbox(context, boot.supervisor, LAST_WORDS_MS)
     log = logging.getLogger("framewire")
-    log.handlers = [_RemarkHandler(supervisor, name)]
+    tell = Teller(supervisor, name)
+    log.handlers = [RemarkHandler(tell)]
     log.propagate = False
     log.setLevel(logging.INFO)
     try:
-        return _live(boot, plan, process, context, supervisor)
+        return _live(boot, plan, process, context, tell)
     except MustBeReplacedError as error:
         log.warning("%s; a new worker goes on from what is safe", error)
         return REPLACE
     except StageError as error:
-        supervisor.send(encode(Trouble(name, noted_stage(error) or process.name, str(error))))
+        tell.trouble(noted_stage(error) or process.name, str(error))
         return 1
     except OSError as error:
         what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
-        supervisor.send(encode(Trouble(name, noted_stage(error) or process.name, what)))
+        tell.trouble(noted_stage(error) or process.name, what)
         return 1
     except BaseException as error:
         # SystemExit and the like, in a stage's code, too.
         log.error("unexpected, please report it:\n%s", traceback.format_exc())
-        text = f"{type(error).__name__}: {error}"
-        supervisor.send(encode(Trouble(name, noted_stage(error) or process.name, text)))
+        tell.trouble(noted_stage(error) or process.name, f"{type(error).__name__}: {error}")
         return 1
     finally:
         supervisor.close()
@@ -117,17 +102,12 @@ def _without_working_directory(boot: Boot) -> Boot:
     return msgspec.structs.replace(boot, spec=spec, out=str(Path(boot.out).absolute()))
 
 
-def _live(
-    boot: Boot, plan: Plan, process: Process, context: "zmq.Context[zmq.Socket[bytes]]", supervisor: Outbox
-) -> int:
+def _live(boot: Boot, plan: Plan, process: Process, context: "zmq.Context[zmq.Socket[bytes]]", tell: Teller) -> int:
     name = process.workers[boot.replica]
     inbox = Inbox(context, new_endpoint(boot.spec.name, name))
     outboxes = Outboxes(context)
     notes = Notes()
     waker = Waker(context, inbox.endpoint, encode(Wake()))
-
-    def tell(message: Message) -> None:
-        supervisor.send(encode(message))
 
     nodes: dict[str, StageNode] = {}
     sources: list[SourceNode] = []
@@ -155,7 +135,7 @@ def _live(
         boot.continues,
     )
     contexts = [*(node.context for node in nodes.values()), *(source.context for source in sources)]
-    chosen = {context.name: context.chosen for context in contexts}
+    chosen = {context.name: plain_facts(context.chosen) for context in contexts}
     tell(Ready(name, boot.incarnation, os.getpid(), inbox.endpoint, notes.fd, chosen))
     worker.run()
     tell(Closed(name, boot.incarnation))

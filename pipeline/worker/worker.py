@@ -35,6 +35,7 @@ from framewire.pipeline.wire.message import (
     decode_for_worker,
     encode,
 )
+from framewire.pipeline.wire.refused import Refusals, delivery_in
 from framewire.pipeline.worker.allocator import resident_bytes
 from framewire.pipeline.worker.glimpse import Glimpses
 from framewire.pipeline.worker.out_edge import PREFETCH, OutEdge
@@ -90,7 +91,7 @@ class Worker:
         self._connected = False
         self._epochs: dict[str, int] = dict.fromkeys(plan.sinks_of, 0)
         self._early: list[Deliver | Ask] = []
-        self._refused = 0
+        self._refusals = Refusals(self.name)
         self._leaving = False
         self._last_report = 0.0
         self._changed = False
@@ -164,13 +165,13 @@ class Worker:
         """Send the supervisor this worker's figures since its start."""
         self._last_report = time.monotonic()
         self._changed = False
-        stages = {name: node.figures for name, node in self._nodes.items()}
+        stages = {name: node.told_figures() for name, node in self._nodes.items()}
         sources = {}
         for source in self._sources:
-            stages[source.context.name] = source.figures
+            stages[source.context.name] = source.told_figures()
             sources[source.stream] = source.source_figures
         late = sum(node.late for node in self._nodes.values())
-        figures = WorkerFigures(stages, sources, time.process_time(), resident_bytes(), self._refused, late)
+        figures = WorkerFigures(stages, sources, time.process_time(), resident_bytes(), self._refusals.count, late)
         self._tell(Report(self.name, self._incarnation, figures))
         self._tell_trace()
 
@@ -215,9 +216,12 @@ class Worker:
     def _take(self, raw: bytes) -> None:
         try:
             message = decode_for_worker(raw)
-        except RefusedError:
-            self._refused += 1
-            return
+        except RefusedError as error:
+            self._refusals.take(raw, error)
+            left = delivery_in(raw)
+            if left is None:
+                return
+            message = left
         self._handle(message)
 
     def _handle(self, message: ToWorker) -> None:
@@ -256,12 +260,15 @@ class Worker:
         if len(self._early) < EARLY_MAX:
             self._early.append(message)
         else:
-            self._refused += 1
+            self._refuse(message, "too many messages have come early")
+
+    def _refuse(self, message: ToWorker, why: str) -> None:
+        self._refusals.take(encode(message), why)
 
     def _delivered(self, message: Deliver) -> None:
         edge = self._in.get(message.edge)
         if edge is None or message.packet.source not in edge.sources:
-            self._refused += 1
+            self._refuse(message, "no such packets come here")
             return
         epoch = self._epochs[message.packet.source]
         if message.epoch > epoch:
@@ -276,14 +283,14 @@ class Worker:
 
     def _give_credit_back(self, used: Deliver, producers: list[str]) -> None:
         if not 0 <= used.sender < len(producers):
-            self._refused += 1
+            self._refuse(used, "there is no such sender")
         elif self._asked_of.get((used.edge, producers[used.sender])) == used.incarnation:
             self._ask(used.edge, producers[used.sender], 1)
 
     def _asked(self, message: Ask) -> None:
         out = self._out.get(message.edge)
         if out is None or not out.takes(message.consumer):
-            self._refused += 1
+            self._refuse(message, "nobody may ask for that here")
         elif out.is_early(message.consumer, message.incarnation):
             self._hold(message)
         else:

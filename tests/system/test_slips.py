@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from framewire.pipeline.processes.signals import is_running
-from tests.system.pipelines.slips import GIVEN, RAISED
+from tests.system.pipelines.slips import DESCRIBED, GIVEN, RAISED, SHOT
 from tests.system.running import PIPELINES, Finished, Running, framewire, lines_in, run, wait_until
 from tests.system.served import served
 
 SLIP = PIPELINES / "slip.yaml"
+ODD_SOURCE = PIPELINES / "odd_source.yaml"
 FRAMES = 60
 
 
@@ -63,6 +64,34 @@ def test_a_memory_that_is_none_ends_the_run(tmp_path: Path) -> None:
     finished = with_stage(tmp_path, "BadMemory")
     assert finished.code == 1
     assert "error: odd: forgets_its_memory.memory must return bytes, not str" in finished.stderr
+
+
+def test_a_source_may_give_numpys_numbers(tmp_path: Path) -> None:
+    finished = run(ODD_SOURCE, tmp_path)
+    assert finished.code == 0, finished.stderr
+    assert finished.summary is not None
+    assert finished.summary.frames.written == FRAMES
+    assert finished.summary.streams["source"].damaged == FRAMES
+
+
+@pytest.mark.parametrize("what", [*DESCRIBED, *SHOT, "stream", "cut_short"])
+def test_what_a_source_cannot_say_ends_the_run_in_words(what: str, tmp_path: Path) -> None:
+    finished = run(ODD_SOURCE, tmp_path, "--set", f"source.what={what}")
+    assert finished.code == 1
+    assert finished.stderr.splitlines()[-1].startswith("error: source: ")
+    assert what.replace("cut_short", "CutShort") in finished.stderr
+    assert "unexpected" not in finished.stderr
+
+
+def test_what_a_stage_says_of_itself_may_be_anything(tmp_path: Path) -> None:
+    finished = with_stage(tmp_path, "OddWords")
+    assert finished.code == 0, finished.stderr
+    assert finished.summary is not None
+    assert finished.summary.stages["odd"].facts == {"3": "5"}
+    assert "a lone surrogate: \\ud800" in finished.stderr
+    finished = with_stage(tmp_path, "OddWords", "--set", "odd.what=error")
+    assert finished.code == 1
+    assert finished.stderr.splitlines()[-1] == "error: odd: a lone surrogate: \\ud800"
 
 
 def test_a_change_of_directory_moves_nobodys_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,3 +86,16 @@ def test_a_folder_that_fills_up_loses_nothing_though_the_worker_dies(config: Pat
     assert finished.summary is not None
     assert finished.summary.frames.written == 60
     assert finished.summary.restarts == 1
+
+
+def test_runs_without_a_picture_end_beside_busy_cores(config: Path, tmp_path: Path) -> None:
+    """A sink may speak of a stream before its source has opened it: whoever is early waits."""
+    runs = []
+    for number in range(8):
+        arguments = command(str(config), "--source", "-", "--out", str(tmp_path / str(number)), "--http", "off")
+        pipe = subprocess.Popen(arguments, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        runs.append(pipe)
+    for one in runs:
+        _, stderr = one.communicate(b"no film at all" * 100, timeout=60)
+        assert one.returncode == 1
+        assert b"standard input: " in stderr

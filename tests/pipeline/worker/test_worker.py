@@ -178,7 +178,7 @@ def test_what_names_no_edge_source_or_sender_of_ours_is_refused(look: Scene) -> 
         Ask(("left", "look"), 0, 0, 1),
     ]
     look.give(*strange)
-    assert look.worker._refused == len(strange)
+    assert look.worker._refusals.count == len(strange)
     assert handed_on(look.got("sink#0")) == []
 
 

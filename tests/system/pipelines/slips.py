@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from framewire.pipeline.frame.packet import Attribute, Detection, Packet
 from framewire.pipeline.option import OutputPath
-from framewire.pipeline.stage import Sink, Stage, stage
+from framewire.pipeline.stage import Shot, Sink, Source, Stage, StageError, stage
 
 FACE = Detection(label="face", box=(1, 2, 3, 4))
 
@@ -171,3 +171,55 @@ class SlipSink(Sink[SlipSinkOptions]):
         with self.path.open("a") as file:
             file.writelines(f"{number}\n" for number in self.held)
         self.held = []
+
+
+class OddSourceOptions(Struct, frozen=True):
+    what: str = ""
+
+
+DESCRIBED: dict[str, dict[str, Any]] = {
+    "description": {"description": 5},
+    "height": {"height": "tall"},
+    "width": {"width": -3},
+    "expected": {"expected": 2.5},
+}
+SHOT: dict[str, dict[str, Any]] = {
+    "failed": {"failed": ValueError("no")},
+    "replaced": {"replaced": -1},
+    "pts": {"pts": 0.5},
+}
+
+
+@stage("odd_source")
+class OddSource(Source[OddSourceOptions]):
+    """Makes one mistake in what it says of itself; NumPy's numbers everywhere."""
+
+    Options = OddSourceOptions
+
+    def stream(self) -> str:
+        return 5 if self.options.what == "stream" else self.context.name  # type: ignore[return-value]
+
+    def frames(self, start: int) -> Iterator[Shot]:
+        described = {"description": "odd", "height": np.int64(48), "width": np.uint16(64), "expected": np.int32(60)}
+        self.describe(**{**described, **DESCRIBED.get(self.options.what, {})})
+        for number in range(start, 60):
+            self.slot(48, 64)[...] = number
+            mistake = SHOT.get(self.options.what, {}) if number == 5 else {}
+            yield Shot(
+                **{"pts": number, "time_base": (1, 25), "damaged": np.bool_(True), "cut": np.bool_(True), **mistake}
+            )
+        if self.options.what == "cut_short":
+            self.cut_short = ValueError("no")  # type: ignore[assignment]
+
+
+@stage("odd_words")
+class OddWords(Slip):
+    """Says of itself what is no text, or not only."""
+
+    def open(self) -> None:
+        self.context.facts[3] = 5  # type: ignore[index, assignment]
+        self.context.chosen["what"] = "\ud800" if self.options.what else 5  # type: ignore[assignment]
+        self.log.warning("a lone surrogate: %s", "\ud800")
+        self.log.warning("no number: %d", "x")
+        if self.options.what == "error":
+            raise StageError("a lone surrogate: \ud800")
