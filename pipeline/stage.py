@@ -289,7 +289,8 @@ class Sink(Stage[OptionsT]):
     - `end` is called at the end of a stream: afterwards everything is safe.
     - `resume` is called before any frame in a worker that continues for another (a replacement, or a resumed run),
       and after a `write` that raised OSError: remove what the disk holds at or above `mark`; those frames come again.
-    - An OSError in `write` (a full disk) ends a run on files; a live run waits, and writes the frame again when it can.
+    - An OSError in `write` or `end` (a full disk) ends a run on files; a live run waits, and writes the frame again
+      when it can, and so does any run for `give_up_s` seconds, if YAML says so. A closed pipe ends any run.
     - Any other exception in `write` fails that frame, with the exception's name as the reason, after `resume` at it; in
       a sink that holds frames back it counts as a crash, and a new worker goes on at the mark. StageError ends the run.
     - A file that grows under its own name is announced by `self.context.unfinished.grow(path)` before it is opened:
@@ -297,6 +298,9 @@ class Sink(Stage[OptionsT]):
     """
 
     ordered: ClassVar[bool] = True
+    may_skip: ClassVar[bool] = False
+    """Whether YAML may say `lag: skip`: frames that come while it is busy are then left out, and a `write` that raises
+    has written nothing of its frame once `resume` was called."""
 
     def write(self, packet: Packet) -> int:
         """Write one frame; return the stream's mark. Raises OSError, with the file's name, if that is impossible."""
@@ -351,5 +355,7 @@ def stage(name: str) -> Callable[[S], S]:
     return register
 
 
-RESERVED_KEYS = frozenset({"use", "input", "replicas", "process", "batch", "sources", "stuck_after_s"})
+RESERVED_KEYS = frozenset(
+    {"use", "input", "replicas", "process", "batch", "sources", "stuck_after_s", "lag", "give_up_s"}
+)
 """Keys of a stage in YAML that the engine reads itself."""

@@ -68,6 +68,7 @@ class ImageWriter(Sink[ImageWriterOptions]):
 
     Options = ImageWriterOptions
 
+    may_skip = True
     tuning = frozenset({"existing", "keep"})
 
     def open(self) -> None:

@@ -137,6 +137,7 @@ class JsonlWriter(Sink[JsonlWriterOptions]):
 
     Options = JsonlWriterOptions
     looks = False
+    may_skip = True
     tuning = KEEPING
 
     @classmethod

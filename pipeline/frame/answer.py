@@ -74,6 +74,14 @@ def plain_count(value: Any, field: str) -> int:
     return number
 
 
+def plain_flag(value: Any, field: str) -> bool:
+    """True or false, in plain Python. Raises InvalidAnswerError."""
+    plain = _scalar(value)
+    if not isinstance(plain, bool | int):
+        raise InvalidAnswerError(f"{field} must be true or false, not {_kind(value)}")
+    return bool(plain)
+
+
 def plain_facts(facts: Mapping[Any, Any]) -> dict[str, str]:
     """What a stage says of itself, as text, whatever it is."""
     return {_as_text(name): _as_text(value) for name, value in facts.items()}
@@ -215,7 +223,7 @@ def _detection(one: Any, where: str) -> Detection:
         landmarks=_landmarks(one.landmarks, f"{where}.landmarks"),
         attributes=_attributes(one.attributes, f"{where}.attributes"),
         track=_optional(_whole, one.track, f"{where}.track"),
-        due=bool(one.due),
+        due=plain_flag(one.due, f"{where}.due"),
     )
 
 

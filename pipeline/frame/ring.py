@@ -130,6 +130,17 @@ class RingReader:
 
         Raises PictureLostError if the picture is gone.
         """
+        return _pixels(self._holding(ref).memory, ref)
+
+    def has(self, ref: PictureRef) -> bool:
+        """Whether the picture is there."""
+        try:
+            self._holding(ref)
+        except PictureLostError:
+            return False
+        return True
+
+    def _holding(self, ref: PictureRef) -> _MappedRing:
         ring = self._rings.get(ref.ring)
         if ring is None:
             ring = self._map(ref)
@@ -139,7 +150,7 @@ class RingReader:
             ref.offset + ref.height * ref.width * ref.channels > ring.size
         ):
             raise PictureLostError("the picture extends beyond its ring")
-        return _pixels(ring.memory, ref)
+        return ring
 
     def still_there(self, ref: PictureRef) -> bool:
         """Whether the picture has not been overwritten since it was viewed."""
@@ -152,6 +163,17 @@ class RingReader:
             del self._rings[next(iter(self._rings))]
         self._rings[ref.ring] = ring
         return ring
+
+
+class CopyingReader(RingReader):
+    """Gives copies, for whoever reads pictures that may be overwritten meanwhile: a copy is whole, or not given."""
+
+    def view(self, ref: PictureRef) -> Pixels:
+        """A copy of the picture. Raises PictureLostError if it is gone, or was overwritten while it was copied."""
+        copy = super().view(ref).copy()
+        if not self.still_there(ref):
+            raise PictureLostError("the picture's slot holds another frame")
+        return copy
 
 
 class StreamRings:

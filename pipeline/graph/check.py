@@ -17,6 +17,7 @@ from framewire.pipeline.graph.spec import (
     STUCK_AFTER_S,
     BatchSpec,
     Durable,
+    Lag,
     LatencySpec,
     PipelineSpec,
     RestartSpec,
@@ -28,7 +29,7 @@ from framewire.pipeline.input_path import beside, inputs_of
 from framewire.pipeline.nearest import nearest
 from framewire.pipeline.option import OptionError, check_values, options_of
 from framewire.pipeline.registry import UnknownStageError, find_stage
-from framewire.pipeline.stage import RESERVED_KEYS, Stage
+from framewire.pipeline.stage import RESERVED_KEYS, Sink, Stage
 from framewire.pipeline.user_modules import look_beside
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
@@ -83,6 +84,13 @@ class StageKeys(Struct, frozen=True, kw_only=True):
     process: Annotated[str, Meta(description="Stages with the same name here share one process")] = ""
     batch: Annotated[
         BatchSpec | None, Meta(description="{size, wait_ms}: frames per call, and how long to wait for them")
+    ] = None
+    lag: Annotated[
+        Lag, Meta(description="A sink that cannot keep up: wait, the stream waits for it; skip, it skips frames")
+    ] = "wait"
+    give_up_s: Annotated[
+        Annotated[float, Meta(ge=0)] | None,
+        Meta(description="Seconds that a sink tries again to write; default: live streams for ever, others not at all"),
     ] = None
     stuck_after_s: Annotated[
         float,
@@ -238,6 +246,7 @@ class _Checker:
                 self.document.key_place(*path, "batch"),
                 f"{name!r} takes one frame at a time and has no batches; remove `batch`",
             )
+        self.check_sink_keys(path, own, cls)
         return StageSpec(
             name=name,
             use=engine.use or name,
@@ -249,8 +258,18 @@ class _Checker:
             ordered=cls.ordered,
             batch=(engine.batch or BatchSpec(size=cls.batch_size(checked))) if cls.batches() else None,
             remembers=cls.remembers(),
+            lag=engine.lag,
+            give_up_s=engine.give_up_s,
             stuck_after_s=engine.stuck_after_s,
         )
+
+    def check_sink_keys(self, path: tuple[str, ...], own: Mapping[str, Any], cls: type[Stage[Any]]) -> None:
+        for key in ("lag", "give_up_s"):
+            if key in own and not issubclass(cls, Sink):
+                raise ConfigError(self.document.key_place(*path, key), f"{path[-1]!r} is not a sink; remove `{key}`")
+        if own.get("lag") == "skip" and not getattr(cls, "may_skip", False):
+            place = self.document.place(*path, "lag")
+            raise ConfigError(place, f"{cls.name} cannot leave frames out; remove `lag`, or set it to wait")
 
     def find(self, name: str, use: str) -> type[Stage[Any]]:
         try:
@@ -326,6 +345,11 @@ class _Checker:
                 raise ConfigError(place, f"{spec.name!r} is {what} and cannot have replicas; remove `replicas`")
             if not spec.process:
                 continue
+            if spec.lag == "skip" and sum(one.process == spec.process for one in specs) > 1:
+                raise ConfigError(
+                    self.document.place("stages", spec.name, "process"),
+                    f"{spec.name!r} may skip, so nobody must wait for it: give it a process of its own",
+                )
             mate = first.setdefault(spec.process, spec)
             if mate.replicas != spec.replicas:
                 raise ConfigError(

@@ -13,6 +13,10 @@ DRAIN_S = 8.0
 """Container runtimes wait ten seconds before they kill."""
 
 
+Lag = Literal["wait", "skip"]
+"""What a sink does that cannot keep up."""
+
+
 class BatchSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a batching stage gathers its frames."""
 
@@ -36,6 +40,10 @@ class StageSpec(Struct, frozen=True, kw_only=True):
     ordered: bool = False
     batch: BatchSpec | None = None
     """None for stages that take one frame at a time."""
+    lag: Lag = "wait"
+    """Whether a sink that cannot keep up holds the stream, or skips frames."""
+    give_up_s: float | None = None
+    """Seconds that a sink may fail to write; None: those of a live stream for ever, others not at all."""
     stuck_after_s: float = STUCK_AFTER_S
     """Seconds after which a call to it counts as stuck; 0: never."""
     remembers: bool = False

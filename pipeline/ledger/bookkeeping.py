@@ -213,7 +213,8 @@ def _reporter(told: Settle | Checkpoint) -> str:
 
 def _empty_ledger(spec: PipelineSpec) -> Ledger:
     plan = make_plan(spec)
-    return Ledger(plan.sinks_of, plan.remembering_of)
+    skipping = frozenset(stage.name for stage in spec.stages if stage.lag == "skip")
+    return Ledger(plan.sinks_of, plan.remembering_of, skipping)
 
 
 def _continue(state: RunState, now: Begun) -> None:

@@ -5,7 +5,7 @@ recorded here, so a frame is counted exactly once, whoever dies when.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Self
 
 from msgspec import Struct
@@ -14,14 +14,31 @@ from framewire.pipeline.frame.packet import Outcome
 from framewire.pipeline.seen.figures import EventTally, series_of
 from framewire.pipeline.wire.message import Checkpoint, Exceptional, Settle, StreamOpened, StreamState
 
+SKIPPED = "skipped"
+"""Why a frame is dropped that no sink has taken, all of them being such that may skip."""
+
 
 class SinkAccount(Struct, array_like=True):
-    """What one sink has reported of a stream."""
+    """What one sink has reported of a stream.
+
+    One that `skips` holds nobody: it has `skipped` so many frames, of which `gaps` are the latest: see Settle.
+    """
 
     mark: int = 0
     ended: bool = False
     found: dict[str, int] = {}
     events: dict[str, EventTally] = {}
+    skips: bool = False
+    skipped: int = 0
+    gaps: list[tuple[int, int]] = []
+
+    def has_passed(self, seq: int) -> bool:
+        """Whether it has written this frame, or skipped it."""
+        return self.mark > seq
+
+    def has_taken(self, seq: int) -> bool:
+        """Whether it has written this frame."""
+        return self.has_passed(seq) and not any(first <= seq < after for first, after in self.gaps)
 
 
 class KeptStream(Struct, array_like=True):
@@ -36,21 +53,38 @@ class KeptStream(Struct, array_like=True):
     dropped: dict[str, int]
     failed: dict[str, int]
     opened: StreamOpened | None
+    undecided: list[int] = []
+    end_mark: int | None = None
 
 
 class StreamAccount:
-    """One stream: a mark for each sink, the memories of stages, and the frames that were dropped or failed."""
+    """One stream: a mark for each sink, the memories of stages, and the frames that were dropped or failed.
 
-    def __init__(self, source: str, stream: str, sinks: Sequence[str], remembering: Sequence[str] = ()) -> None:
+    The stream's mark is the lowest of the sinks that wait. Where all may skip, it is the highest: what that one has
+    skipped is undecided until another has written it, or all have passed it.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        stream: str,
+        sinks: Sequence[str],
+        remembering: Sequence[str] = (),
+        skipping: Container[str] = (),
+    ) -> None:
+        """`skipping` are sinks that may skip frames."""
         self.source = source
         self.stream = stream
         self.opened: StreamOpened | None = None
         self.dropped: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
-        self._sinks = {sink: SinkAccount() for sink in sinks}
+        self._sinks = {sink: SinkAccount(skips=sink in skipping) for sink in sinks}
+        self._waiting = [sink for sink in self._sinks.values() if not sink.skips]
         self._memories: dict[str, dict[int, bytes]] = {stage: {} for stage in remembering}
         self._exceptional: dict[int, Exceptional] = {}
+        self._undecided: set[int] = set()
         self._mark = 0
+        self._end_mark: int | None = None
         self._is_reopened = False
 
     @classmethod
@@ -60,6 +94,8 @@ class StreamAccount:
         account.opened = kept.opened
         account.dropped, account.failed = Counter(kept.dropped), Counter(kept.failed)
         account._sinks = kept.sinks
+        account._waiting = [sink for sink in kept.sinks.values() if not sink.skips]
+        account._undecided, account._end_mark = set(kept.undecided), kept.end_mark
         account._memories = kept.memories
         account._exceptional = kept.exceptional
         account._mark = kept.mark
@@ -77,16 +113,19 @@ class StreamAccount:
             dict(self.dropped),
             dict(self.failed),
             self.opened,
+            sorted(self._undecided),
+            self._end_mark,
         )
 
     def reopen(self) -> None:
         """The stream ended because the run was stopped: where that has arrived, it goes on, and no frame was lost."""
-        if self.ended:
+        if self._is_end_settled:
             end = self._mark - 1
             # The end of a stream changes no memory.
             self._memories = {stage: {end: known[self._mark]} for stage, known in self._memories.items()}
             self._mark = end
             self._is_reopened = True
+        self._end_mark = None
         for sink in self._sinks.values():
             if sink.ended:
                 sink.mark, sink.ended = sink.mark - 1, False
@@ -103,13 +142,22 @@ class StreamAccount:
 
     @property
     def settled(self) -> int:
-        """Settled frames, not counting the end of the stream."""
-        return self._mark - 1 if self.ended else self._mark
+        """Settled frames, not counting the end of the stream, and those about which nothing is decided yet."""
+        return self._mark - self._is_end_settled - len(self._undecided)
+
+    @property
+    def _is_end_settled(self) -> bool:
+        return self._end_mark is not None and self._mark >= self._end_mark
 
     @property
     def written(self) -> int:
         """Settled frames whose outcome is ok."""
         return self.settled - self.dropped.total() - self.failed.total()
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """Frames that each sink has skipped of those that may."""
+        return {name: sink.skipped for name, sink in self._sinks.items() if sink.skips}
 
     @property
     def found(self) -> Counter[str]:
@@ -134,6 +182,11 @@ class StreamAccount:
         sink = self._sinks[told.sink]
         sink.mark = max(sink.mark, told.mark)
         sink.ended = sink.ended or told.ended
+        if told.ended:
+            self._end_mark = told.mark
+        sink.skipped += sum(after - first for first, after in told.gaps)
+        if not self._waiting:
+            sink.gaps += told.gaps
         for label, count in told.found.items():
             series = series_of(label, sink.found, len(sink.found))
             sink.found[series] = sink.found.get(series, 0) + count
@@ -141,6 +194,9 @@ class StreamAccount:
             series = series_of(key, sink.events, len(sink.events))
             sink.events.setdefault(series, EventTally()).add(tally)
         for exceptional in told.exceptions:
+            if sink.skips and exceptional.seq < self._mark and exceptional.seq not in self._undecided:
+                # Others have written it, and it counts so.
+                continue
             known = self._exceptional.get(exceptional.seq)
             if known is None or exceptional.outcome > known.outcome:
                 self._exceptional[exceptional.seq] = exceptional
@@ -175,23 +231,45 @@ class StreamAccount:
 
     @property
     def _lowest(self) -> int:
-        return min(sink.mark for sink in self._sinks.values())
+        if self._waiting:
+            return min(sink.mark for sink in self._waiting)
+        return max(sink.mark for sink in self._sinks.values())
 
     def _advance(self) -> bool:
         """Move the mark to where every sink is, or, with memories, to the last frame up to there that all know."""
         mark = self._lowest
+        before = self._mark
         self._is_reopened = self._is_reopened and mark <= self._mark
         if self._memories:
             common = set.intersection(*(set(known) for known in self._memories.values()))
             mark = max((seq for seq in common if seq <= mark), default=0)
-        if mark <= self._mark:
+        self._mark = max(mark, before)
+        if not self._waiting:
+            self._decide(before)
+        if mark <= before:
             return False
-        self._mark = mark
         for known in self._memories.values():
             for seq in [seq for seq in known if seq < mark]:
                 del known[seq]
         self._count_settled()
         return True
+
+    def _decide(self, before: int) -> None:
+        """All sinks may skip: what has become of each frame from mark `before` to that of now, and of earlier ones."""
+        sinks = self._sinks.values()
+        self._undecided.update(range(before, self._mark - self._is_end_settled))
+        for seq in sorted(self._undecided):
+            is_known = seq in self._exceptional or any(sink.has_taken(seq) for sink in sinks)
+            if not is_known and all(sink.has_passed(seq) for sink in sinks):
+                last = next(name for name, sink in self._sinks.items() if sink.skips)
+                self._exceptional[seq] = Exceptional(seq, Outcome.DROPPED, SKIPPED, last)
+                is_known = True
+            if is_known:
+                self._undecided.discard(seq)
+        passed = min(sink.mark for sink in sinks)
+        for sink in sinks:
+            sink.gaps = [gap for gap in sink.gaps if gap[1] > min(passed, self._mark)]
+        self._count_settled()
 
     def _count_settled(self) -> None:
         for seq in [seq for seq in self._exceptional if seq < self._mark]:
@@ -205,8 +283,13 @@ class Ledger:
     """The accounts of all streams, one for each source of the plan."""
 
     def __init__(
-        self, sinks_of: Mapping[str, Sequence[str]], remembering_of: Mapping[str, Sequence[str]] | None = None
+        self,
+        sinks_of: Mapping[str, Sequence[str]],
+        remembering_of: Mapping[str, Sequence[str]] | None = None,
+        skipping: Container[str] = (),
     ) -> None:
+        """`sinks_of` and `remembering_of` as in Plan; `skipping` are sinks that may skip frames."""
+        self._skipping = skipping
         self._sinks_of = sinks_of
         self._remembering_of = remembering_of or {}
         self.streams: dict[str, StreamAccount] = {}
@@ -230,7 +313,7 @@ class Ledger:
         account = self.streams.get(told.stream)
         if account is None:
             remembering = self._remembering_of.get(told.source, ())
-            account = StreamAccount(told.source, told.stream, self._sinks_of[told.source], remembering)
+            account = StreamAccount(told.source, told.stream, self._sinks_of[told.source], remembering, self._skipping)
             self.streams[told.stream] = account
         account.opened = told
 

@@ -1,6 +1,7 @@
 """Runs a sink: the gate before it, and law 3: it settles in order, cumulatively."""
 
 import errno
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from framewire.pipeline.graph.plan import Plan
 from framewire.pipeline.graph.spec import StageSpec
 from framewire.pipeline.nodes.node import MustBeReplacedError, StageNode, StreamAtStage
 from framewire.pipeline.nodes.notes import FrameInHand, Notes
+from framewire.pipeline.nodes.retry import Retry
 from framewire.pipeline.nodes.stage_note import note_stage
 from framewire.pipeline.seen.figures import KIND_AND_PLACE, SERIES_TEXT_MAX, EventTally, series_of
 from framewire.pipeline.seen.histogram import Histogram
@@ -27,29 +29,30 @@ SETTLE_SHARE = 8
 """A busy sink reports its mark once per eighth of a window; an idle one reports at once."""
 
 
-RETRY_S = (0.5, 1.0, 2.0, 5.0)
-"""Seconds until a live stream's frame that could not be written is tried again; the last one from then on."""
-
-
 class SinkCrashedError(MustBeReplacedError):
     """A sink has failed and holds frames back: a new worker must go on from its mark."""
 
 
-class _Told(Struct):
+class StreamAtSink(Struct):
     """A stream at this sink: its mark, the mark last reported, and the packets written from there on.
 
-    What they have to report is told once they are settled; until then they may have to be written again.
+    What they have to report is told once they are settled; until then they may have to be written again. `gaps` are
+    the frames left out since the last report, as ranges.
     """
 
     window: int
     mark: int
     told: int
     written: deque[Packet]
+    retry: Retry
     ended: bool = False
     ended_told: bool = False
-    failing_since: float | None = None
-    retry_at: float = 0.0
-    tries: int = 0
+    gaps: list[tuple[int, int]] = []
+
+    @property
+    def fails(self) -> bool:
+        """Whether the last try to write failed, and another is to come."""
+        return self.retry.since is not None
 
 
 class SinkNode(StageNode):
@@ -70,7 +73,7 @@ class SinkNode(StageNode):
         incarnation: int = 0,
     ) -> None:
         super().__init__(spec, stage, context, plan, notes, incarnation)
-        self._written: dict[str, _Told] = {}
+        self._written: dict[str, StreamAtSink] = {}
         self.show: Callable[[str, Packet, RingReader], None] | None = None
 
     def resume(self, streams: list[StreamState]) -> None:
@@ -97,20 +100,32 @@ class SinkNode(StageNode):
     @property
     def retry_at(self) -> float | None:
         """When `retry` has something to do, by the monotonic clock; None if nothing failed."""
-        return min((told.retry_at for told in self._written.values() if told.failing_since is not None), default=None)
+        return min((told.retry.at for told in self._written.values() if told.fails), default=None)
 
-    def retry(self) -> None:
-        """Write what could not be written before, if it is time."""
-        now = time.monotonic()
-        for stream, told in self._written.items():
-            gate = self._streams[stream].gate
-            due = told.failing_since is not None and told.retry_at <= now
-            if due and gate is not None and self._write_again(stream, told):
-                self._write_waiting(gate)
+    def retry(self) -> bool:
+        """Write what could not be written before, if it is time; returns whether it was. Raises StageError."""
+        due = [stream for stream, told in self._written.items() if told.fails and told.retry.at <= time.monotonic()]
+        for stream in due:
+            self.figures.retries += 1
+            told = self._written[stream]
+            if self._write_again(stream, told):
+                self._go_on(stream)
+            if told.fails and told.retry.at <= time.monotonic():
+                # A picture is gone, and comes again.
+                told.retry.wait()
+        since = [told.retry.since for told in self._written.values() if told.retry.since is not None]
+        self.figures.cannot_write_since = min(since, default=None)
+        return bool(due)
+
+    def _go_on(self, stream: str) -> None:
+        """The sink is at its mark: write what waits behind it."""
+        gate = self._streams[stream].gate
+        if gate is not None:
+            self._write_waiting(gate)
 
     def _through_gate(self, at: StreamAtStage, gate: Gate, packet: Packet) -> Iterator[Packet]:
         told = self._written.get(packet.stream)
-        if told is not None and told.failing_since is not None:
+        if told is not None and told.fails:
             for place, written in enumerate(told.written):
                 if written.seq == packet.seq and written.alive:
                     # Its source was replaced: these pictures are the ones that exist.
@@ -123,54 +138,64 @@ class SinkNode(StageNode):
 
     def _write_waiting(self, gate: Gate) -> None:
         while (waiting := gate.peek()) is not None:
-            told = self._written.get(waiting.stream)
-            if told is None:
-                if self.context.resumed and waiting.stream not in self._first:
-                    # The ledger did not know the stream yet: whatever there is of it comes again.
-                    self.stage.resume(waiting.stream, waiting.seq)
-                told = self._written[waiting.stream] = _Told(waiting.window, waiting.seq, waiting.seq, deque())
+            told = self._at_sink(waiting, waiting.seq)
             if not self._write(told, waiting):
-                if told.failing_since is None:
+                if not told.fails:
                     gate.refuse()
                 return
             gate.advance()
 
-    def _write_again(self, stream: str, told: _Told) -> bool:
+    def _at_sink(self, packet: Packet, seq: int) -> StreamAtSink:
+        """The packet's stream at this sink, which begins with frame `seq` if it is not known."""
+        told = self._written.get(packet.stream)
+        if told is None:
+            if self.context.resumed and packet.stream not in self._first:
+                # The ledger did not know the stream yet: whatever there is of it comes again.
+                self.stage.resume(packet.stream, seq)
+            retry = Retry(self._patience_s(packet))
+            told = self._written[packet.stream] = StreamAtSink(packet.window, seq, seq, deque(), retry)
+        return told
+
+    def _patience_s(self, packet: Packet) -> float:
+        """How long what cannot be written is tried again."""
+        if self.spec.give_up_s is not None:
+            return self.spec.give_up_s
+        return math.inf if packet.live else 0.0
+
+    def _write_again(self, stream: str, told: StreamAtSink) -> bool:
         """Bring the sink back to its mark, and write what came after it; returns whether that was possible."""
         again = [packet for packet in told.written if packet.seq >= told.mark]
         try:
             self.stage.resume(stream, told.mark)
             for packet in again:
                 told.mark = self._checked_mark(told, packet, self.stage.write(packet))
-        except OSError:
-            self._try_later(told)
+        except OSError as error:
+            self._cannot_write(told, stream, error)
             return False
-        since = told.failing_since or 0.0
-        self.context.log.warning("it can be written again, after %.1f s", time.monotonic() - since)
-        told.failing_since, told.tries = None, 0
         return True
 
-    def _cannot_write(self, told: _Told, packet: Packet, error: OSError) -> None:
-        """A live stream waits, and tries again; any other, or a pipe nobody reads, ends the run. Raises StageError."""
+    def _cannot_write(self, told: StreamAtSink, stream: str, error: OSError) -> None:
+        """Try again later, unless that was done for long enough, or nobody reads the pipe. Raises StageError."""
         what = f"{error.filename or self.spec.use} cannot be written: {error.strerror or error}"
-        safe = f"frames 0 to {told.mark - 1} of {packet.stream} are safe" if told.mark else "no frame was written"
-        if not packet.live or packet.end or error.errno == errno.EPIPE:
-            try:
-                self.stage.resume(packet.stream, told.mark)
-            except (OSError, StageError) as second:
-                self.context.log.error("%s", second)
-            cannot = StageError(f"{what}; {safe}")
-            note_stage(cannot, self.spec.name)
-            raise cannot from error
-        self.context.log.error("%s; %s; trying again until that is possible", what, safe)
-        told.failing_since = time.monotonic()
-        self._try_later(told)
+        safe = f"frames 0 to {told.mark - 1} of {stream} are safe" if told.mark else "no frame was written"
+        is_first = not told.fails
+        if error.errno != errno.EPIPE and told.retry.failed():
+            if is_first:
+                limit = self.spec.give_up_s
+                until = "until that is possible" if limit is None else f"for {limit:g} s"
+                self.context.log.error("%s; %s; trying again %s", what, safe, until)
+                self.figures.cannot_write_since = self.figures.cannot_write_since or told.retry.since
+            return
+        try:
+            self.stage.resume(stream, told.mark)
+        except (OSError, StageError) as second:
+            self.context.log.error("%s", second)
+        cannot = StageError(f"{what}; {safe}")
+        note_stage(cannot, self.spec.name)
+        raise cannot from error
 
-    def _try_later(self, told: _Told) -> None:
-        told.retry_at = time.monotonic() + RETRY_S[min(told.tries, len(RETRY_S) - 1)]
-        told.tries += 1
-
-    def _write(self, told: _Told, packet: Packet) -> bool:
+    def _write(self, told: StreamAtSink, packet: Packet) -> bool:
+        """Write one frame, or the end; returns whether it was: its picture may be gone, or it must be tried again."""
         reason = self.condemned(packet)
         if reason is not None:
             packet = self.set_aside(packet, reason)
@@ -185,6 +210,7 @@ class SinkNode(StageNode):
                 with self._notes.untimed():
                     self.stage.end(packet)
                 told.mark, told.ended = packet.seq + 1, True
+                self._has_written(told)
                 return True
             if self.show is not None and packet.alive:
                 self.show(self.spec.name, packet, self.context.reader)
@@ -193,7 +219,7 @@ class SinkNode(StageNode):
             self.late += 1
             return False
         except OSError as error:
-            self._cannot_write(told, packet, error)
+            self._cannot_write(told, packet.stream, error)
             return False
         except BaseException as error:
             if packet.end or isinstance(error, StageError):
@@ -206,10 +232,16 @@ class SinkNode(StageNode):
             packet, mark = self._slipped(told, packet, slip), packet.seq + 1
         told.mark = self._checked_mark(told, packet, mark)
         told.written.append(packet)
+        self._has_written(told)
         self.figures.end_to_end.setdefault(packet.stream, Histogram()).add(time.monotonic() - packet.captured)
         return True
 
-    def _slipped(self, told: _Told, packet: Packet, slip: BaseException) -> Packet:
+    def _has_written(self, told: StreamAtSink) -> None:
+        seconds = told.retry.succeeded()
+        if seconds is not None:
+            self.context.log.warning("it can be written again, after %.1f s", seconds)
+
+    def _slipped(self, told: StreamAtSink, packet: Packet, slip: BaseException) -> Packet:
         """The frame as one that this sink could not write, if that is all that is lost. Raises SinkCrashedError."""
         self.log_failure(packet, slip)
         if told.mark < packet.seq:
@@ -219,7 +251,7 @@ class SinkNode(StageNode):
         self.stage.resume(packet.stream, packet.seq)
         return packet.fail(type(slip).__name__, self.spec.name)
 
-    def _checked_mark(self, told: _Told, packet: Packet, mark: object) -> int:
+    def _checked_mark(self, told: StreamAtSink, packet: Packet, mark: object) -> int:
         if not isinstance(mark, SupportsIndex):
             raise StageError(
                 f"{self.stage.name}.write must return its mark, a whole number (packet.seq + 1 if this frame is safe), "
@@ -233,7 +265,7 @@ class SinkNode(StageNode):
             )
         return number
 
-    def _what_is_new(self, stream: str, told: _Told) -> Settle:
+    def _what_is_new(self, stream: str, told: StreamAtSink) -> Settle:
         exceptions: list[Exceptional] = []
         found: dict[str, int] = {}
         events: dict[str, EventTally] = {}
@@ -249,4 +281,6 @@ class SinkNode(StageNode):
                 name = series_of(f"{event.kind}{KIND_AND_PLACE}{event.where}", events, len(events))
                 events.setdefault(name, EventTally()).add(EventTally(1, event.value or 0.0, event.value))
         told.told, told.ended_told = told.mark, told.ended
-        return Settle(self.spec.name, self._incarnation, stream, told.mark, exceptions, found, told.ended, events)
+        gaps = [gap for gap in told.gaps if gap[1] <= told.mark]
+        told.gaps = [gap for gap in told.gaps if gap[1] > told.mark]
+        return Settle(self.spec.name, self._incarnation, stream, told.mark, exceptions, found, told.ended, events, gaps)

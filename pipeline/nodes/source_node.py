@@ -6,7 +6,14 @@ from typing import Any
 
 from framewire.pipeline.flow.latency import Admission, window_for_target
 from framewire.pipeline.flow.window import SourceWindow, window_for
-from framewire.pipeline.frame.answer import InvalidAnswerError, plain_count, plain_facts, plain_text, plain_times
+from framewire.pipeline.frame.answer import (
+    InvalidAnswerError,
+    plain_count,
+    plain_facts,
+    plain_flag,
+    plain_text,
+    plain_times,
+)
 from framewire.pipeline.frame.packet import FRAME, Packet, PictureRef
 from framewire.pipeline.frame.ring import Pixels
 from framewire.pipeline.nodes.notes import FrameInHand, Notes
@@ -210,6 +217,7 @@ class SourceNode:
             self._count_skipped(plain_count(shot.replaced, "replaced"))
             packet = plain_times(self._packet(window, window.next_seq, shot))
             failed = plain_text(shot.failed, "failed")
+            self._seen.damaged += plain_flag(shot.damaged, "damaged")
         except InvalidAnswerError as error:
             raise StageError(f"{self.stage.name}.frames yielded a Shot whose {error}") from error
         if failed:
@@ -220,7 +228,6 @@ class SourceNode:
         else:
             self.context.finish_pictures()
             packet = packet.with_picture(self._pending)
-        self._seen.damaged += bool(shot.damaged)
         window.admit(packet)
         self._seen.admitted = window.next_seq
         return packet
@@ -265,7 +272,7 @@ class SourceNode:
             pts=shot.pts if shot else 0,
             time_base=shot.time_base if shot else (1, 1),
             rate=shot.rate if shot else None,
-            cut=bool(shot.cut) if shot else False,
+            cut=plain_flag(shot.cut, "cut") if shot else False,
             captured=time.monotonic(),
             width=width,
             height=height,

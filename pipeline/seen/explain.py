@@ -6,7 +6,7 @@ waits for its source. Stage times are wall-clock times, unless the cores are sat
 core, and CPU seconds are used instead.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from msgspec import Struct
 
@@ -58,16 +58,18 @@ CORES, SOURCE, NOTHING = "cores", "source", "nothing"
 def explain(summary: Summary) -> Explanation:
     """What limits a run, finished or still going, by its summary."""
     frames = summary.frames.admitted - summary.frames.in_flight
-    stuck = next(((name, stage.on) for name, stage in summary.stages.items() if stage.on), None)
+    stuck = next(((name, stage.trouble) for name, stage in summary.stages.items() if stage.trouble), None)
     if stuck is not None:
-        return Explanation(0.0, stuck[0], f"{stuck[0]} has been on {stuck[1]}", [])
+        return Explanation(0.0, stuck[0], " ".join(stuck), [])
     if not frames or not summary.seconds:
         return Explanation(0.0, NOTHING, "no frame has completed yet: there is nothing to explain", [])
     fps = frames / summary.seconds
     costs = {name: _cost(stage, frames) for name, stage in summary.stages.items()}
     used = sum(cost.cpu for cost in costs.values()) * fps / summary.cores
     full = used >= FULL_SHARE
-    busiest = max(costs, key=lambda name: costs[name].wall / costs[name].replicas)
+    # Nobody waits for a sink that skips.
+    awaited = [name for name in costs if not summary.stages[name].skips]
+    busiest = max(awaited, key=lambda name: costs[name].wall / costs[name].replicas)
     busy = min(1.0, costs[busiest].wall * fps / costs[busiest].replicas)
     if full:
         limit, words = CORES, _cores_words(summary, costs, used)
@@ -114,15 +116,22 @@ def _changes(summary: Summary, costs: Mapping[str, _Cost], full: bool, fps: floa
         share = _batch_share(stage)
         if share is not None:
             tries.append((f"batches of {BATCH} at {name}", {**costs, name: cost.times(share)}))
-    limit_now = _limit(costs, summary.cores, full)
+    awaited = {name for name in costs if not summary.stages[name].skips}
+    limit_now = _limit(costs, summary.cores, full, awaited)
     # The model's limit is a little above what is reached: the prediction keeps that ratio.
-    changes = [Change(what, round(fps * _limit(tried, summary.cores, full) / limit_now, 1)) for what, tried in tries]
+    changes = [
+        Change(what, round(fps * _limit(tried, summary.cores, full, awaited) / limit_now, 1)) for what, tried in tries
+    ]
     return sorted((one for one in changes if one.fps >= GAIN_MIN * fps), key=lambda one: -one.fps)
 
 
-def _limit(costs: Mapping[str, _Cost], cores: int, full: bool) -> float:
+def _limit(costs: Mapping[str, _Cost], cores: int, full: bool, awaited: Container[str]) -> float:
     by_cores = cores / sum(cost.cpu for cost in costs.values())
-    by_stage = [cost.replicas / (cost.cpu if full else cost.wall) for cost in costs.values() if cost.cpu and cost.wall]
+    by_stage = [
+        cost.replicas / (cost.cpu if full else cost.wall)
+        for name, cost in costs.items()
+        if cost.cpu and cost.wall and name in awaited
+    ]
     return min([by_cores, *by_stage])
 
 

@@ -54,7 +54,9 @@ class StageFigures(Struct, array_like=True):
 
     `count` is frames; `work` the seconds in the stage's own code, a frame's share of a batch; `wait` the seconds from
     the previous stage sending a packet until work began; `end_to_end`, by stream, at sinks, the seconds since capture.
-    `batches` tallies calls by their number of frames, `inference` times model calls by MODEL|PROVIDER.
+    `batches` tallies calls by their number of frames, `inference` times model calls by MODEL|PROVIDER. `retries` are
+    tries of a sink to write what it could not before; if it still cannot, `cannot_write_since` is since when, by the
+    monotonic clock.
     """
 
     count: int = 0
@@ -65,6 +67,8 @@ class StageFigures(Struct, array_like=True):
     batches: dict[int, BatchTally] = {}
     inference: dict[str, Histogram] = {}
     facts: dict[str, str] = {}
+    retries: int = 0
+    cannot_write_since: float | None = None
 
     @property
     def calls(self) -> int:
@@ -92,6 +96,8 @@ class StageFigures(Struct, array_like=True):
         for model, histogram in other.inference.items():
             self.inference.setdefault(model, Histogram()).merge(histogram)
         self.facts.update(other.facts)
+        self.retries += other.retries
+        self.cannot_write_since = other.cannot_write_since
 
 
 class SourceFigures(Struct, array_like=True):

@@ -38,6 +38,8 @@ class StageNow(Struct):
 
     `searches_width`: it has an option `width` for the picture it works on. `in_call_s` are the seconds of its calls in
     progress, which no figure holds yet; `longest` names the frame of the one that takes longest, `longest_s` how long.
+    A sink that `skips` frames when it cannot keep up has skipped `skipped`; `cannot_write_s` is how long one has been
+    trying in vain to write, 0 if it is not.
     """
 
     name: str
@@ -53,11 +55,18 @@ class StageNow(Struct):
     in_call_s: float = 0.0
     longest: str = ""
     longest_s: float = 0.0
+    skips: bool = False
+    skipped: int = 0
+    cannot_write_s: float = 0.0
 
     @property
-    def on(self) -> str:
-        """The frame that it has been on for long, and for how long; empty if there is none."""
-        return f"{self.longest} for {self.longest_s:.0f} s" if self.longest_s >= LONG_S else ""
+    def trouble(self) -> str:
+        """What it has been doing for too long, such as `has been on frame 5 of film for 12 s`; empty if nothing."""
+        if self.longest_s >= LONG_S:
+            return f"has been on {self.longest} for {self.longest_s:.0f} s"
+        if self.cannot_write_s:
+            return f"has not been able to write for {self.cannot_write_s:.0f} s"
+        return ""
 
     def total(self) -> StageFigures:
         """All its workers combined."""

@@ -31,7 +31,8 @@ class StageSummary(Struct):
 
     `wait_p50_ms` is how long a frame waited for the stage, `mean_batch` the frames per call. `facts` are what the
     stage reports of how it runs: a model's name and what it runs on. `busy_s` is time in its own code, `cpu_s` its CPU
-    seconds; `batch_ms` groups calls by their number of frames. `on` names the frame that it has been on for long.
+    seconds; `batch_ms` groups calls by their number of frames. `trouble` says what it has been doing for too long. A
+    sink has `skipped` frames, if it is one that `skips`, and tried `retries` times to write what it could not before.
     """
 
     count: int = 0
@@ -48,7 +49,10 @@ class StageSummary(Struct):
     may_have_replicas: bool = False
     searches_width: bool = False
     batch_ms: dict[int, BatchSummary] = {}
-    on: str = ""
+    trouble: str = ""
+    skips: bool = False
+    skipped: int = 0
+    retries: int = 0
 
 
 class StreamSummary(StreamNow):
@@ -127,7 +131,10 @@ def _stage(stage: StageNow) -> StageSummary:
         p99_ms=total.work.milliseconds(0.99),
         wait_p50_ms=total.wait.milliseconds(0.5),
         busy_s=round(total.work.total_s + stage.in_call_s, 3),
-        on=stage.on,
+        trouble=stage.trouble,
+        skips=stage.skips,
+        skipped=stage.skipped,
+        retries=total.retries,
         cpu_s=round(stage.cpu_seconds, 3),
         restarts=stage.restarts,
         replicas=stage.replicas,

@@ -245,6 +245,28 @@ def _stages(now: Snapshot, rates: Rates) -> Iterator[Metric]:
             for key, histogram in total.inference.items()
         ],
     )
+    sinks = {name: stage for name, stage in now.stages.items() if stage.kind == "sink"}
+    yield _counter(
+        now,
+        "sink_skipped",
+        "Frames that a sink with `lag: skip` has left out",
+        ("stage",),
+        [((name,), float(stage.skipped)) for name, stage in sinks.items() if stage.skips],
+    )
+    yield _counter(
+        now,
+        "sink_retries",
+        "Times a sink tried again to write what it could not before",
+        ("stage",),
+        [((name,), float(totals[name].retries)) for name in sinks],
+    )
+    yield _gauge(
+        now,
+        "sink_failing_seconds",
+        "How long a sink has been trying in vain to write; 0 if it can",
+        ("stage",),
+        [((name,), stage.cannot_write_s) for name, stage in sinks.items()],
+    )
     yield _timed(
         now,
         "end_to_end_seconds",

@@ -76,6 +76,6 @@ class Known:
         return "" if self.view.ready else self._stuck() or "not every worker is ready"
 
     def _stuck(self) -> str:
-        """Which stages have been on one frame for long; empty if none has."""
+        """Which stages have been on one frame for long, or cannot write; empty if none."""
         stages = self.now.stages.values() if self.now is not None else ()
-        return ", ".join(f"{stage.name} has been on {stage.on}" for stage in stages if stage.on)
+        return ", ".join(f"{stage.name} {stage.trouble}" for stage in stages if stage.trouble)

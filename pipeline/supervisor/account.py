@@ -85,18 +85,19 @@ class Account:
         """The current account. `refused` counts messages that the supervisor itself refused."""
         totals = {name: told.total() for name, told in self._told.items()}
         calls = [call for worker in workers if worker.life is Life.READY and (call := worker.call()) is not None]
+        stages = {stage.name: self._stage(stage, totals, calls, ledger) for stage in self._spec.stages}
         return Snapshot(
             pipeline=self._spec.name,
             time=time.time(),
             seconds=self._seconds(),
             max_failed=self._spec.max_failed,
             cores=self._cores,
-            stages={stage.name: self._stage(stage, totals, calls) for stage in self._spec.stages},
+            stages=stages,
             streams=_streams(ledger, totals.values()),
             workers={worker.name: self._worker(worker, totals[worker.name]) for worker in workers},
             refused=refused,
             failure=failure,
-            ready=ready,
+            ready=ready and not any(stage.cannot_write_s for stage in stages.values()),
         )
 
     def progress(self, worker: str) -> Progress:
@@ -112,12 +113,16 @@ class Account:
         restarts = self._restarts[worker.name]
         return WorkerNow(worker.name, up, restarts, figures.cpu_seconds, memory, figures.refused, figures.late)
 
-    def _stage(self, stage: StageSpec, totals: dict[str, WorkerFigures], calls: Sequence[Call]) -> StageNow:
+    def _stage(
+        self, stage: StageSpec, totals: dict[str, WorkerFigures], calls: Sequence[Call], ledger: Ledger
+    ) -> StageNow:
         process = self._plan.process_of(stage.name)
         # A source may wait for its next picture as long as it likes.
         own = [call for call in calls if call.frames[0].stage == stage.name and stage.kind != "source"]
         longest = max(own, key=seconds_on, default=None)
         of = {worker: totals[worker] for worker in process.workers}
+        own_figures = {worker: figures.stages.get(stage.name, StageFigures()) for worker, figures in of.items()}
+        failing = [at for figures in own_figures.values() if (at := figures.cannot_write_since) is not None]
         return StageNow(
             name=stage.name,
             use=stage.use,
@@ -128,10 +133,13 @@ class Account:
             may_have_replicas=stage.kind == "stage" and not stage.ordered,
             searches_width=stage.kind == "stage" and "width" in stage.options,
             cpu_seconds=sum(_share_of_cpu(figures, stage.name) for figures in of.values()),
-            workers={worker: figures.stages.get(stage.name, StageFigures()) for worker, figures in of.items()},
+            workers=own_figures,
             in_call_s=sum(map(seconds_on, own)),
             longest=named(longest.frames) if longest is not None else "",
             longest_s=seconds_on(longest),
+            skips=stage.lag == "skip",
+            skipped=sum(account.skipped.get(stage.name, 0) for account in ledger.streams.values()),
+            cannot_write_s=time.monotonic() - min(failing) if failing else 0.0,
         )
 
 

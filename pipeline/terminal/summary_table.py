@@ -32,6 +32,8 @@ def print_summary(summary: Summary, console: Console) -> None:
         console.print(f"stream {name}: {stream.description}, {', '.join(notes)}", highlight=False, markup=False)
     console.print(_stage_table(summary))
     for name, stage in summary.stages.items():
+        if stage.skipped:
+            console.print(f"{name}: {stage.skipped} frames skipped (lag: skip)", highlight=False, markup=False)
         for what, how in stage.facts.items():
             console.print(f"{name}: {what} {how}", highlight=False, markup=False)
     if summary.refused_messages:

@@ -148,7 +148,8 @@ class Settle(Struct, frozen=True, array_like=True, tag=7):
     """From a sink: every frame of `stream` below `mark` is safe; what is new since its last report.
 
     `found` counts detections by label, `events` tallies events by kind and place. `incarnation` is that of the sink's
-    worker: late messages of a dead one are void once its replacement started.
+    worker: late messages of a dead one are void once its replacement started. `gaps` are frames that it has skipped,
+    as ranges: the first, and the one after the last.
     """
 
     sink: str
@@ -159,6 +160,7 @@ class Settle(Struct, frozen=True, array_like=True, tag=7):
     found: dict[str, int]
     ended: bool
     events: dict[str, EventTally] = {}
+    gaps: list[tuple[NotNegative, NotNegative]] = []
 
 
 class Checkpoint(Struct, frozen=True, array_like=True, tag=14):

@@ -19,6 +19,7 @@ from framewire.pipeline.nodes.batch_node import BatchNode
 from framewire.pipeline.nodes.node import MustBeReplacedError, StageNode
 from framewire.pipeline.nodes.notes import Notes
 from framewire.pipeline.nodes.sink_node import SinkNode
+from framewire.pipeline.nodes.skipping_sink_node import SkippingSinkNode
 from framewire.pipeline.nodes.source_node import SourceNode
 from framewire.pipeline.nodes.stage_note import note_stage, noted_stage
 from framewire.pipeline.option import check_values
@@ -170,7 +171,8 @@ def _open_stage(
         target_s = boot.spec.latency.target_ms / 1000 if boot.spec.latency else None
         return SourceNode(stage, context, boot.spec.window, boot.spec.ring_bytes, notes, tell, target_s)
     if isinstance(stage, Sink):
-        return SinkNode(spec, stage, context, plan, notes, boot.incarnation)
+        node = SkippingSinkNode if spec.lag == "skip" else SinkNode
+        return node(spec, stage, context, plan, notes, boot.incarnation)
     if spec.batch is not None:
         return BatchNode(spec, stage, context, plan, notes)
     return StageNode(spec, stage, context, plan, notes, boot.incarnation, tell)

@@ -14,6 +14,7 @@ from framewire.pipeline.graph.plan import Edge, EdgeId, Plan, Process, Routing
 from framewire.pipeline.nodes.batch_node import BatchNode
 from framewire.pipeline.nodes.node import StageNode
 from framewire.pipeline.nodes.sink_node import SinkNode
+from framewire.pipeline.nodes.skipping_sink_node import SkippingSinkNode
 from framewire.pipeline.nodes.source_node import SourceNode
 from framewire.pipeline.nodes.tracer import Tracer
 from framewire.pipeline.seen.figures import WorkerFigures
@@ -120,24 +121,29 @@ class Worker:
         for source in self._sources:
             source.tracer = self._tracer
         self._sinks = [node for node in nodes.values() if isinstance(node, SinkNode)]
+        self._skipping = [node for node in self._sinks if isinstance(node, SkippingSinkNode)]
 
     def run(self) -> None:
         """Run until the supervisor sends Exit, or a stage gives up; then close all stages, in any case."""
         with ExitStack() as closing:
+            closing.callback(self.report)
             for source in self._sources:
                 closing.callback(source.close)
             for node in reversed(self._nodes.values()):
                 closing.callback(node.close)
             while not self._leaving:
                 self._step()
-        self.report()
 
     def _step(self) -> None:
-        """Take one message, or make one frame, or wait."""
+        """Take one message, or make one frame, or write one where that waits for messages, or wait."""
         self._retry_due()
         raw = self._inbox.waiting()
         if raw is None and (source := self._next_source()) is not None:
             self._produce(source)
+            self._report_if_due()
+            return
+        if raw is None and any(sink.write_next() for sink in self._skipping):
+            self._settle(at_once=True)
             self._report_if_due()
             return
         if raw is None:
@@ -149,8 +155,8 @@ class Worker:
     def _retry_due(self) -> None:
         """Let the sinks that a disk has failed try again, if it is time."""
         for sink in self._sinks:
-            if sink.retry_at is not None:
-                sink.retry()
+            if sink.retry_at is not None and sink.retry():
+                self._changed = True
 
     def _next_source(self) -> SourceNode | None:
         """A source that may make a frame now: the one that has waited longest since its last."""

@@ -75,3 +75,18 @@ def served(config: Path, out: Path, *arguments: str, address: str = "127.0.0.1:0
     finally:
         running.process.kill()
         running.process.wait()
+
+
+def outcomes(scrape: Scrape, stream: str) -> dict[str, float]:
+    """Frames of a stream by outcome."""
+    counts: dict[str, float] = {}
+    for labels, value in scrape.get("framewire_frames_total", []):
+        if labels["stream"] == stream:
+            counts[labels["outcome"]] = counts.get(labels["outcome"], 0) + value
+    return counts
+
+
+def in_flight(scrape: Scrape, stream: str) -> float:
+    """Frames of a stream that are neither written nor gone."""
+    (value,) = [value for labels, value in scrape["framewire_frames_in_flight"] if labels["stream"] == stream]
+    return value

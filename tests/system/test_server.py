@@ -11,22 +11,9 @@ from shutil import which
 import pytest
 
 from tests.system.running import PIPELINES, Running, framewire, wait_until
-from tests.system.served import Scrape, Served, served
+from tests.system.served import Scrape, Served, in_flight, outcomes, served
 
 COUNTERS = ("_total", "_count", "_sum", "_bucket")
-
-
-def outcomes(scrape: Scrape, stream: str) -> dict[str, float]:
-    counts: dict[str, float] = {}
-    for labels, value in scrape.get("framewire_frames_total", []):
-        if labels["stream"] == stream:
-            counts[labels["outcome"]] = counts.get(labels["outcome"], 0) + value
-    return counts
-
-
-def in_flight(scrape: Scrape, stream: str) -> float:
-    (value,) = [value for labels, value in scrape["framewire_frames_in_flight"] if labels["stream"] == stream]
-    return value
 
 
 def counters(scrape: Scrape) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:

@@ -1,10 +1,12 @@
 import random
+from itertools import pairwise
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from framewire.pipeline.frame.packet import Outcome
-from framewire.pipeline.ledger.ledger import Ledger, StreamAccount
+from framewire.pipeline.ledger.ledger import KeptStream, Ledger, StreamAccount
 from framewire.pipeline.wire.message import Checkpoint, Exceptional, Settle, StreamOpened
 
 SINKS = ("video", "list")
@@ -103,3 +105,48 @@ def test_a_stream_has_not_ended_while_a_memory_is_awaited() -> None:
     account.checkpoint(Checkpoint("track", 0, "s", 4, b""))
     assert account.ended
     assert account.settled == 3
+
+
+def reports(sink: str, taken: list[bool], cuts: list[int]) -> list[Settle]:
+    """What a sink that may skip reports of frames that it took or not, with a report at each of the `cuts`."""
+    told = []
+    for start, end in pairwise([0, *sorted(set(cuts)), len(taken)]):
+        gaps = [(seq, seq + 1) for seq in range(start, end) if not taken[seq]]
+        told.append(Settle(sink, 0, "s", end, [], {}, False, gaps=gaps))
+    return [*told, Settle(sink, 0, "s", len(taken) + 1, [], {}, True)]
+
+
+@given(st.data())
+def test_sinks_that_may_skip_hold_nobody_and_every_frame_counts_once(data: st.DataObject) -> None:
+    count = data.draw(st.integers(1, 12))
+    names = data.draw(st.sampled_from([("a",), ("a", "b"), ("a", "b", "c")]))
+    waits = data.draw(st.booleans())
+    sinks = ("w", *names) if waits else names
+    taken = {name: data.draw(st.lists(st.booleans(), min_size=count, max_size=count)) for name in names}
+    if waits:
+        taken["w"] = [True] * count
+    cuts = st.lists(st.integers(1, max(1, count - 1)), max_size=4)
+    due = {name: reports(name, taken[name], [cut for cut in data.draw(cuts) if cut < count]) for name in sinks}
+    account = StreamAccount("s", "s", sinks, skipping=names)
+    before = (0, 0)
+    marks = dict.fromkeys(sinks, 0)
+    while any(due.values()):
+        sink = data.draw(st.sampled_from([name for name in sinks if due[name]]))
+        told = due[sink].pop(0)
+        account.settle(told)
+        account = StreamAccount.restored(
+            msgspec.msgpack.decode(msgspec.msgpack.encode(account.kept()), type=KeptStream)
+        )
+        marks[sink] = told.mark
+        assert account.mark == (marks["w"] if waits else max(marks.values()))
+        now = (account.written, account.dropped.total())
+        assert before[0] <= now[0]
+        assert before[1] <= now[1]
+        assert sum(now) == account.settled <= count
+        before = now
+    assert account.ended
+    assert account.settled == count
+    by_any = sum(any(taken[name][seq] for name in sinks) for seq in range(count))
+    assert account.written == by_any
+    assert account.dropped.total() == count - by_any
+    assert account.skipped == {name: taken[name].count(False) for name in names}

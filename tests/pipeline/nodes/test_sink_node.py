@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from framewire.pipeline.frame.packet import Detection, Packet
 from framewire.pipeline.graph import PipelineSpec, StageSpec, make_plan
-from framewire.pipeline.nodes import sink_node
+from framewire.pipeline.nodes import retry
 from framewire.pipeline.nodes.notes import Notes, NotesReader
 from framewire.pipeline.nodes.sink_node import SinkCrashedError, SinkNode
 from framewire.pipeline.stage import Sink, StageError, stage
@@ -160,7 +160,7 @@ def test_a_live_stream_waits_for_room_and_writes_everything_once(events: list[st
     told: list[Settle] = []
     sent = 0
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sink_node, "RETRY_S", (0.0,))
+        patch.setattr(retry, "PAUSES_S", (0.0,))
         for event in [*events, "room", "retry", "retry"]:
             if event == "frame":
                 accept(node, packet(sent, live=True))

@@ -1,5 +1,6 @@
 """Stages for the system tests: they do as little as possible, or fail on purpose."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from framewire.pipeline.frame.packet import Attribute, Detection, Packet
+from framewire.pipeline.option import OutputPath
 from framewire.pipeline.stage import Shot, Sink, Source, Stage, StageError, stage
 
 
@@ -209,6 +211,47 @@ class Sulks(Stage[None]):
         if packet.seq % 700 == 699:
             signal.pause()
         return packet
+
+
+class SlowNumbersOptions(Struct, frozen=True):
+    path: OutputPath = "numbers.txt"
+    sleep_s: float = 0.02
+    fails_from: int = -1
+    fails_s: float = 0.0
+
+
+@stage("slow_numbers")
+class SlowNumbers(Sink[SlowNumbersOptions]):
+    """Writes the numbers that pictures show, slowly: each must show one number, and the right one.
+
+    From one frame on, it cannot write for a while.
+    """
+
+    Options = SlowNumbersOptions
+    may_skip = True
+
+    def open(self) -> None:
+        self.path = self.context.out / self.options.path
+        self.failing_until = 0.0
+
+    def write(self, packet: Packet) -> int:
+        if packet.alive:
+            picture = self.picture(packet)
+            first = int(picture[0, 0, 0])
+            time.sleep(self.options.sleep_s)
+            if not (picture == first).all() or first != packet.seq % 256:
+                raise StageError(f"frame {packet.seq} shows {first}, or more than that")
+            with self.path.open("a") as file:
+                file.write(f"{packet.seq}\n")
+        if packet.seq >= self.options.fails_from >= 0:
+            self.failing_until = self.failing_until or time.monotonic() + self.options.fails_s
+            if time.monotonic() < self.failing_until:
+                raise OSError(errno.EIO, "on purpose", str(self.path))
+        return packet.seq + 1
+
+    def resume(self, stream: str, mark: int) -> None:
+        numbers = self.path.read_text().split() if self.path.exists() else []
+        self.path.write_text("".join(f"{number}\n" for number in numbers if int(number) < mark))
 
 
 @stage("broken_open")
