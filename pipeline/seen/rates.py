@@ -72,7 +72,9 @@ def rates(before: Snapshot, now: Snapshot) -> Rates:
     seconds = now.time - before.time
     stages = {name: _stage(before.stages.get(name), stage, seconds) for name, stage in now.stages.items()}
     streams = {name: _stream(before, now, name, seconds) for name in now.streams}
-    busiest = max(stages, key=lambda name: stages[name].busy, default=None)
+    # Nobody waits for a sink that skips.
+    awaited = [name for name, stage in now.stages.items() if not stage.skips]
+    busiest = max(awaited, key=lambda name: stages[name].busy, default=None)
     limits = busiest is not None and stages[busiest].busy >= BOTTLENECK_SHARE
     fps = sum(stream.fps for stream in streams.values())
     return Rates(seconds, fps, stages, streams, busiest if limits else None)

@@ -9,7 +9,7 @@ from framewire.pipeline.seen.summary import total_frames
 
 
 class StageView(Struct, kw_only=True):
-    """One stage of the drawn graph: see StageRate for `rate`. `count` is frames so far."""
+    """One stage of the drawn graph: see StageRate for `rate`. `count` is frames so far, `skipped` those left out."""
 
     name: str
     use: str
@@ -20,6 +20,7 @@ class StageView(Struct, kw_only=True):
     count: int
     rate: StageRate
     facts: dict[str, str]
+    skipped: int = 0
 
 
 class StreamView(StreamNow, kw_only=True):
@@ -30,13 +31,14 @@ class StreamView(StreamNow, kw_only=True):
 
 
 class View(Struct, kw_only=True):
-    """The whole run. `time` is Unix time; `bottleneck` names the limiting stage, if any."""
+    """The whole run. `time` is Unix time; `bottleneck` names the limiting stage, if any; `trouble` what stages say."""
 
     pipeline: str
     time: float
     seconds: float
     ready: bool
     failure: str | None
+    trouble: str
     fps: float
     bottleneck: str | None
     frames: Frames
@@ -52,6 +54,7 @@ def view_of(now: Snapshot, rates: Rates) -> View:
         seconds=now.seconds,
         ready=now.ready and all(is_well(stream.state) for stream in now.streams.values()),
         failure=now.failure,
+        trouble=", ".join(f"{stage.name} {stage.trouble}" for stage in now.stages.values() if stage.trouble),
         fps=rates.fps,
         bottleneck=rates.bottleneck,
         frames=total_frames(stream.frames for stream in now.streams.values()),
@@ -79,4 +82,5 @@ def _stage(stage: StageNow, rate: StageRate) -> StageView:
         count=total.count,
         rate=rate,
         facts=total.facts,
+        skipped=stage.skipped,
     )

@@ -73,9 +73,4 @@ class Known:
         sources = sum(stage.kind == "source" for stage in self.view.stages)
         if down or len(self.view.streams) < sources:
             return ", ".join(down) or "not every stream has begun"
-        return "" if self.view.ready else self._stuck() or "not every worker is ready"
-
-    def _stuck(self) -> str:
-        """Which stages have been on one frame for long, or cannot write; empty if none."""
-        stages = self.now.stages.values() if self.now is not None else ()
-        return ", ".join(f"{stage.name} {stage.trouble}" for stage in stages if stage.trouble)
+        return "" if self.view.ready else self.view.trouble or "not every worker is ready"

@@ -15,8 +15,9 @@ HEADINGS = ("stage", "fps", "p50 ms", "p99 ms", "queue", "busy", "CPU", "replica
 
 
 def live_table(view: View) -> RenderableType:
-    """One line for the run, one per stage, one per stream worth showing."""
-    return Group(_headline(view), _stages(view), *_streams(view))
+    """One line for the run, one per stage, one for what stages take too long over, one per stream worth showing."""
+    trouble = [Text(view.trouble, "yellow")] if view.trouble else []
+    return Group(_headline(view), _stages(view), *trouble, *_streams(view))
 
 
 def _headline(view: View) -> RenderableType:
@@ -32,6 +33,7 @@ def _headline(view: View) -> RenderableType:
         (sum(frames.dropped.values()), "dropped"),
         (sum(frames.failed.values()), "failed"),
         (sum(sum(stream.skipped.values()) for stream in view.streams), "skipped"),
+        *((stage.skipped, f"skipped by {stage.name}") for stage in view.stages),
     ):
         if number:
             words.append(f"{number} {what}")

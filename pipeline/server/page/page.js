@@ -115,7 +115,7 @@ function drawGraph(view) {
       `${stage.name}${stage.replicas > 1 ? ` ×${stage.replicas}` : ""}${limits ? " (limits)" : ""}`,
       `${number(rate.fps)} fps, busy ${percent(rate.busy)}`,
       `p50 ${number(rate.p50_ms)}, p99 ${number(rate.p99_ms)} ms`,
-      `queue ${number(rate.queue)}${stage.restarts ? `, ${stage.restarts} restarts` : ""}`,
+      `queue ${number(rate.queue)}${stage.restarts ? `, ${stage.restarts} restarts` : ""}${stage.skipped ? `, ${stage.skipped} skipped` : ""}`,
     ];
     parts.push(element("svg:rect", { x, y, width: BOX.width, height: BOX.height, rx: 5, class: limits ? "limits" : "" }));
     parts.push(element("svg:rect", { x, y: y + BOX.height - 4, width: BOX.width * Math.min(1, rate.busy), height: 4, class: "busy" }));
@@ -144,8 +144,8 @@ function showTotals(view) {
   document.title = `${view.pipeline} - Framewire`;
   byId("name").textContent = view.pipeline;
   const state = byId("state");
-  state.textContent = view.failure || (view.ready ? "running" : "not ready");
-  state.classList.toggle("bad", !view.ready || Boolean(view.failure));
+  state.textContent = view.failure || view.trouble || (view.ready ? "running" : "not ready");
+  state.classList.toggle("bad", !view.ready || Boolean(view.failure || view.trouble));
   const { frames } = view;
   const rows = [
     ["fps", number(view.fps)],
