@@ -24,7 +24,8 @@ class UnfinishedFile(Struct, frozen=True):
 
     `use` is the sink's class as in YAML, `folder` that of the YAML file. `earlier` is where the file of an earlier run
     is kept until this one is whole. `among_many` says that no other run writes a file of that name. `made` says that
-    `target` exists, and `growing` is kept only in case this run is resumed.
+    `target` exists, and `growing` is kept only in case this run is resumed. `named` is where it is now, as it is: the
+    run was stopped before it was whole.
     """
 
     use: str
@@ -34,6 +35,7 @@ class UnfinishedFile(Struct, frozen=True):
     earlier: str = ""
     among_many: bool = False
     made: bool = False
+    named: str = ""
 
 
 class Unfinished:
@@ -47,14 +49,14 @@ class Unfinished:
     """
 
     def __init__(self, out: Path, stage: str, use: str = "", folder: str = ".", resumed: bool = False) -> None:
-        """With `resumed`, continue the list that a dead worker has left. Raises OSError."""
+        """With `resumed`, continue the list that a dead worker, or a stopped run, has left. Raises OSError."""
         self._out = out
         self._path = out / FOLDER / f"{stage}{SUFFIX}"
         self._use = use
         self._folder = folder
         self._files: dict[str, UnfinishedFile] = {}
         if resumed and self._path.exists():
-            self._files = {file.growing: file for file in unfinished_in(self._path)}
+            self._files = {file.growing: take_name_back(out, file) for file in unfinished_in(self._path)}
 
     def begin(self, growing: Path, target: Path, among_many: bool = False) -> None:
         """Call before `growing` is created. Raises OSError."""
@@ -109,12 +111,48 @@ class Unfinished:
                 Path(self._out, name).unlink(missing_ok=True)
             self.done(Path(self._out, name))
 
+    def name_as_they_are(self) -> list[Path]:
+        """The run was stopped before these files were whole, and nobody writes them: let people find them.
+
+        Each gets its name, or a free number with it, until the run goes on or somebody makes it whole; what was left of
+        making it so goes. Returns the new names. Raises OSError.
+        """
+        named = []
+        for name, file in self._files.items():
+            growing, target = Path(self._out, name), Path(self._out, file.target)
+            making_of(target).unlink(missing_ok=True)
+            if file.made or file.earlier or not (growing.is_file() and growing.stat().st_size):
+                continue
+            path = numbered(target) if target.exists() and growing != target else target
+            self._files[name] = msgspec.structs.replace(file, named=self._name(path))
+            self._save()
+            if growing != path:
+                growing.replace(path)
+                named.append(path)
+        return named
+
     def _name(self, path: Path) -> str:
         return str(path.relative_to(self._out) if path.is_relative_to(self._out) else path.absolute())
 
     def _save(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         save_unfinished(self._path, list(self._files.values()))
+
+
+def take_name_back(out: Path, file: UnfinishedFile) -> UnfinishedFile:
+    """A file that `name_as_they_are` has named grows again. Raises OSError if it is gone."""
+    if not file.named:
+        return file
+    growing, named = Path(out, file.growing), Path(out, file.named)
+    if not growing.exists():
+        # Else somebody was killed between noting the name and giving it.
+        named.replace(growing)
+    return msgspec.structs.replace(file, named="")
+
+
+def making_of(target: Path) -> Path:
+    """Where a file is made whole that is then renamed to `target`."""
+    return target.with_name(f".{target.stem}.unfinished{target.suffix}")
 
 
 def save_unfinished(path: Path, files: list[UnfinishedFile]) -> None:

@@ -183,8 +183,7 @@ class Bookkeeping:
 
     def close(self, has_ended: bool) -> None:
         """The run is over. One that was stopped, or cut short, can be resumed though all of its streams have ended."""
-        if self.ledger.complete:
-            self._complete_files()
+        self._leave_files()
         if self._journal is None:
             return
         if has_ended and not self._state.is_stopped and not self._state.cut_short:
@@ -194,11 +193,16 @@ class Bookkeeping:
             self._journal.commit()
         self._journal.close()
 
-    def _complete_files(self) -> None:
-        """No file is needed any more for going on, whichever worker died before it could say so."""
+    def _leave_files(self) -> None:
+        """No file is needed any more for going on, whichever worker died before it could say so; or all may be."""
         for stage in self._sinks:
             try:
-                Unfinished(self._out, stage, resumed=True).complete()
+                unfinished = Unfinished(self._out, stage, resumed=True)
+                if self.ledger.complete:
+                    unfinished.complete()
+                else:
+                    for path in unfinished.name_as_they_are():
+                        log.warning("%s: %s is as it was when the run stopped", stage, path)
             except OSError as error:
                 log.warning("%s: %s; `framewire recover %s` tries again", stage, error, self._out)
 

@@ -27,6 +27,7 @@ from framewire.pipeline.unfinished import (
     forget,
     numbered,
     save_unfinished,
+    take_name_back,
     unfinished_in,
 )
 from framewire.pipeline.user_modules import look_beside
@@ -118,7 +119,11 @@ def _recover(out: Path, file: UnfinishedFile) -> Iterator[Recovered]:
     if earlier is not None and not earlier.exists():
         # The file of that name is whole: it was not set aside yet, or is back, or the new one was finished.
         return
-    if growing.exists():
+    if file.named and (growing.exists() or Path(out, file.named).exists()):
+        # It keeps the name that it got when its run was stopped.
+        take_name_back(out, file)
+        yield _finish(file, growing, Path(out, file.named))
+    elif growing.exists():
         has_its_name = file.among_many and (growing == target or not target.exists())
         yield _finish(file, growing, target if has_its_name else numbered(target))
     if earlier is not None and not target.exists():

@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 
 from framewire.pipeline.disk import sync_folder
 from framewire.pipeline.stage import StageError
+from framewire.pipeline.unfinished import making_of
 
 NOT_OF_THE_FILE = frozenset({None, errno.EINVAL})
 """FFmpeg's answers to a container or codec that cannot be, which PyAV raises as OSError."""
@@ -26,7 +27,7 @@ def remux(journal: Path, target: Path, rate: tuple[int, int], to_disk: bool = Fa
 
     The file appears whole or not at all. With `to_disk`, the disk has it then. Raises StageError, OSError.
     """
-    unfinished = target.with_name(f".{target.stem}.unfinished{target.suffix}")
+    unfinished = making_of(target)
     constant = target.suffix.lower() in CONSTANT_RATE
     options = {"movflags": "faststart"} if target.suffix.lower() in {".mp4", ".mov", ".m4v"} else {}
     count = 0

@@ -14,7 +14,7 @@ from framewire.pipeline.processes.signals import is_running
 from framewire.pipeline.supervisor.ending import TOGETHER_S
 from framewire.pipeline.unfinished import FOLDER
 from tests.system.pictures import pictures_in
-from tests.system.running import PIPELINES, Running, framewire, lines_in, run, title, wait_until
+from tests.system.running import PIPELINES, Finished, Running, framewire, lines_in, run, title, wait_until
 
 
 def processes_of(pipeline: str) -> list[str]:
@@ -127,6 +127,56 @@ def test_one_signal_ends_a_run_in_time_whatever_a_stage_is_doing(tmp_path: Path,
     assert pictures_in(tmp_path / "stuck.mp4") == 10
     assert "this run goes on with --resume" in finished.stderr
     assert_nothing_left("stuckfilm", memory_before)
+
+
+def stopped_with_a_film(tmp_path: Path, hangs: str, signals: int) -> Finished:
+    """A run that is told to stop while one of its workers does not answer."""
+    running = started(tmp_path)
+    running.worker(hangs).suspend()
+    for _ in range(signals):
+        again_at = time.monotonic() + 2 * TOGETHER_S
+        running.process.send_signal(signal.SIGINT)
+        wait_until(lambda: time.monotonic() > again_at, "a signal of its own")  # noqa: B023
+    return running.finish(10.0)
+
+
+@pytest.mark.parametrize(
+    ("hangs", "signals"), [("video#0", 1), ("source#0", 2)], ids=["a sink cannot close", "stopped at once"]
+)
+def test_a_film_that_could_not_be_finished_has_its_name(
+    hangs: str, signals: int, tmp_path: Path, memory_before: list[str]
+) -> None:
+    film = tmp_path / "endless.mp4"
+    finished = stopped_with_a_film(tmp_path, hangs, signals)
+    assert finished.code == 130
+    assert f"video: {film} is as it was when the run stopped" in finished.stderr
+    assert finished.summary is not None
+    written = finished.summary.frames.written
+    assert pictures_in(film) >= written > 0
+    assert not (tmp_path / ".endless.mp4.part").exists()
+    assert_nothing_left("endless", memory_before)
+    recovered = framewire("recover", str(tmp_path))
+    assert f"{film} (" in recovered.stdout
+    assert f"{tmp_path / 'endless.jsonl'} (" in recovered.stdout
+    assert pictures_in(film) >= written
+    assert sorted(path.name for path in tmp_path.glob("*endless*")) == ["endless.jsonl", "endless.mp4"]
+
+
+def test_a_film_that_has_its_name_already_grows_again_when_the_run_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "endless.mp4").write_bytes(b"somebody's")
+    finished = stopped_with_a_film(tmp_path, "source#0", 2)
+    film = tmp_path / "endless-1.mp4"
+    assert f"{film} is as it was when the run stopped" in finished.stderr
+    assert pictures_in(film) > 0
+    assert (tmp_path / "endless.mp4").read_bytes() == b"somebody's"
+    running = Running(PIPELINES / "endless.yaml", tmp_path, "--resume")
+    lines = lines_in(tmp_path / "endless.jsonl")
+    wait_until(lambda: lines_in(tmp_path / "endless.jsonl") > lines + 50, "more lines")
+    running.process.send_signal(signal.SIGINT)
+    finished = running.finish()
+    assert finished.summary is not None
+    assert not film.exists()
+    assert pictures_in(tmp_path / "endless.mp4") == finished.summary.frames.written
 
 
 def test_the_supervisor_is_killed(tmp_path: Path, memory_before: list[str]) -> None:
