@@ -7,7 +7,7 @@ looked at where it was made. Only what is new in it costs time.
 from collections.abc import Callable, Iterable, Mapping
 from math import isfinite
 from operator import attrgetter, is_
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -15,8 +15,6 @@ from framewire.pipeline.frame.packet import Attribute, Detection, Event, Outcome
 
 _INT_MAX = 2**63 - 1
 """Of the wire format, which has 64 bits."""
-_FIELDS = tuple(field.name for field in msgspec.structs.fields(Packet))
-_fields = attrgetter(*_FIELDS)
 T = TypeVar("T")
 
 
@@ -37,28 +35,20 @@ def plain_answer(packet: Packet, answer: object) -> Packet:
     if (answer.stream, answer.seq) != (packet.stream, packet.seq):
         raise InvalidAnswerError("process must return the packet it got, not another frame's")
     changed: dict[str, Any] = {}
-    had, given = _fields(packet), _fields(answer)
-    if not all(map(is_, had, given)):
-        for field, before, now in zip(_FIELDS, had, given, strict=True):
-            if now is not before:
-                take = _TAKEN.get(field)
-                plain = before if take is None else take(now, field, before)
-                if plain is not now:
-                    changed[field] = plain
+    for field, take in _TAKEN.items():
+        now, before = getattr(answer, field), getattr(packet, field)
+        if now is not before:
+            plain = take(now, field, before)
+            if plain is not now:
+                changed[field] = plain
+    if not all(map(is_, _engines_own(answer), _engines_own(packet))):
+        changed |= {field: getattr(packet, field) for field in _ENGINES_OWN}
     return msgspec.structs.replace(answer, **changed) if changed else answer
 
 
-def plain_times(packet: Packet) -> Packet:
-    """A source's packet with its times in plain Python values. Raises InvalidAnswerError."""
-    rate = packet.rate
-    if type(packet.pts) is int and _is_plain_ratio(packet.time_base) and (rate is None or _is_plain_ratio(rate)):
-        return packet
-    return msgspec.structs.replace(
-        packet,
-        pts=_whole(packet.pts, "pts"),
-        time_base=_ratio(packet.time_base, "time_base"),
-        rate=_optional(_ratio, rate, "rate"),
-    )
+def plain_times(pts: object, time_base: object, rate: object) -> tuple[int, tuple[int, int], tuple[int, int] | None]:
+    """A picture's times, as in Shot, in plain Python values. Raises InvalidAnswerError."""
+    return _whole(pts, "pts"), _ratio(time_base, "time_base"), _optional(_ratio, rate, "rate")
 
 
 def plain_text(value: Any, field: str) -> str:
@@ -76,6 +66,8 @@ def plain_count(value: Any, field: str) -> int:
 
 def plain_flag(value: Any, field: str) -> bool:
     """True or false, in plain Python. Raises InvalidAnswerError."""
+    if type(value) is bool:
+        return value
     plain = _scalar(value)
     if not isinstance(plain, bool | int):
         raise InvalidAnswerError(f"{field} must be true or false, not {_kind(value)}")
@@ -89,10 +81,6 @@ def plain_facts(facts: Mapping[Any, Any]) -> dict[str, str]:
 
 def _as_text(value: Any) -> str:
     return value if type(value) is str and value.isascii() else str(value).encode(errors="backslashreplace").decode()
-
-
-def _is_plain_ratio(value: Any) -> bool:
-    return type(value) is tuple and len(value) == 2 and type(value[0]) is type(value[1]) is int and min(value) > 0
 
 
 def _kind(value: object) -> str:
@@ -260,6 +248,10 @@ def _event(one: Any, where: str) -> Event:
 
 
 def _detections(value: Any, field: str, had: tuple[Detection, ...]) -> tuple[Detection, ...]:
+    # Most stages add to what they got.
+    has_more = type(value) is tuple and len(value) >= len(had) and all(map(is_, had, value))
+    if has_more and all(map(_is_plain, value[len(had) :])):
+        return cast(tuple[Detection, ...], value)
     given = _sequence(value, field, "a sequence of Detections")
     known = set(map(id, had))
     plain = tuple(
@@ -315,3 +307,5 @@ _TAKEN: dict[str, Callable[[Any, str, Any], Any]] = {
     "rate": _one(lambda value, field: _optional(_ratio, value, field)),
 }
 """The fields that a stage may change, and how each is taken."""
+_ENGINES_OWN = tuple(field.name for field in msgspec.structs.fields(Packet) if field.name not in _TAKEN)
+_engines_own = attrgetter(*_ENGINES_OWN)

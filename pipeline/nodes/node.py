@@ -243,9 +243,9 @@ class StageNode:
 
     def start_clock(self, packets: Sequence[Packet]) -> tuple[float, float]:
         """Note the frames in hand; returns wall and CPU seconds for `stop_clock`."""
-        self._notes.take([FrameInHand(self.spec.name, packet.stream, packet.seq) for packet in packets])
-        self._in_work = packets
         now = time.monotonic()
+        self._notes.take([FrameInHand(self.spec.name, packet.stream, packet.seq) for packet in packets], now)
+        self._in_work = packets
         for packet in packets:
             if packet.sent:
                 self.figures.wait.add(now - packet.sent)

@@ -50,13 +50,12 @@ class Notes:
         os.ftruncate(self.fd, NOTES_BYTES)
         self._memory = mmap.mmap(self.fd, NOTES_BYTES)
 
-    def take(self, frames: list[FrameInHand]) -> None:
-        """Note the frames about to be processed, replacing earlier notes."""
+    def take(self, frames: list[FrameInHand], now: float | None = None) -> None:
+        """Note the frames about to be processed, from `now` on by the monotonic clock, replacing earlier notes."""
         raw = _encoder.encode(frames)
         self._memory[:_LENGTH_BYTES] = bytes(_LENGTH_BYTES)
         if len(raw) <= NOTES_BYTES - _TEXT:
-            _SINCE.pack_into(self._memory, _LENGTH_BYTES, time.monotonic())
-            self._memory[_TEXT : _TEXT + len(raw)] = raw
+            self._memory[_LENGTH_BYTES : _TEXT + len(raw)] = _SINCE.pack(now or time.monotonic()) + raw
             self._memory[:_LENGTH_BYTES] = len(raw).to_bytes(_LENGTH_BYTES, "little")
 
     def put_down(self) -> None:

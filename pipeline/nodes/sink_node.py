@@ -232,8 +232,12 @@ class SinkNode(StageNode):
             packet, mark = self._slipped(told, packet, slip), packet.seq + 1
         told.mark = self._checked_mark(told, packet, mark)
         told.written.append(packet)
-        self._has_written(told)
-        self.figures.end_to_end.setdefault(packet.stream, Histogram()).add(time.monotonic() - packet.captured)
+        if told.retry.since is not None:
+            self._has_written(told)
+        end_to_end = self.figures.end_to_end.get(packet.stream)
+        if end_to_end is None:
+            end_to_end = self.figures.end_to_end[packet.stream] = Histogram()
+        end_to_end.add(time.monotonic() - packet.captured)
         return True
 
     def _has_written(self, told: StreamAtSink) -> None:
@@ -252,7 +256,8 @@ class SinkNode(StageNode):
         return packet.fail(type(slip).__name__, self.spec.name)
 
     def _checked_mark(self, told: StreamAtSink, packet: Packet, mark: object) -> int:
-        if not isinstance(mark, SupportsIndex):
+        # First what nearly all are: asking for the protocol takes longer than writing a line.
+        if type(mark) is not int and not isinstance(mark, SupportsIndex):
             raise StageError(
                 f"{self.stage.name}.write must return its mark, a whole number (packet.seq + 1 if this frame is safe), "
                 f"not {'None' if mark is None else type(mark).__name__}"
@@ -281,6 +286,8 @@ class SinkNode(StageNode):
                 name = series_of(f"{event.kind}{KIND_AND_PLACE}{event.where}", events, len(events))
                 events.setdefault(name, EventTally()).add(EventTally(1, event.value or 0.0, event.value))
         told.told, told.ended_told = told.mark, told.ended
-        gaps = [gap for gap in told.gaps if gap[1] <= told.mark]
-        told.gaps = [gap for gap in told.gaps if gap[1] > told.mark]
+        gaps: list[tuple[int, int]] = []
+        if told.gaps:
+            gaps = [gap for gap in told.gaps if gap[1] <= told.mark]
+            told.gaps = [gap for gap in told.gaps if gap[1] > told.mark]
         return Settle(self.spec.name, self._incarnation, stream, told.mark, exceptions, found, told.ended, events, gaps)

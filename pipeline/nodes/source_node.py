@@ -10,13 +10,12 @@ from framewire.pipeline.frame.answer import (
     InvalidAnswerError,
     plain_count,
     plain_facts,
-    plain_flag,
     plain_text,
-    plain_times,
 )
 from framewire.pipeline.frame.packet import FRAME, Packet, PictureRef
 from framewire.pipeline.frame.ring import Pixels
 from framewire.pipeline.nodes.notes import FrameInHand, Notes
+from framewire.pipeline.nodes.plain_shot import PlainShots
 from framewire.pipeline.nodes.tracer import Tracer
 from framewire.pipeline.seen.figures import SourceFigures, StageFigures
 from framewire.pipeline.stage import Shot, Source, StageError, StreamPhase
@@ -56,6 +55,7 @@ class SourceNode:
         self._admission: Admission | None = None
         self.tracer: Tracer | None = None
         self._shots: Iterator[Shot] | None = None
+        self._plain_shots = PlainShots()
         self._start = 0
         self._window: SourceWindow | None = None
         self._pending: PictureRef | None = None
@@ -150,8 +150,8 @@ class SourceNode:
         if self._exhausted or self._shots is None:
             return self._end()
         seq = self._window.next_seq if self._window is not None else self._start
-        self._notes.take([FrameInHand(self.context.name, self.stream, seq)])
         wall, cpu = time.monotonic(), time.thread_time()
+        self._notes.take([FrameInHand(self.context.name, self.stream, seq)], wall)
         self._pending = None
         shot = next(self._shots, None)
         self._notes.put_down()
@@ -214,15 +214,16 @@ class SourceNode:
     def _admit(self, shot: Shot) -> Packet:
         window = self._opened()
         try:
-            self._count_skipped(plain_count(shot.replaced, "replaced"))
-            packet = plain_times(self._packet(window, window.next_seq, shot))
-            failed = plain_text(shot.failed, "failed")
-            self._seen.damaged += plain_flag(shot.damaged, "damaged")
+            shot = self._plain_shots.take(shot)
         except InvalidAnswerError as error:
             raise StageError(f"{self.stage.name}.frames yielded a Shot whose {error}") from error
-        if failed:
+        if shot.replaced:
+            self._seen.skipped[WINDOW_FULL] = self._seen.skipped.get(WINDOW_FULL, 0) + shot.replaced
+        self._seen.damaged += shot.damaged
+        packet = self._packet(window, window.next_seq, shot)
+        if shot.failed:
             self.context.abandon_pictures()
-            packet = packet.fail(failed, self.context.name)
+            packet = packet.fail(shot.failed, self.context.name)
         elif self._pending is None:
             raise StageError(f"{self.stage.name}.frames yielded a shot without asking for a slot")
         else:
@@ -231,10 +232,6 @@ class SourceNode:
         window.admit(packet)
         self._seen.admitted = window.next_seq
         return packet
-
-    def _count_skipped(self, replaced: int) -> None:
-        if replaced:
-            self._seen.skipped[WINDOW_FULL] = self._seen.skipped.get(WINDOW_FULL, 0) + replaced
 
     def _lose(self) -> Packet:
         """One of the frames that may have been in flight when the previous worker died."""
@@ -272,7 +269,7 @@ class SourceNode:
             pts=shot.pts if shot else 0,
             time_base=shot.time_base if shot else (1, 1),
             rate=shot.rate if shot else None,
-            cut=plain_flag(shot.cut, "cut") if shot else False,
+            cut=shot.cut if shot else False,
             captured=time.monotonic(),
             width=width,
             height=height,

@@ -77,7 +77,9 @@ class StageFigures(Struct, array_like=True):
 
     def called(self, frames: int, seconds: float) -> None:
         """Record a call with its frames and seconds."""
-        tally = self.batches.setdefault(frames, BatchTally())
+        tally = self.batches.get(frames)
+        if tally is None:
+            tally = self.batches[frames] = BatchTally()
         tally.calls += 1
         tally.total_s += seconds
 

@@ -26,7 +26,7 @@ class Histogram(Struct, array_like=True):
 
     def add(self, seconds: float) -> None:
         """Count one duration."""
-        bucket = math.ceil(math.log(max(seconds, _SMALLEST_S) / _SMALLEST_S) / _LOG_GROWTH)
+        bucket = math.ceil(math.log(seconds / _SMALLEST_S) / _LOG_GROWTH) if seconds > _SMALLEST_S else 0
         self.buckets[bucket] = self.buckets.get(bucket, 0) + 1
         self.count += 1
         self.total_s += seconds

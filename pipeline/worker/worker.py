@@ -142,7 +142,7 @@ class Worker:
             self._produce(source)
             self._report_if_due()
             return
-        if raw is None and any(sink.write_next() for sink in self._skipping):
+        if raw is None and self._skipping and any(sink.write_next() for sink in self._skipping):
             self._settle(at_once=True)
             self._report_if_due()
             return

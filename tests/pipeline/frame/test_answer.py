@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framewire.pipeline.frame.answer import InvalidAnswerError, plain_answer, plain_times
+from framewire.pipeline.frame.answer import InvalidAnswerError, plain_answer
 from framewire.pipeline.frame.packet import Attribute, Detection, Event, Packet
 from framewire.pipeline.wire.message import Deliver, decode_for_worker, encode
 
@@ -129,26 +129,3 @@ def test_what_was_in_the_packet_already_is_not_looked_at_again() -> None:
     after = before.plus([FACE])
     assert plain_answer(before, after) is after
     assert plain_answer(before, before) is before
-
-
-@pytest.mark.parametrize(
-    ("times", "taken"),
-    [
-        ({"pts": np.int64(4)}, (4, (1, 1000), None)),
-        ({"time_base": [np.int32(1), 25], "rate": np.array([25, 1])}, (0, (1, 25), (25, 1))),
-    ],
-)
-def test_a_sources_times(times: dict[str, Any], taken: tuple[Any, ...]) -> None:
-    plain = plain_times(msgspec.structs.replace(SENT, **times))
-    assert (plain.pts, plain.time_base, plain.rate) == taken
-    assert received(plain) == plain
-
-
-def test_a_sources_times_that_are_none() -> None:
-    for times, why in (
-        ({"pts": 0.5}, "pts must be a whole number, not float"),
-        ({"time_base": (0, 25)}, r"time_base\[0\] must be 1 or more, not 0"),
-        ({"rate": 25}, "rate must be two whole numbers, not int"),
-    ):
-        with pytest.raises(InvalidAnswerError, match=why):
-            plain_times(msgspec.structs.replace(SENT, **times))

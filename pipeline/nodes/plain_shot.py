@@ -1,0 +1,74 @@
+"""What a source has said of a picture, made plain: NumPy's numbers become Python's, and what cannot be is named."""
+
+from typing import Any
+
+from framewire.pipeline.frame.answer import plain_count, plain_flag, plain_text, plain_times
+from framewire.pipeline.stage import Shot
+
+_INT_MAX = 2**63 - 1
+"""Of the wire format, which has 64 bits."""
+
+
+class PlainShots:
+    """Takes the shots of one source. Most are like the last: then only the time differs, and is looked at."""
+
+    def __init__(self) -> None:
+        self._last = Shot(0, (1, 1))
+
+    def take(self, shot: Shot) -> Shot:
+        """The shot in plain Python values. Raises InvalidAnswerError."""
+        last = self._last
+        if (
+            shot.time_base is last.time_base
+            and shot.rate is last.rate
+            and shot.failed is last.failed
+            and shot.damaged is last.damaged
+            and shot.replaced is last.replaced
+            and shot.cut is last.cut
+            and type(shot.pts) is int
+            and -_INT_MAX <= shot.pts <= _INT_MAX
+        ):
+            return shot
+        self._last = plain = plain_shot(shot)
+        return plain
+
+
+def plain_shot(shot: Shot) -> Shot:
+    """The shot in plain Python values. Raises InvalidAnswerError."""
+    if _is_plain(shot):
+        return shot
+    pts, time_base, rate = plain_times(shot.pts, shot.time_base, shot.rate)
+    return Shot(
+        pts,
+        time_base,
+        rate,
+        failed=plain_text(shot.failed, "failed"),
+        damaged=plain_flag(shot.damaged, "damaged"),
+        replaced=plain_count(shot.replaced, "replaced"),
+        cut=plain_flag(shot.cut, "cut"),
+    )
+
+
+def _is_plain(shot: Shot) -> bool:
+    """Whether nothing needs to be done about it, as about most: quickly, and seldom by mistake false."""
+    return (
+        type(shot.pts) is int
+        and -_INT_MAX <= shot.pts <= _INT_MAX
+        and _is_plain_ratio(shot.time_base)
+        and (shot.rate is None or _is_plain_ratio(shot.rate))
+        and type(shot.failed) is str
+        and not shot.failed
+        and type(shot.damaged) is type(shot.cut) is bool
+        and type(shot.replaced) is int
+        and 0 <= shot.replaced <= _INT_MAX
+    )
+
+
+def _is_plain_ratio(value: Any) -> bool:
+    return (
+        type(value) is tuple
+        and len(value) == 2
+        and type(value[0]) is type(value[1]) is int
+        and 0 < value[0] <= _INT_MAX
+        and 0 < value[1] <= _INT_MAX
+    )
