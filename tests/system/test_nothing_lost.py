@@ -9,7 +9,7 @@ from tests.system.pictures import decoded
 from tests.system.running import PIPELINES, Finished, Running, lines_in, run, wait_until
 
 EVERYTHING = PIPELINES / "everything.yaml"
-FRAMES = 96
+FRAMES = 72
 VICTIMS = ["capture#0", "frontal#1", "numbered#0", "look#0", "drawn#0", "video#0", "avi#0", "metadata#0"]
 
 

@@ -28,7 +28,7 @@ def test_every_process_is_killed_again_and_again(undisturbed: Path, tmp_path: Pa
     rng = random.Random(1)
     lines = 0
     while lines < FRAMES - 20:
-        lines += rng.randrange(5, 40)
+        lines += rng.randrange(10, 50)
         killed(tmp_path, "--resume", config=EVERYTHING, lines=lines, name="everything")
     assert_same(tmp_path, undisturbed, run(EVERYTHING, tmp_path, "--resume"))
     ended = framewire("run", str(EVERYTHING), "--out", str(tmp_path), "--http", "off", "--resume")
