@@ -204,7 +204,7 @@ class Shot(Struct, frozen=True):
 
     `failed` is why there is no picture (the frame then counts as failed); `damaged` says that the decoder concealed
     errors in it. `replaced` counts pictures of a live source that this one replaced before the window had room for
-    them. `cut` says that it starts a new scene.
+    them. `cut` says that it starts a new scene. `pixel_aspect` is a pixel's width to its height, if they differ.
     """
 
     pts: int
@@ -214,6 +214,7 @@ class Shot(Struct, frozen=True):
     damaged: bool = False
     replaced: int = 0
     cut: bool = False
+    pixel_aspect: tuple[int, int] | None = None
 
 
 class Source(Stage[OptionsT]):

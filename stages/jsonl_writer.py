@@ -54,7 +54,10 @@ class JsonEvent(Struct, frozen=True, omit_defaults=True):
 
 
 class JsonFrame(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """One line: `pts` is in seconds, boxes are in pixels of the frame."""
+    """One line: `pts` is in seconds, boxes are in pixels of the frame.
+
+    `pixel_aspect`, on a stream's first line, is a pixel's width to its height, if they differ.
+    """
 
     stream: str
     seq: int
@@ -66,6 +69,7 @@ class JsonFrame(Struct, frozen=True, omit_defaults=True, kw_only=True):
     stage: str = ""
     detections: list[JsonDetection]
     events: list[JsonEvent] = []
+    pixel_aspect: tuple[int, int] | None = None
 
 
 _encoder = msgspec.json.Encoder()
@@ -84,6 +88,7 @@ def json_line(packet: Packet) -> bytes:
         stage=packet.stage,
         detections=[_json_detection(detection) for detection in packet.detections],
         events=[JsonEvent(event.kind, event.where, event.track, event.value) for event in packet.events],
+        pixel_aspect=packet.pixel_aspect if packet.seq == 0 else None,
     )
     return _encoder.encode(frame) + b"\n"
 

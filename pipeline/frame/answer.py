@@ -51,6 +51,11 @@ def plain_times(pts: object, time_base: object, rate: object) -> tuple[int, tupl
     return _whole(pts, "pts"), _ratio(time_base, "time_base"), _optional(_ratio, rate, "rate")
 
 
+def plain_ratio(value: Any, field: str) -> tuple[int, int]:
+    """Two whole numbers from 1 on. Raises InvalidAnswerError."""
+    return _ratio(value, field)
+
+
 def plain_text(value: Any, field: str) -> str:
     """Text that can be sent. Raises InvalidAnswerError."""
     return value if type(value) is str and value.isascii() else _text(value, field)

@@ -97,6 +97,7 @@ class Packet(Struct, frozen=True, array_like=True, kw_only=True):
     and may be forgotten. `sent` is when the previous stage sent the packet, by the same clock as `captured`.
     `unsearched` are labels that a detector did not look for in this frame, to save time: their absence means nothing.
     `cut` says that the picture starts a new scene. `live` says that the source cannot make the picture again.
+    `pixel_aspect` is a pixel's width to its height, None if it is square.
     """
 
     source: str
@@ -121,6 +122,7 @@ class Packet(Struct, frozen=True, array_like=True, kw_only=True):
     sent: float = 0.0
     cut: bool = False
     live: bool = False
+    pixel_aspect: tuple[Positive, Positive] | None = None
 
     @property
     def time(self) -> float:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from framewire.pipeline.frame.answer import plain_count, plain_flag, plain_text, plain_times
+from framewire.pipeline.frame.answer import plain_count, plain_flag, plain_ratio, plain_text, plain_times
 from framewire.pipeline.stage import Shot
 
 _INT_MAX = 2**63 - 1
@@ -25,6 +25,7 @@ class PlainShots:
             and shot.damaged is last.damaged
             and shot.replaced is last.replaced
             and shot.cut is last.cut
+            and shot.pixel_aspect is last.pixel_aspect
             and type(shot.pts) is int
             and -_INT_MAX <= shot.pts <= _INT_MAX
         ):
@@ -38,6 +39,7 @@ def plain_shot(shot: Shot) -> Shot:
     if _is_plain(shot):
         return shot
     pts, time_base, rate = plain_times(shot.pts, shot.time_base, shot.rate)
+    pixel_aspect = None if shot.pixel_aspect is None else plain_ratio(shot.pixel_aspect, "pixel_aspect")
     return Shot(
         pts,
         time_base,
@@ -46,6 +48,7 @@ def plain_shot(shot: Shot) -> Shot:
         damaged=plain_flag(shot.damaged, "damaged"),
         replaced=plain_count(shot.replaced, "replaced"),
         cut=plain_flag(shot.cut, "cut"),
+        pixel_aspect=pixel_aspect,
     )
 
 
@@ -61,6 +64,7 @@ def _is_plain(shot: Shot) -> bool:
         and type(shot.damaged) is type(shot.cut) is bool
         and type(shot.replaced) is int
         and 0 <= shot.replaced <= _INT_MAX
+        and (shot.pixel_aspect is None or _is_plain_ratio(shot.pixel_aspect))
     )
 
 

@@ -275,6 +275,7 @@ class SourceNode:
             height=height,
             end=end,
             live=self._live,
+            pixel_aspect=shot.pixel_aspect if shot else None,
         )
 
 

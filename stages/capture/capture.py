@@ -20,10 +20,10 @@ from framewire.stages.capture.cut import CutFinder
 from framewire.stages.capture.demo import Demo
 from framewire.stages.capture.inputs.address import STDIN, Address, address_of, is_live, stdin_address
 from framewire.stages.capture.inputs.excerpt import Excerpt
+from framewire.stages.capture.inputs.film.video_file import VideoFile
 from framewire.stages.capture.inputs.image_files import ImageFiles, is_image
 from framewire.stages.capture.inputs.live_stream import LiveRules, LiveStream, shots
 from framewire.stages.capture.inputs.picture_source import PictureSource, Slot
-from framewire.stages.capture.inputs.video_file import VideoFile
 from framewire.stages.capture.inputs.watched_folder import WatchedFolder
 from framewire.stages.capture.pace import Pace
 
@@ -69,6 +69,12 @@ class CaptureOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         str, Meta(description="Cameras: mjpeg, yuyv422, ...; standard input: mjpeg, ..., or raw pixels: bgr24, ...")
     ] = ""
     watch: Annotated[bool, Meta(description="Folders: keep reading pictures added later, forever")] = False
+    video: Annotated[
+        int, Meta(ge=-1, description="Video files with several videos: which, from 0; -1: the default, or the largest")
+    ] = -1
+    deinterlace: Annotated[bool, Meta(description="Interlaced video files: make whole pictures of their fields")] = (
+        False
+    )
     hwaccel: Annotated[
         str, Meta(description="Hardware decoding: auto, or an FFmpeg device type (cuda, vaapi, qsv, ...)")
     ] = ""
@@ -280,7 +286,10 @@ class Capture(Source[CaptureOptions]):
             excerpt = Excerpt(options.start_s, options.duration_s, options.every, options.loops)
 
             def opened(hwaccel: str) -> VideoFile:
-                return VideoFile(path, options.threads, excerpt, hwaccel)
+                said = self.context.facts
+                return VideoFile(
+                    path, options.threads, excerpt, hwaccel, options.video, options.deinterlace, said, self.log
+                )
 
             film = self.as_chosen("decoder", options.hwaccel, opened, lambda film: film.decoder)
             if options.hwaccel:

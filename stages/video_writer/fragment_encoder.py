@@ -8,12 +8,16 @@ from framewire.pipeline.frame.ring import Pixels
 
 
 class Layout(Struct, frozen=True):
-    """What all fragments of a file share: size in pixels, timestamp units per second, frames per second."""
+    """What all fragments of a file share: size in pixels, timestamp units per second, frames per second.
+
+    `pixel_aspect` is a pixel's width to its height.
+    """
 
     width: int
     height: int
     timescale: int
     rate: tuple[int, int]
+    pixel_aspect: tuple[int, int] = (1, 1)
 
 
 class FragmentEncoder(Protocol):

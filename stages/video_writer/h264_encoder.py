@@ -36,6 +36,8 @@ class H264Fragment:
         codec = self._stream.codec_context
         codec.width, codec.height = even_size(layout.width, layout.height)
         codec.pix_fmt = "yuv420p"
+        if layout.pixel_aspect != (1, 1):
+            codec.sample_aspect_ratio = Fraction(*layout.pixel_aspect)
         codec.time_base = Fraction(1, layout.timescale)
         codec.thread_count = 1
         codec.color_range, codec.colorspace = _LIMITED_RANGE, _BT601

@@ -132,7 +132,9 @@ class Recording:
 
     def _writer_of(self, part: Part, mark: int) -> VideoFileWriter:
         rules = self._rules
-        return VideoFileWriter(self._path(part), self._fragment_frames, rules.encoder, mark, part.seq, rules.to_disk)
+        return VideoFileWriter(
+            self._path(part), self._fragment_frames, rules.encoder, mark, part.seq, rules.to_disk, part.time
+        )
 
     def _begin(self, packet: Packet) -> None:
         rules = self._rules

@@ -20,12 +20,16 @@ TIMESCALE_OTHERWISE = 90_000
 
 
 class TimedPicture(Struct, frozen=True):
-    """A picture and when it is shown: `pts` in units of `time_base` seconds; `rate` in frames per second."""
+    """A picture and when it is shown: `pts` in units of `time_base` seconds; `rate` in frames per second.
+
+    `pixel_aspect` is a pixel's width to its height.
+    """
 
     pixels: Pixels
     pts: int
     time_base: tuple[int, int]
     rate: tuple[int, int]
+    pixel_aspect: tuple[int, int] = (1, 1)
 
 
 EncoderFactory = Callable[[Layout, Path], FragmentEncoder]
@@ -33,7 +37,7 @@ EncoderFactory = Callable[[Layout, Path], FragmentEncoder]
 
 
 class VideoFileWriter:
-    """Writes frames 0, 1, 2, ... of one stream, or those from `first` on, then beginning at time 0.
+    """Writes frames 0, 1, 2, ... of one stream, or those from `first` on, which begins at time 0.
 
     They become safe `fragment_frames` at a time. Fragments begin at multiples of it, so the file does not depend on
     where a worker died. All pictures get the size of the first one: others are scaled, with black bars.
@@ -47,11 +51,15 @@ class VideoFileWriter:
         mark: int = 0,
         first: int = 0,
         to_disk: bool = False,
+        begins_s: float = 0.0,
     ) -> None:
-        """Start the file with frame `first`, or continue a dead worker's at `mark`. Raises JournalError, OSError."""
+        """Start the file with frame `first`, or continue a dead worker's at `mark`.
+
+        `begins_s` is the time of frame `first`, in seconds of the stream. Raises JournalError, OSError.
+        """
         self.target = target
         self._to_disk = to_disk
-        self._first = first
+        self._begins_s = begins_s
         self._fragment_frames = fragment_frames
         self._new_encoder = new_encoder
         self._journal = Journal(self.journal_of(target), mark, first, to_disk)
@@ -121,9 +129,8 @@ class VideoFileWriter:
     def _first_layout(self, picture: TimedPicture) -> Layout:
         height, width = picture.pixels.shape[:2]
         timescale = timescale_for(picture.time_base)
-        start = _units(picture, timescale)
-        self._offset = -start if self._first or start < 0 else 0
-        self._layout = Layout(width, height, timescale, picture.rate)
+        self._offset = -round(self._begins_s * timescale)
+        self._layout = Layout(width, height, timescale, picture.rate, picture.pixel_aspect)
         return self._layout
 
     def _time(self, picture: TimedPicture, layout: Layout) -> int:

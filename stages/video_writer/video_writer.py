@@ -155,7 +155,9 @@ class VideoWriter(Sink[VideoWriterOptions]):
     def _picture(self, packet: Packet) -> TimedPicture:
         if FRAME not in packet.pictures:
             raise StageError(f"frame {packet.seq} of {packet.stream} has no picture")
-        return TimedPicture(self.picture(packet), packet.pts, packet.time_base, self._rate(packet))
+        return TimedPicture(
+            self.picture(packet), packet.pts, packet.time_base, self._rate(packet), packet.pixel_aspect or (1, 1)
+        )
 
     def _rate(self, packet: Packet) -> tuple[int, int]:
         if packet.rate is not None:

@@ -22,7 +22,7 @@ def plain_loop(clip: Path) -> list[list[Box]]:
     while len(found) < FRAMES:
         ok, frame = reader.read()
         if not ok:
-            return found
+            break
         grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
         boxes: list[Box] = []
         for x, y, w, h in faces.detectMultiScale(grey, 1.2, 3, minSize=(32, 32)):
@@ -30,6 +30,7 @@ def plain_loop(clip: Path) -> list[list[Box]]:
             for ex, ey, ew, eh in eyes.detectMultiScale(grey[y : y + h, x : x + w]):
                 boxes.append(("eye", int(x + ex), int(y + ey), int(ew), int(eh)))
         found.append(boxes)
+    return found
 
 
 @pytest.mark.skipif(not CLIP.exists(), reason="the shared clip is missing; the demo's frames are compared elsewhere")

@@ -1,0 +1,190 @@
+"""A video file, decoded by FFmpeg through PyAV: exact timestamps, and every frame accounted for."""
+
+import logging
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import count
+from pathlib import Path
+
+import av.error
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from framewire.pipeline.stage import Shot, StageError
+from framewire.stages.capture.inputs.excerpt import Excerpt
+from framewire.stages.capture.inputs.film.clock import JUMPING, FilmClock
+from framewire.stages.capture.inputs.film.decoder import RATE_OTHERWISE, Decoded, decode, rate_of
+from framewire.stages.capture.inputs.film.deinterlace import deinterlaced
+from framewire.stages.capture.inputs.film.hardware import HardwareError, open_input
+from framewire.stages.capture.inputs.film.picture import hdr_of, is_turned, picture_of
+from framewire.stages.capture.inputs.film.stream_choice import BY_ITSELF, NoVideoError, choose, others
+from framewire.stages.capture.inputs.picture_source import Slot, StreamFacts
+
+CORRUPT = "corrupt"
+"""The reason if a frame was in the file but could not be decoded."""
+LATE_S = 1.0
+"""A clock that begins later than this is told: many containers begin a second late, or less."""
+
+
+class VideoFile:
+    """One video of a file. A coded frame that gives no picture is a failed frame, in its place.
+
+    Frames come in the order of their times, so a frame that the decoder left out is noticed as soon as a later one
+    comes. Pictures are bit-identical to those of cv2.VideoCapture.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        threads: int,
+        excerpt: Excerpt | None = None,
+        hwaccel: str = "",
+        video: int = BY_ITSELF,
+        deinterlaces: bool = False,
+        said: dict[str, str] | None = None,
+        log: logging.Logger | None = None,
+    ) -> None:
+        """`said` gets what a user should know of the film, by what it concerns; `log` what may surprise, once.
+
+        Raises StageError.
+        """
+        self._path = path
+        self._hwaccel = hwaccel
+        self.decoder = ""
+        self._threads = threads
+        self._excerpt = excerpt or Excerpt()
+        self._video = video
+        self._deinterlaces = deinterlaces
+        self._said = said if said is not None else {}
+        self._log = log or logging.getLogger("framewire")
+        self._told: set[str] = set()
+        with self._open() as container:
+            stream = self._stream(container)
+            height, width = stream.codec_context.height, stream.codec_context.width
+            self.facts = StreamFacts(str(path), height, width, _expected(stream) if self._excerpt.is_all else None)
+            self._look_at(container, stream)
+
+    def shots(self, start: int, slot: Slot) -> Iterator[Shot]:
+        """Decode the file and yield its frames from number `start` on."""
+        for number, (decoded, rate) in enumerate(self._played()):
+            if number >= start:
+                yield self._shot(decoded, rate, slot)
+
+    def close(self) -> None:
+        """The file is open only while it is decoded."""
+
+    def _played(self) -> Iterator[tuple[Decoded, Fraction | None]]:
+        """The frames taken, with the file's rate; when looped, their times continue."""
+        offset = Fraction(0)
+        for _ in range(self._excerpt.loops) if self._excerpt.loops else count():
+            length, first = Fraction(0), None
+            with self._open() as container:
+                stream = self._stream(container)
+                stream.codec_context.thread_count = self._threads
+                stream.thread_type = "AUTO" if self._threads > 1 else "NONE"
+                rate = rate_of(stream)
+                step = _in_ticks(1 / (rate or RATE_OTHERWISE), stream)
+                for time, decoded in self._taken(self._timed(container, stream, step)):
+                    first = time if first is None else first
+                    length = time - first + step
+                    yield _at(decoded, time + offset), rate
+            if not length:
+                return
+            offset += length
+
+    def _timed(
+        self, container: InputContainer, stream: VideoStream, step: Fraction
+    ) -> Iterator[tuple[Fraction, Decoded]]:
+        """The frames with their times, in seconds since the first."""
+        clock = FilmClock(step, container.format.name.split(",")[0] in JUMPING)
+        frames = decode(container, stream)
+        for decoded in deinterlaced(frames, stream) if self._deinterlaces else frames:
+            jumps = clock.jumps
+            time = clock.mend(decoded.pts * decoded.unit)
+            if clock.jumps > jumps:
+                self._say("clock", f"jumps after {float(time):.1f} s, as in joined recordings: times go on from there")
+            yield time, decoded
+
+    def _taken(self, frames: Iterator[tuple[Fraction, Decoded]]) -> Iterator[tuple[Fraction, Decoded]]:
+        taken = 0
+        for time, decoded in frames:
+            if self._excerpt.over(float(time)):
+                return
+            if self._excerpt.begun(float(time)):
+                if taken % self._excerpt.every == 0:
+                    yield time, decoded
+                taken += 1
+
+    def _open(self) -> InputContainer:
+        try:
+            # A name that looks like a protocol is a file all the same.
+            container, self.decoder = open_input(f"file:{self._path}", self._hwaccel)
+        except HardwareError as error:
+            raise StageError(f"{self._path}: {error}") from error
+        except av.error.FFmpegError as error:
+            size = self._path.stat().st_size
+            why = "it is empty" if not size else f"FFmpeg: {error.strerror}"
+            raise StageError(f"{self._path} is not a readable video: {why}") from error
+        return container
+
+    def _stream(self, container: InputContainer) -> VideoStream:
+        try:
+            return choose(container, self._video)
+        except NoVideoError as error:
+            container.close()
+            raise StageError(f"{self._path} {error}") from error
+
+    def _look_at(self, container: InputContainer, stream: VideoStream) -> None:
+        """Tell what is known before the first picture."""
+        if self._video == BY_ITSELF and (text := others(container, stream)):
+            self._say("video", text)
+        begins = (stream.start_time or 0) * (stream.time_base or 1)
+        if begins > LATE_S:
+            self._said["clock"] = f"begins at {float(begins):.3f} s; times count from the first picture"
+        aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
+        self._aspect = aspect if aspect and aspect != 1 else None
+        if self._aspect is not None:
+            self._said["pixels"] = f"are {self._aspect.numerator}:{self._aspect.denominator}, not square"
+
+    def _say(self, what: str, text: str) -> None:
+        """Tell something, once in the life of this film."""
+        if what not in self._told:
+            self._told.add(what)
+            self._said[what] = text
+            self._log.warning("%s %s", self._path, text)
+
+    def _shot(self, decoded: Decoded, rate: Fraction | None, slot: Slot) -> Shot:
+        unit = (decoded.unit.numerator, decoded.unit.denominator)
+        nominal = (rate.numerator, rate.denominator) if rate else None
+        frame = decoded.frame
+        if frame is None:
+            return Shot(decoded.pts, unit, nominal, CORRUPT)
+        if kind := hdr_of(frame):
+            self._say("HDR", f"is HDR ({kind}) and is not tone-mapped: colours are paler or darker than a player's")
+        if frame.interlaced_frame and not self._deinterlaces:
+            self._say("fields", "is interlaced: what moves has combs; set `deinterlace: true`")
+        picture = picture_of(frame)
+        slot(*picture.shape[:2])[...] = picture
+        aspect = self._aspect and (1 / self._aspect if is_turned(frame) else self._aspect)
+        shape = (aspect.numerator, aspect.denominator) if aspect else None
+        return Shot(decoded.pts, unit, nominal, damaged=frame.is_corrupt, pixel_aspect=shape)
+
+
+def _at(decoded: Decoded, seconds: Fraction) -> Decoded:
+    """The frame at its mended time, in whole units: finer ones for a picture that had the time of another."""
+    unit = decoded.unit / (seconds / decoded.unit).denominator
+    return Decoded(int(seconds / unit), unit, decoded.frame)
+
+
+def _in_ticks(seconds: Fraction, stream: VideoStream) -> Fraction:
+    """The nearest time that the stream's unit can tell, and at least one unit."""
+    unit = stream.time_base or Fraction(1, 1000)
+    return max(1, round(seconds / unit)) * unit
+
+
+def _expected(stream: VideoStream) -> int | None:
+    """How many frames the container promises, without those that an edit list leaves out."""
+    if not stream.frames:
+        return None
+    discarded = sum(entry.is_discard for entry in stream.index_entries)
+    return max(0, stream.frames - discarded) or None
