@@ -244,7 +244,8 @@ def _storm() -> str:
     table = _table(["graph", *KINDS, "runs", "minutes"], rows)
     return f"""## Killed at random
 
-Processes killed, by what they were; a `tree` is a whole run. After each the files were those of an undisturbed run.
+Processes killed, by what they were; a `tree` is a whole run, and the `stopped` ones got SIGSTOP, then SIGCONT. A stage
+of storm_of_epochs never comes back from some frames. Every run ended with the files of an undisturbed one.
 
 {table}"""
 

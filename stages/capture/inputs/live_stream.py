@@ -16,8 +16,8 @@ from msgspec import Struct
 from framewire.pipeline.stage import Shot, StreamPhase
 from framewire.stages.capture.inputs.address import Address
 from framewire.stages.capture.inputs.backoff import waits
-from framewire.stages.capture.inputs.film.hardware import HardwareError, open_input
-from framewire.stages.capture.inputs.film.picture import picture_of
+from framewire.stages.capture.inputs.decoded_picture import picture_of
+from framewire.stages.capture.inputs.hardware import HardwareError, open_input
 from framewire.stages.capture.inputs.newest import Newest
 from framewire.stages.capture.inputs.picture_source import Slot
 

@@ -11,13 +11,13 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from framewire.pipeline.stage import Shot, StageError
+from framewire.stages.capture.inputs.decoded_picture import hdr_of, is_turned, picture_of
 from framewire.stages.capture.inputs.excerpt import Excerpt
 from framewire.stages.capture.inputs.film.clock import JUMPING, FilmClock
 from framewire.stages.capture.inputs.film.decoder import RATE_OTHERWISE, Decoded, decode, rate_of
 from framewire.stages.capture.inputs.film.deinterlace import deinterlaced
-from framewire.stages.capture.inputs.film.hardware import HardwareError, open_input
-from framewire.stages.capture.inputs.film.picture import hdr_of, is_turned, picture_of
 from framewire.stages.capture.inputs.film.stream_choice import BY_ITSELF, NoVideoError, choose, others
+from framewire.stages.capture.inputs.hardware import HardwareError, open_input
 from framewire.stages.capture.inputs.picture_source import Slot, StreamFacts
 
 CORRUPT = "corrupt"

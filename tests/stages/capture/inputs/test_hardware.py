@@ -4,8 +4,8 @@ import av.error
 import pytest
 
 from framewire.pipeline.stage import StageError
-from framewire.stages.capture.inputs.film.hardware import HardwareError, open_input
 from framewire.stages.capture.inputs.film.video_file import VideoFile
+from framewire.stages.capture.inputs.hardware import HardwareError, open_input
 from tests.videos import write_video
 
 
