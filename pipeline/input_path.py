@@ -1,6 +1,7 @@
 """Options that name an input: what lies beside the YAML file is read from there, whatever the current folder."""
 
 import glob
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -9,6 +10,9 @@ import msgspec
 from msgspec import Struct
 
 from framewire.pipeline.option import INPUT, default_of, metas_of, part_of
+
+NUMBERED = re.compile(r"%(0?)(\d*)d")
+"""As in FFmpeg's and OpenCV's names of sequences: `frame_%04d.png`."""
 
 
 def beside(struct: type[Struct], values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -62,13 +66,19 @@ def _changed_value(hint: Any, value: Any, change: Change) -> Any:
     return _changed(part, value, change)
 
 
+def as_glob(name: str) -> str:
+    """Numbered names, as in `frame_%04d.png`, as a glob that finds them; any other name as it is."""
+    return NUMBERED.sub("*", name)
+
+
 def _is_there(path: Path, kind: str) -> bool:
     try:
         if kind == "file":
             return path.is_file()
         if kind == "folder":
             return path.is_dir()
-        return path.exists() or bool(glob.has_magic(path.name) and next(path.parent.glob(path.name), None))
+        pattern = as_glob(path.name)
+        return path.exists() or bool(glob.has_magic(pattern) and next(path.parent.glob(pattern), None))
     except (OSError, ValueError):
         # Too long to be a path, or a folder without read permission.
         return False

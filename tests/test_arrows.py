@@ -60,7 +60,11 @@ ARROWS: dict[str, set[str]] = {
     "stages.parts": {"pipeline", "pipeline.frame"},
     "stages.capture.inputs": {"pipeline", "pipeline.frame"},
     "stages.capture.inputs.film": {"pipeline", "stages.capture.inputs"},
-    "stages.capture": {"pipeline", "pipeline.frame", "stages.capture.inputs", "stages.capture.inputs.film"},
+    "stages.capture.inputs.pictures": {"pipeline", "pipeline.frame", "stages.capture.inputs"},
+    "stages.capture": {
+        *("pipeline", "pipeline.frame", "stages.capture.inputs", "stages.capture.inputs.film"),
+        "stages.capture.inputs.pictures",
+    },
     "stages.count": {"pipeline", "pipeline.frame"},
     "stages.track": {"models", "pipeline", "pipeline.frame"},
     "stages.video_writer": {"pipeline", "pipeline.frame", "stages.parts"},

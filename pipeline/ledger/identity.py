@@ -9,12 +9,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 from msgspec import Struct
 
 from framewire.pipeline.graph.spec import PipelineSpec, StageSpec
-from framewire.pipeline.input_path import inputs_of
+from framewire.pipeline.input_path import as_glob, inputs_of
 from framewire.pipeline.option import check_values, options_of
 from framewire.pipeline.registry import find_stage
 from framewire.pipeline.stage import Source, Stage, StageError
@@ -123,6 +124,8 @@ def _reads(cls: type[Stage[Any]], options: dict[str, Any]) -> str:
 
 
 def _input(name: str) -> str:
+    if name.lower().startswith("file:"):
+        return _input(unquote(urlsplit(name).path))
     if "://" in name:
         return f"(address {_hash(name.encode())})"
     path = Path(name)
@@ -132,8 +135,9 @@ def _input(name: str) -> str:
         return f"{path.name} of {_file(path)}"
     if path.is_dir():
         return f"{path.name}/ of {_files(sorted(path.iterdir()))}"
-    if glob.has_magic(name):
-        return f"{path.name} of {_files(sorted(map(Path, glob.glob(name, recursive=True))))}"  # noqa: PTH207
+    pattern = as_glob(name)
+    if glob.has_magic(pattern):
+        return f"{path.name} of {_files(sorted(map(Path, glob.glob(pattern, recursive=True))))}"  # noqa: PTH207
     return name
 
 

@@ -1,6 +1,5 @@
 """The capture stage: detects the kind of source and passes its pictures on."""
 
-import glob
 import os
 import random
 import time
@@ -21,10 +20,12 @@ from framewire.stages.capture.demo import Demo
 from framewire.stages.capture.inputs.address import STDIN, Address, address_of, is_live, stdin_address
 from framewire.stages.capture.inputs.excerpt import Excerpt
 from framewire.stages.capture.inputs.film.video_file import VideoFile
-from framewire.stages.capture.inputs.image_files import ImageFiles, is_image
 from framewire.stages.capture.inputs.live_stream import LiveRules, LiveStream, shots
 from framewire.stages.capture.inputs.picture_source import PictureSource, Slot
-from framewire.stages.capture.inputs.watched_folder import WatchedFolder
+from framewire.stages.capture.inputs.pictures.files import check_supported, local_path, several_files
+from framewire.stages.capture.inputs.pictures.image_files import AnimatedPicture, ImageFiles
+from framewire.stages.capture.inputs.pictures.picture_file import ANIMATED, is_image, pictures_in
+from framewire.stages.capture.inputs.pictures.watched_folder import WatchedFolder
 from framewire.stages.capture.pace import Pace
 
 DEMO = "demo"
@@ -117,12 +118,13 @@ class Capture(Source[CaptureOptions]):
         self._pixels: Pixels | None = None
         self._unasked = False
         self._pace = Pace(self.options.realtime)
-        if is_live(self.options.source):
+        self._source = local_path(self.options.source)
+        if is_live(self._source):
             self._live = self._live_stream()
             self._live.start()
         elif self.options.watch:
             seen = self.context.state_file("seen")
-            self._watched = WatchedFolder(Path(self.options.source), seen, self.context.resumed, self.wake)
+            self._watched = WatchedFolder(Path(self._source), seen, self.context.resumed, self.wake)
         else:
             self._opened = self._open_file()
 
@@ -273,28 +275,33 @@ class Capture(Source[CaptureOptions]):
         return stdin_address(self.options.camera_format, self.options.size, self.options.camera_rate)
 
     def _open_file(self) -> PictureSource:
-        name = self.options.source
+        name = self._source
         if name == DEMO:
             return Demo(self.options.loops)
+        several = several_files(name)
+        if several is not None:
+            if several.left_out:
+                self.log.warning("%s: only pictures are read, not %s", name, several.left_out)
+            return ImageFiles(several.pictures, name, self.options.rate)
         path = Path(name)
-        if path.is_dir():
-            return ImageFiles([file for file in path.iterdir() if is_image(file)], name, self.options.rate)
-        if path.is_file():
-            if is_image(path):
-                return ImageFiles([path], name, self.options.rate)
-            options = self.options
-            excerpt = Excerpt(options.start_s, options.duration_s, options.every, options.loops)
+        if not path.is_file():
+            raise StageError(f"no such file: {name}")
+        check_supported(path)
+        if is_image(path):
+            is_animation = path.suffix.lower() in ANIMATED and pictures_in(path) > 1
+            return AnimatedPicture(path) if is_animation else ImageFiles([path], name, self.options.rate)
+        return self._open_film(path)
 
-            def opened(hwaccel: str) -> VideoFile:
-                said = self.context.facts
-                return VideoFile(
-                    path, options.threads, excerpt, hwaccel, options.video, options.deinterlace, said, self.log
-                )
+    def _open_film(self, path: Path) -> VideoFile:
+        options, said = self.options, self.context.facts
+        excerpt = Excerpt(options.start_s, options.duration_s, options.every, options.loops)
 
-            film = self.as_chosen("decoder", options.hwaccel, opened, lambda film: film.decoder)
-            if options.hwaccel:
-                self._tell_decoder(film.decoder)
-            return film
-        if glob.has_magic(name):
-            return ImageFiles([Path(file) for file in glob.glob(name, recursive=True)], name, self.options.rate)  # noqa: PTH207
-        raise StageError(f"no such file: {name}")
+        def opened(hwaccel: str) -> VideoFile:
+            return VideoFile(
+                path, options.threads, excerpt, hwaccel, options.video, options.deinterlace, said, self.log
+            )
+
+        film = self.as_chosen("decoder", options.hwaccel, opened, lambda film: film.decoder)
+        if options.hwaccel:
+            self._tell_decoder(film.decoder)
+        return film

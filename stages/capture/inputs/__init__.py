@@ -1,1 +1,1 @@
-"""What frames are read from: video files, pictures, watched folders, cameras and streams."""
+"""What frames are read from: films, pictures, cameras and streams."""

@@ -11,7 +11,7 @@ from framewire.pipeline.frame.ring import Pixels
 from framewire.pipeline.stage import Shot, StageError
 from framewire.pipeline.testing import StageRunner
 from framewire.stages.capture import Capture
-from framewire.stages.capture.inputs.image_files import natural_order
+from framewire.stages.capture.inputs.pictures.image_files import natural_order
 from tests.videos import picture, spoil, write_video
 
 

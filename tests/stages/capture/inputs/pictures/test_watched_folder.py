@@ -8,7 +8,7 @@ import pytest
 
 from framewire.pipeline.frame.ring import Pixels
 from framewire.pipeline.stage import StageError
-from framewire.stages.capture.inputs.watched_folder import WatchedFolder
+from framewire.stages.capture.inputs.pictures.watched_folder import WatchedFolder
 from tests.system.running import wait_until
 
 

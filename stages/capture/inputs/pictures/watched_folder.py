@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from framewire.pipeline.stage import Shot, StageError
-from framewire.stages.capture.inputs.image_files import UNREADABLE, is_image, natural_order, read_picture
 from framewire.stages.capture.inputs.picture_source import Slot, StreamFacts
+from framewire.stages.capture.inputs.pictures.image_files import UNREADABLE, natural_order
+from framewire.stages.capture.inputs.pictures.picture_file import is_image, read_picture
 
 WHOLE_AFTER_S = 0.3
 """A file unchanged for this long is complete: pictures are written in one go, or moved here."""

@@ -1,0 +1,1 @@
+"""Pictures in files: one, several, animated, or added to a folder while it is watched."""
