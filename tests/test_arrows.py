@@ -15,17 +15,19 @@ TOPS = ("pipeline", "stages", "models")
 ARROWS: dict[str, set[str]] = {
     "pipeline.frame": set(),
     "pipeline.seen": set(),
+    "pipeline.privacy": set(),
     "pipeline.processes": set(),
     "pipeline.flow": {"pipeline.frame"},
     "pipeline.wire": {"pipeline.frame", "pipeline.seen"},
     # The API for stage authors.
     "pipeline": {"pipeline.frame", "pipeline.seen"},
-    "pipeline.graph": {"pipeline", "pipeline.flow"},
+    "pipeline.graph": {"pipeline", "pipeline.flow", "pipeline.privacy"},
     "pipeline.nodes": {
         *("pipeline", "pipeline.flow", "pipeline.frame", "pipeline.graph", "pipeline.seen", "pipeline.wire")
     },
     "pipeline.worker": {
-        *("pipeline", "pipeline.frame", "pipeline.graph", "pipeline.nodes", "pipeline.seen", "pipeline.wire")
+        *("pipeline", "pipeline.frame", "pipeline.graph", "pipeline.nodes", "pipeline.privacy", "pipeline.seen"),
+        "pipeline.wire",
     },
     "pipeline.ledger": {"pipeline", "pipeline.frame", "pipeline.graph", "pipeline.seen", "pipeline.wire"},
     "pipeline.output": {"pipeline", "pipeline.graph", "pipeline.ledger", "pipeline.processes"},
@@ -58,7 +60,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "models.training": {"models.datasets"},
     "stages.parts": {"pipeline", "pipeline.frame"},
-    "stages.capture.inputs": {"pipeline", "pipeline.frame"},
+    "stages.capture.inputs": {"pipeline", "pipeline.frame", "pipeline.privacy"},
     "stages.capture.inputs.film": {"pipeline", "stages.capture.inputs"},
     "stages.capture.inputs.pictures": {"pipeline", "pipeline.frame", "stages.capture.inputs"},
     "stages.capture": {

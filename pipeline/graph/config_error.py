@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from framewire.pipeline.privacy.address import without_secrets
+
 
 class Place(Struct, frozen=True):
     """A place in a file, lines and columns counted from 1; line 0 means the file as a whole."""
@@ -15,9 +17,9 @@ class Place(Struct, frozen=True):
 
 
 class ConfigError(Exception):
-    """`FILE:LINE:COLUMN: what is wrong; the fix`."""
+    """`FILE:LINE:COLUMN: what is wrong; the fix`. Addresses in it show no secrets."""
 
     def __init__(self, place: Place, text: str) -> None:
-        super().__init__(f"{place}: {text}")
+        super().__init__(without_secrets(f"{place}: {text}"))
         self.place = place
         self.text = text

@@ -5,6 +5,7 @@ from typing import get_args
 
 import msgspec
 
+from framewire.pipeline.privacy.address import without_secrets
 from framewire.pipeline.stage import StageError
 from framewire.pipeline.wire.inbox import MESSAGE_BYTES_MAX, Outbox
 from framewire.pipeline.wire.message import (
@@ -73,5 +74,5 @@ class RemarkHandler(logging.Handler):
 
 
 def plain(text: str) -> str:
-    """Text that any message takes: it may hold anything, a lone surrogate too."""
-    return text[:TEXT_MAX].encode(errors="backslashreplace").decode()
+    """Text that any message takes, and anybody may read: it may hold anything, a lone surrogate and a password too."""
+    return without_secrets(text[:TEXT_MAX].encode(errors="backslashreplace").decode())

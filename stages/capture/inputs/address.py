@@ -1,29 +1,30 @@
 """Addresses of live sources: recognising them, opening them with FFmpeg, showing them safely."""
 
-import re
-from urllib.parse import urlsplit, urlunsplit
-
 from av.video.format import VideoFormat
 from msgspec import Struct
 
+from framewire.pipeline.privacy.address import HINT, is_ambiguous, shown
 from framewire.pipeline.stage import StageError
 
 NETWORK = ("rtsp", "rtsps", "http", "https", "rtmp", "udp", "srt", "tcp", "rtp")
 """Schemes that are opened as network streams."""
 STDIN = "-"
 """The source that is standard input."""
-HIDDEN = "***"
 RAW_RATE = 25.0
 """Default frames per second of raw pixels: PAL's."""
 
 
 class Address(Struct, frozen=True):
-    """`name` and `format` are what FFmpeg opens, with `options`; `shown` has no password and may appear anywhere."""
+    """`name` and `format` are what FFmpeg opens, with `options`; `shown` has no password and may appear anywhere.
+
+    `hint` says what may be wrong with the address itself.
+    """
 
     name: str
     shown: str
     format: str = ""
     options: dict[str, str] = {}
+    hint: str = ""
 
 
 def is_live(source: str) -> bool:
@@ -45,7 +46,7 @@ def address_of(source: str, transport: str, timeout_s: float, camera: dict[str, 
         options = {"rtsp_transport": transport, "timeout": str(round(timeout_s * 1e6))}
     elif scheme.startswith("http"):
         options = {"rw_timeout": str(round(timeout_s * 1e6))}
-    return Address(source, shown(source), "", options)
+    return Address(source, shown(source), "", options, HINT if is_ambiguous(source) else "")
 
 
 def stdin_address(kind: str, size: str, rate: float) -> Address:
@@ -63,12 +64,3 @@ def stdin_address(kind: str, size: str, rate: float) -> Address:
         raise StageError(f"standard input: set `size` for raw pixels ({kind}), such as 1280x720")
     options = {"pixel_format": kind, "video_size": size}
     return Address("pipe:0", "standard input", "rawvideo", {**options, "framerate": f"{rate or RAW_RATE:g}"})
-
-
-def shown(source: str) -> str:
-    """The address without secrets: the user's name and password, and query values."""
-    parts = urlsplit(source)
-    host = parts.netloc.rsplit("@", 1)
-    netloc = f"{HIDDEN}@{host[1]}" if len(host) == 2 else host[0]
-    query = re.sub(r"=[^&]*", f"={HIDDEN}", parts.query)
-    return urlunsplit((parts.scheme, netloc, parts.path, query, ""))

@@ -153,7 +153,8 @@ class LiveStream:
                         self._wake()
         except (av.error.FFmpegError, OSError, ValueError, IndexError) as error:
             # Its text may include the address and password; its type does not.
-            return _why(error, pictures), pictures
+            hint = f" ({self.address.hint})" if self.address.hint else ""
+            return f"{_why(error, pictures)}{hint}", pictures
         return "the stream has ended", pictures
 
     def _open(self) -> InputContainer:
