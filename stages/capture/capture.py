@@ -58,6 +58,7 @@ class CaptureOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     read_timeout_s: Annotated[
         float, Meta(gt=0, le=600, description="Streams: seconds without data before reconnecting")
     ] = 10.0
+    verify: Annotated[bool, Meta(description="https, rtsps: check the server's certificate")] = True
     tries: Annotated[int, Meta(ge=0, description="Streams: failed tries in a row before giving up; 0: never")] = 0
     size: Annotated[
         str,
@@ -264,7 +265,7 @@ class Capture(Source[CaptureOptions]):
         if options.source == STDIN:
             address = self._stdin()
         else:
-            address = address_of(options.source, options.transport, options.read_timeout_s, asked)
+            address = address_of(self._source, options.transport, options.read_timeout_s, asked, options.verify)
         once = options.source == STDIN
         rules = LiveRules(options.open_timeout_s, options.read_timeout_s, options.tries, once, options.hwaccel)
         return LiveStream(address, rules, self.wake, random.Random())

@@ -1,5 +1,7 @@
 """Addresses of live sources: recognising them, opening them with FFmpeg, showing them safely."""
 
+import ssl
+
 from av.video.format import VideoFormat
 from msgspec import Struct
 
@@ -8,6 +10,8 @@ from framewire.pipeline.stage import StageError
 
 NETWORK = ("rtsp", "rtsps", "http", "https", "rtmp", "udp", "srt", "tcp", "rtp")
 """Schemes that are opened as network streams."""
+ENCRYPTED = frozenset({"https", "rtsps"})
+CERTIFICATE = "if its certificate is none that this machine trusts, `verify: false` connects all the same"
 STDIN = "-"
 """The source that is standard input."""
 RAW_RATE = 25.0
@@ -32,21 +36,38 @@ def is_live(source: str) -> bool:
     return source == STDIN or "://" in source or source.isdigit() or source.startswith("/dev/video")
 
 
-def address_of(source: str, transport: str, timeout_s: float, camera: dict[str, str]) -> Address:
-    """Parse a user's address. Raises StageError for an unknown scheme."""
+def address_of(source: str, transport: str, timeout_s: float, camera: dict[str, str], verifies: bool = True) -> Address:
+    """Parse a user's address. Raises StageError for an unknown scheme, or if no certificate can be verified."""
     if "://" not in source:
         device = f"/dev/video{source}" if source.isdigit() else source
         return Address(device, device, "v4l2", camera)
     scheme = source.split("://", 1)[0].lower()
     if scheme not in NETWORK:
         raise StageError(f"{shown(source)}: {scheme} is not a supported stream type ({', '.join(NETWORK)})")
-    options = {}
+    options: dict[str, str] = {}
+    hint = HINT if is_ambiguous(source) else ""
+    if scheme in ENCRYPTED:
+        options = _tls(shown(source), verifies)
+        hint = hint or (CERTIFICATE if verifies else "")
     if scheme.startswith("rtsp"):
         # FFmpeg's RTSP has its own timeout, in microseconds, and a queue that reorders packets.
-        options = {"rtsp_transport": transport, "timeout": str(round(timeout_s * 1e6))}
+        options |= {"rtsp_transport": transport, "timeout": str(round(timeout_s * 1e6))}
     elif scheme.startswith("http"):
-        options = {"rw_timeout": str(round(timeout_s * 1e6))}
-    return Address(source, shown(source), "", options, HINT if is_ambiguous(source) else "")
+        options |= {"rw_timeout": str(round(timeout_s * 1e6))}
+    return Address(source, shown(source), "", options, hint)
+
+
+def _tls(name: str, verifies: bool) -> dict[str, str]:
+    """FFmpeg's options: by itself it takes any certificate. Raises StageError."""
+    if not verifies:
+        return {"tls_verify": "0"}
+    authorities = ssl.get_default_verify_paths().cafile
+    if authorities is None:
+        raise StageError(
+            f"{name}: this machine has no certificates of authorities to check the server's with; "
+            "install ca-certificates, or set verify: false"
+        )
+    return {"tls_verify": "1", "ca_file": authorities}
 
 
 def stdin_address(kind: str, size: str, rate: float) -> Address:

@@ -1,0 +1,71 @@
+"""A server's certificate is checked, unless the user says otherwise."""
+
+import http.server
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from shutil import which
+
+import pytest
+
+from tests.system.running import Running
+from tests.videos import write_video
+
+PIPELINE = """
+stages:
+  capture: {use: capture, tries: 1, limit: 1}
+  list: {use: jsonl_writer, input: capture, path: list.jsonl}
+"""
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Logs nothing."""
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One that nobody has signed but itself, and its key."""
+    if which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    command = (
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+    )
+    subprocess.run([*command.split(), "-keyout", f"{path}.key", "-out", path], check=True, capture_output=True)
+    path.write_text(path.read_text() + Path(f"{path}.key").read_text())
+    return path
+
+
+@pytest.fixture
+def address(certificate: Path, tmp_path: Path) -> Iterator[str]:
+    write_video(tmp_path / "film.mp4")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path)))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"https://127.0.0.1:{server.server_port}/film.mp4"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("verifies", ["nobody's", "no", "its own"])
+def test_a_certificate_that_nobody_has_signed(
+    verifies: str, address: str, certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "tls.yaml"
+    config.write_text(PIPELINE)
+    if verifies == "its own":
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    sets = ("--set", "capture.verify=false") if verifies == "no" else ()
+    finished = Running(config, tmp_path / "out", "--source", address, *sets).finish()
+    assert finished.code == (1 if verifies == "nobody's" else 0), finished.stderr
+    assert ("`verify: false` connects all the same" in finished.stderr) == (verifies == "nobody's")
