@@ -199,7 +199,8 @@ class Capture(Source[CaptureOptions]):
             self._live.began = self.began
             live = self._live_shots(self._live)
             yield from islice(live, max(0, limit - start)) if limit else live
-            self.cut_short = self._live.failure
+            if not limit or self._given < limit:
+                self.cut_short = self._live.failure
             return
         if self._watched is not None:
             arriving = self._watched.shots(self._describing(self._watched.facts.description))
