@@ -41,8 +41,8 @@ ARROWS: dict[str, set[str]] = {
         *("pipeline.seen", "pipeline.server", "pipeline.wire"),
     },
     "pipeline.terminal": {
-        *("pipeline", "pipeline.frame", "pipeline.graph", "pipeline.ledger", "pipeline.output", "pipeline.seen"),
-        *("pipeline.server", "pipeline.supervisor"),
+        *("pipeline", "pipeline.frame", "pipeline.graph", "pipeline.ledger", "pipeline.output", "pipeline.processes"),
+        *("pipeline.seen", "pipeline.server", "pipeline.supervisor"),
     },
     # What all rooms of models/ share.
     "models": set(),

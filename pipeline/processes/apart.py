@@ -1,10 +1,10 @@
 """One call in a process of its own: what it imports, crashes or leaves open does not concern the caller."""
 
 import os
-import sys
 from collections.abc import Callable
 
 from framewire.pipeline.processes.signals import how_it_ended
+from framewire.pipeline.processes.standard_streams import flush
 
 
 class ApartError(RuntimeError):
@@ -14,8 +14,7 @@ class ApartError(RuntimeError):
 def call_apart(function: Callable[[], bytes]) -> bytes:
     """The function's answer, from a forked process. Call it before this process has threads. Raises ApartError."""
     reading, writing = os.pipe()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    flush()
     pid = os.fork()
     if not pid:
         status = 1

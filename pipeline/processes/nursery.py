@@ -12,7 +12,6 @@ import os
 import select
 import signal
 import socket
-import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -21,6 +20,8 @@ from typing import NoReturn, Self
 import msgspec
 from msgspec import Struct
 from setproctitle import setproctitle
+
+from framewire.pipeline.processes.standard_streams import flush
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _MESSAGE_BYTES_MAX = 2**20
@@ -76,8 +77,7 @@ class Nursery:
         """A copy of this process, which must not have any thread yet. Each worker's life is `life(boot)`."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         supervisor = os.getpid()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        flush()
         pid = os.fork()
         if pid == 0:
             # Whatever happens, this copy of the caller must never continue as the caller.
@@ -231,6 +231,5 @@ def _fork(orders: socket.socket, boot: bytes, life: Callable[[bytes], int]) -> i
     except BaseException:
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        flush()
         os._exit(status)

@@ -22,7 +22,9 @@ from framewire.pipeline.graph.svg import svg
 from framewire.pipeline.ledger.bookkeeping import Bookkeeping
 from framewire.pipeline.nearest import nearest
 from framewire.pipeline.option import options_of
+from framewire.pipeline.processes.standard_streams import outlast
 from framewire.pipeline.registry import UnknownStageError, find_stage, known_stages
+from framewire.pipeline.seen.summary import Summary
 from framewire.pipeline.server.listen import DEFAULT, OFF, TOKEN_VARIABLE, Listening, listen
 from framewire.pipeline.stage import StageError
 from framewire.pipeline.supervisor import Outcome, Supervisor
@@ -100,6 +102,7 @@ def run(
     ] = LogFormat.TEXT,
 ) -> None:
     """Run a pipeline to its end. Ctrl-C finishes frames in flight; a second one stops at once."""
+    outlast()
     spec = _load(config, source, sets, out, summary, trace)
     taken_over = TakenOver(spec, out, resume)
     listening = _listen(http)
@@ -114,16 +117,22 @@ def run(
         outcome, account = supervisor.run(progress.show)
         _say_how_it_goes_on(taken_over.books, out)
     taken_over.release()
+    lost = _write(summary, account)
     print_summary(account, _console())
-    if account.error:
-        _say(account.error)
-    if summary is not None:
-        try:
-            account.write(summary)
-        except OSError as error:
-            _say(f"the summary cannot be written to {summary}: {error.strerror}")
-            raise typer.Exit(FAILED) from error
-    raise typer.Exit(EXIT_CODES[outcome])
+    for error in (account.error, lost):
+        if error:
+            _say(error)
+    raise typer.Exit(FAILED if lost else EXIT_CODES[outcome])
+
+
+def _write(path: Path | None, account: Summary) -> str:
+    """Write the summary file, before anything is printed; returns why it could not be written, empty if it was."""
+    try:
+        if path is not None:
+            account.write(path)
+    except OSError as error:
+        return f"the summary cannot be written to {path}: {error.strerror}"
+    return ""
 
 
 def _say_how_it_goes_on(books: Bookkeeping, out: Path) -> None:
