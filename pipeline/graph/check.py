@@ -161,11 +161,7 @@ def _override(document: Document, text: str) -> None:
         path = stream_path(document, stage) or path
     if stage not in stages and path == ("stages", stage):
         raise ConfigError(place, f"there is no stage {stage!r} in {document.file}{nearest(stage, list(stages))}")
-    try:
-        parsed = parse_scalar(value)
-    except ValueError as error:
-        raise ConfigError(place, str(error)) from error
-    document.override((*path, *option), parsed, str(place))
+    document.override((*path, *option), parse_scalar(value), str(place), value)
 
 
 def _override_source(document: Document, source: str) -> None:
@@ -293,7 +289,10 @@ class _Checker:
             full = (*path, *error.path)
             at_key = error.at_key or not error.path
             place = self.document.key_place(*full) if at_key else self.document.place(*full)
-            raise ConfigError(place, str(error)) from error
+            text, written = str(error), self.document.written(*full)
+            if written and text.endswith("is not text"):
+                text = f'{text}; put it in quotes: "{written}"'
+            raise ConfigError(place, text) from error
 
     def check_inputs(self, specs: tuple[StageSpec, ...]) -> None:
         kinds = {spec.name: spec.kind for spec in specs}

@@ -18,6 +18,7 @@ VALUES_MAX = 20_000
 DEPTH_MAX = 40
 """Nesting depth: a pipeline needs six."""
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+_COMMENT = re.compile(r":\s+#\S")
 _MERGE = "tag:yaml.org,2002:merge"
 _STRING = "tag:yaml.org,2002:str"
 
@@ -27,8 +28,17 @@ KeyPath = tuple[str | int, ...]
 class Document:
     """A parsed file: `value` of dicts, lists and scalars, and the places of its parts by key path."""
 
-    def __init__(self, file: str, value: Any, places: dict[KeyPath, Place], keys: dict[KeyPath, Place]) -> None:
+    def __init__(
+        self,
+        file: str,
+        value: Any,
+        places: dict[KeyPath, Place],
+        keys: dict[KeyPath, Place],
+        bent: dict[KeyPath, str],
+    ) -> None:
+        """`bent` is how values are written that YAML takes for something else than text."""
         self.file = file
+        self._bent = bent
         self.value = value
         self._places = places
         self._keys = keys
@@ -45,6 +55,10 @@ class Document:
         """Place of the key at the end of this path."""
         return self._keys.get(path) or self.place(*path)
 
+    def written(self, *path: str | int) -> str:
+        """How a value is written that YAML takes for a number, a bool, nothing or a comment; else empty."""
+        return self._bent.get(path, "")
+
     def is_overridden(self, *path: str | int) -> bool:
         """Whether the command line has set the value at this path, or a part of it."""
         return any(known[: len(path)] == path and place.file != self.file for known, place in self._places.items())
@@ -56,8 +70,9 @@ class Document:
                 if known[: len(old)] == old:
                     places[(*path, *known[len(old) :])] = place
 
-    def override(self, path: KeyPath, value: Any, origin: str) -> None:
-        """Set the value at `path` from the command line; errors in it name `origin`."""
+    def override(self, path: KeyPath, value: Any, origin: str, written: str = "") -> None:
+        """Set the value at `path` from the command line, as `written`; errors in it name `origin`."""
+        self._bent[path] = "" if isinstance(value, str) else written
         at = self.value
         for key in path[:-1]:
             if not isinstance(at.get(key), dict):
@@ -77,6 +92,8 @@ def parse(text: str, file: str, environment: Mapping[str, str] | None = None) ->
         problem = (error.problem or error.context or "cannot be read").replace("character '\\t'", "a tab")
         if mark and "${" in text.splitlines()[mark.line]:
             problem += "; inside { } quote the ${...}, or write its key on its own line"
+        elif mark and _COMMENT.search("\n".join(text.splitlines()[: mark.line + 1][-2:])):
+            problem += "; a # begins a comment: put such a value in quotes"
         raise ConfigError(place, f"invalid YAML: {problem}") from error
     except yaml.reader.ReaderError as error:
         raise ConfigError(Place(file), f"invalid YAML: {error.reason} at byte {error.position}") from error
@@ -84,20 +101,39 @@ def parse(text: str, file: str, environment: Mapping[str, str] | None = None) ->
         raise ConfigError(Place(file), "this is nested too deeply for a pipeline") from error
     if root is None:
         raise ConfigError(Place(file, 1, 1), "the file is empty; a pipeline needs `stages:`")
-    return _Builder(file, os.environ if environment is None else environment).document(root)
+    return _Builder(file, text, os.environ if environment is None else environment).document(root)
 
 
 def parse_scalar(text: str) -> Any:
-    """A value as YAML reads it: `3` is a number, `true` a bool, `[1, 2]` a list. Raises ValueError."""
+    """A value as a file would have it behind its key: `3` is a number, `true` a bool, `[1, 2]` a list, `{a: 1}` a dict.
+
+    Whatever else it is, is a word, and all of it: `#00ff00`, `{stream}.mp4`, `%d`, a date.
+    """
+    if text.lstrip()[:1] in {"[", "{", "'", '"'}:
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            return text
+        is_field = isinstance(value, dict) and None in value.values()
+        return text if is_field else value
+    loader = yaml.SafeLoader("")
+    tag = loader.resolve(yaml.ScalarNode, text, (True, False))
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(f"{text!r} is not a YAML value") from error
+        return _no_date(loader.construct_object(yaml.ScalarNode(tag, text)), text)
+    except (yaml.YAMLError, ValueError):
+        return text
+
+
+def _no_date(value: Any, text: str) -> Any:
+    """YAML dates become Python dates; no option of a pipeline is one."""
+    return value if isinstance(value, str | int | float | bool | None) else text
 
 
 class _Builder:
-    def __init__(self, file: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, file: str, text: str, environment: Mapping[str, str]) -> None:
         self.file = file
+        self.lines = text.splitlines()
+        self.bent: dict[KeyPath, str] = {}
         self.environment = environment
         self.places: dict[KeyPath, Place] = {}
         self.keys: dict[KeyPath, Place] = {}
@@ -105,7 +141,7 @@ class _Builder:
         self.scalars = yaml.SafeLoader("")
 
     def document(self, root: yaml.Node) -> Document:
-        return Document(self.file, self.build(root, ()), self.places, self.keys)
+        return Document(self.file, self.build(root, ()), self.places, self.keys, self.bent)
 
     def place(self, node: yaml.Node) -> Place:
         return Place(self.file, node.start_mark.line + 1, node.start_mark.column + 1)
@@ -124,7 +160,7 @@ class _Builder:
         if isinstance(node, yaml.SequenceNode):
             return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
         assert isinstance(node, yaml.ScalarNode)
-        return self.scalar(node)
+        return self.scalar(node, path)
 
     def mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
         built: dict[str, Any] = {}
@@ -154,7 +190,7 @@ class _Builder:
             parts.append(self.mapping(part, path))
         return parts
 
-    def scalar(self, node: yaml.ScalarNode) -> Any:
+    def scalar(self, node: yaml.ScalarNode, path: KeyPath) -> Any:
         text = str(node.value)
         if _VARIABLE.search(text):
             text = _VARIABLE.sub(lambda match: self.variable(match, node), text)
@@ -165,15 +201,26 @@ class _Builder:
             value = self.scalars.construct_object(node)
         except (yaml.YAMLError, ValueError) as error:
             raise ConfigError(self.place(node), f"{text!r} cannot be read as a value; put it in quotes") from error
-        # YAML dates become Python dates; no option of a pipeline is one.
-        return value if isinstance(value, str | int | float | bool | None) else text
+        value = _no_date(value, text)
+        if not isinstance(value, str):
+            self.bent[path] = text or self.comment_at(node)
+        return value
+
+    def comment_at(self, node: yaml.ScalarNode) -> str:
+        """What stands in place of a value but is a comment, such as a colour."""
+        line = self.lines[node.start_mark.line] if node.start_mark.line < len(self.lines) else ""
+        found = re.search(r":\s+(#\S.*)$", line)
+        return found[1].strip() if found else ""
 
     def variable(self, match: re.Match[str], node: yaml.Node) -> str:
         name, default = match.group(1), match.group(2)
         value = self.environment.get(name)
-        if value is None and default is None:
+        if not value and default is not None:
+            # As in a shell: a variable that is set, but empty, has the default, too.
+            return default
+        if value is None:
             raise ConfigError(
                 self.place(node),
                 f"the environment variable {name} is not set; set it, or write ${{{name}:-default}}",
             )
-        return value if value is not None else default or ""
+        return value

@@ -258,9 +258,11 @@ class StageNode:
         if self.tracer is not None:
             self.tracer.worked(self.spec.name, self._in_work, wall)
         seconds = time.monotonic() - wall
+        self.figures.cpu_seconds += time.thread_time() - cpu
+        if not frames:
+            return
         self.figures.count += frames
         self.figures.called(frames, seconds)
-        self.figures.cpu_seconds += time.thread_time() - cpu
         for _ in range(frames):
             self.figures.work.add(seconds / frames)
 

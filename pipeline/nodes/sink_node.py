@@ -227,7 +227,8 @@ class SinkNode(StageNode):
                 raise
             slip = error
         finally:
-            self.stop_clock(started)
+            # The end of a stream is no frame.
+            self.stop_clock(started, 0 if packet.end else 1)
         if slip is not None:
             packet, mark = self._slipped(told, packet, slip), packet.seq + 1
         told.mark = self._checked_mark(told, packet, mark)

@@ -251,7 +251,7 @@ def _stages(now: Snapshot, rates: Rates) -> Iterator[Metric]:
         "sink_skipped",
         "Frames that a sink with `lag: skip` has left out",
         ("stage",),
-        [((name,), float(stage.skipped)) for name, stage in sinks.items() if stage.skips],
+        [((name,), float(stage.skipped)) for name, stage in sinks.items()],
     )
     yield _counter(
         now,

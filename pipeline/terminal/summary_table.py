@@ -1,8 +1,11 @@
 """The summary printed at the end of a run."""
 
+from collections import Counter
+
 from rich.console import Console
 from rich.table import Table
 
+from framewire.pipeline.seen.figures import KIND_AND_PLACE
 from framewire.pipeline.seen.snapshot import Frames
 from framewire.pipeline.seen.summary import Summary
 
@@ -13,6 +16,9 @@ def print_summary(summary: Summary, console: Console) -> None:
     if summary.detections:
         found = ", ".join(f"{count} {label}" for label, count in summary.detections.items())
         console.print(f"found: {found}", highlight=False, markup=False)
+    events = _events(summary)
+    if events:
+        console.print(f"events: {events}", highlight=False, markup=False)
     if summary.fps:
         delay = summary.end_to_end_ms
         console.print(
@@ -38,6 +44,15 @@ def print_summary(summary: Summary, console: Console) -> None:
             console.print(f"{name}: {what} {how}", highlight=False, markup=False)
     if summary.refused_messages:
         console.print(f"{summary.refused_messages} invalid messages were refused", highlight=False)
+
+
+def _events(summary: Summary) -> str:
+    """`3 enter door, 2 leave door`: events of all streams by kind and place."""
+    counts: Counter[str] = Counter()
+    for stream in summary.streams.values():
+        for name, tally in stream.events.items():
+            counts[name.replace(KIND_AND_PLACE, " ").rstrip()] += tally.count
+    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
 
 
 def frames_in_words(frames: Frames) -> str:

@@ -126,13 +126,18 @@ class Worker:
     def run(self) -> None:
         """Run until the supervisor sends Exit, or a stage gives up; then close all stages, in any case."""
         with ExitStack() as closing:
-            closing.callback(self.report)
+            closing.callback(self._last_words)
             for source in self._sources:
                 closing.callback(source.close)
             for node in reversed(self._nodes.values()):
                 closing.callback(node.close)
             while not self._leaving:
                 self._step()
+
+    def _last_words(self) -> None:
+        """What is safe is settled, however the worker ends; then its figures."""
+        self._settle(at_once=True)
+        self.report()
 
     def _step(self) -> None:
         """Take one message, or make one frame, or write one where that waits for messages, or wait."""

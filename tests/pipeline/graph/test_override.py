@@ -4,6 +4,7 @@ import pytest
 
 from framewire.pipeline.graph import ConfigError, load_pipeline
 from framewire.pipeline.graph.spec import BatchSpec
+from framewire.pipeline.graph.yaml_text import parse_scalar
 
 CONFIG = Path(__file__).resolve().parents[3] / "configs" / "demo.yaml"
 TWO_SOURCES = Path(__file__).resolve().parents[2] / "configs" / "valid" / "two-sources-one-sink.yaml"
@@ -34,7 +35,8 @@ def test_parts_of_an_option_are_reached_by_dots() -> None:
         ("face.min_neighbors=3", "--set face.min_neighbors=3: there is no stage 'face'"),
         ("faces=3", "--set faces=3: write it as STAGE.OPTION=VALUE"),
         ("faces.width", "--set faces.width: write it as STAGE.OPTION=VALUE"),
-        ("faces.width=[", "--set faces.width=[: '[' is not a YAML value"),
+        ("faces.width=[", "--set faces.width=[: width: '[' is not a whole number"),
+        ("metadata.path=on", '--set metadata.path=on: path: True is not text; put it in quotes: "on"'),
         ("video.path=demo.jsonl", "'metadata' writes to demo.jsonl, and so does 'video'"),
     ],
 )
@@ -55,3 +57,31 @@ def test_variables_come_from_the_environment() -> None:
     assert spec.stage("faces").replicas == 5
     assert spec.stage("out").options["path"] == "people.jsonl"
     assert spec.stage("capture").options["source"] == "demo"
+    # As in a shell, one that is empty has the default, too.
+    assert load_pipeline(path, environment={"FRAMEWIRE_TEST_NAME": ""}).stage("out").options["path"] == "faces.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("3", 3),
+        ("0.5", 0.5),
+        ("true", True),
+        ("null", None),
+        ("[1, 2]", [1, 2]),
+        ("{size: 4}", {"size": 4}),
+        ('"007"', "007"),
+        ("a #b.jsonl", "a #b.jsonl"),
+        ("#00ff00", "#00ff00"),
+        ("{stream}", "{stream}"),
+        ("{stream}/{part:02d}.mp4", "{stream}/{part:02d}.mp4"),
+        ("f_%04d.png", "f_%04d.png"),
+        ("%d", "%d"),
+        ("2024-01-01", "2024-01-01"),
+        ("a: b", "a: b"),
+        ("[a", "[a"),
+        ("*.png", "*.png"),
+    ],
+)
+def test_words_are_whole(text: str, value: object) -> None:
+    assert parse_scalar(text) == value

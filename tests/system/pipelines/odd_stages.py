@@ -250,8 +250,11 @@ class SlowNumbers(Sink[SlowNumbersOptions]):
         return packet.seq + 1
 
     def resume(self, stream: str, mark: int) -> None:
+        # It may be killed here, too.
         numbers = self.path.read_text().split() if self.path.exists() else []
-        self.path.write_text("".join(f"{number}\n" for number in numbers if int(number) < mark))
+        new = self.path.with_suffix(".new")
+        new.write_text("".join(f"{number}\n" for number in numbers if int(number) < mark))
+        new.replace(self.path)
 
 
 @stage("broken_open")
