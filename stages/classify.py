@@ -1,5 +1,6 @@
 """classify: adds attributes to faces, or to whole frames, with any number of models."""
 
+import codecs
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from framewire.models.cannot_load import CannotLoadError
-from framewire.models.catalogue.model_entry import Head, ModelEntry, ModelInput
+from framewire.models.catalogue.model_entry import AnswerKind, Head, ModelEntry, ModelInput
 from framewire.models.classifiers.answer import Answer
 from framewire.models.classifiers.classifier import Classifier
 from framewire.models.classifiers.load_classifier import find_classifier, open_network
@@ -38,6 +39,14 @@ class ClassifierOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ] = ""
     name: Annotated[str, Meta(description="Name of the attribute; default: the model's task, or the file's name")] = ""
     labels: Annotated[InputFile, Meta(description="A file with one label per line, in the model's output order")] = ""
+    output: Annotated[str, Meta(description="Which of the file's outputs; default: the first")] = ""
+    answer: Annotated[
+        AnswerKind,
+        Meta(
+            description="What the file's numbers are: softmax or sigmoid makes scores of them, they are scores, or one "
+            "value is the answer; auto: by the graph's last operation"
+        ),
+    ] = "auto"
     height: Annotated[int, Meta(ge=0, description="Input height, if the model leaves it open")] = 0
     width: Annotated[int, Meta(ge=0, description="Input width, if the model leaves it open")] = 0
     order: Annotated[Literal["BGR", "RGB", "grey"], Meta(description="Input colour order")] = "RGB"
@@ -85,6 +94,7 @@ class _Loaded(Struct, frozen=True):
     name: str
     crop: FaceCrop
     classifier: Classifier
+    attributes: tuple[str, ...]
 
 
 @stage("classify")
@@ -113,6 +123,7 @@ class Classify(Stage[ClassifyOptions]):
         except (CannotLoadError, OSError) as error:
             raise StageError(str(error)) from error
         self._told = False
+        self._unanswered: set[str] = set()
 
     def idle(self, packet: Packet) -> bool:
         """Frames without faces skip batching."""
@@ -132,6 +143,7 @@ class Classify(Stage[ClassifyOptions]):
             said_by_it = loaded.classifier.classify(crops)
             self.context.timed_model(loaded.name, loaded.classifier.provider, time.monotonic() - started)
             for key, answers in zip(keys, said_by_it, strict=True):
+                self._tell_if_unanswered(loaded, packets[key[0]], answers)
                 attributes = {name: _attribute(answer) for name, answer in answers.items()}
                 said.setdefault(key, {}).update(attributes)
         return [
@@ -140,6 +152,16 @@ class Classify(Stage[ClassifyOptions]):
             )
             for place, packet in enumerate(packets)
         ]
+
+    def _tell_if_unanswered(self, loaded: _Loaded, packet: Packet, answers: dict[str, Answer]) -> None:
+        """A model that has answered nothing finite, for once or for good, is told once."""
+        missing = [name for name in loaded.attributes if name not in answers]
+        if missing and loaded.name not in self._unanswered:
+            self._unanswered.add(loaded.name)
+            self.log.warning(
+                "%s gave no finite number for %s in frame %d of %s: such pictures have no answer",
+                *(loaded.name, ", ".join(missing), packet.seq, packet.stream),
+            )
 
     def _cut(
         self, loaded: _Loaded, pictures: Sequence[Picture], subjects: Sequence[tuple[int, Detection]]
@@ -162,7 +184,8 @@ class Classify(Stage[ClassifyOptions]):
         return keys, crops
 
     def _with_subjects(self, packet: Packet) -> Packet:
-        if self.options.of != WHOLE_FRAME:
+        if self.options.of != WHOLE_FRAME or packet.labelled(WHOLE_FRAME):
+            # Another stage before this one has made it: both add to the same.
             return packet
         whole = Detection(
             label=WHOLE_FRAME, box=(0, 0, packet.width, packet.height), id=f"{self.context.name}.{WHOLE_FRAME}"
@@ -178,7 +201,7 @@ class Classify(Stage[ClassifyOptions]):
         ]
 
     def _choose(self, options: ClassifierOptions, store: ModelStore) -> _Chosen:
-        if options.model.endswith(".onnx"):
+        if options.model.lower().endswith(".onnx"):
             return _from_file(options)
         entry = find_classifier(options.model)
         heads = entry.answers
@@ -213,7 +236,8 @@ class Classify(Stage[ClassifyOptions]):
         where = told(network)
         self.context.facts[chosen.name] = where
         self.log.info("%s %s", chosen.name, where)
-        return _Loaded(chosen.name, chosen.crop, Classifier(network, chosen.facts, chosen.heads))
+        attributes = tuple(head.attribute for head in chosen.heads)
+        return _Loaded(chosen.name, chosen.crop, Classifier(network, chosen.facts, chosen.heads), attributes)
 
 
 def _merged(chosen: Sequence[_Chosen]) -> list[_Chosen]:
@@ -229,10 +253,9 @@ def _merged(chosen: Sequence[_Chosen]) -> list[_Chosen]:
 
 
 def _from_file(options: ClassifierOptions) -> _Chosen:
-    if not options.labels:
-        raise StageError(f"{options.model}: set `labels` (a file, one label per line)")
-    text = Path(options.labels).read_text(encoding="utf-8")
-    labels = tuple(line.strip() for line in text.splitlines() if line.strip())
+    if not options.labels and options.answer != "value":
+        raise StageError(f"{options.model}: set `labels` (a file, one label per line), or `answer: value` for a number")
+    labels = _labels_in(Path(options.labels)) if options.labels else ()
     facts = ModelInput(
         height=options.height,
         width=options.width,
@@ -241,8 +264,19 @@ def _from_file(options: ClassifierOptions) -> _Chosen:
         scale=options.scale,
     )
     path = Path(options.model)
-    head = Head(attribute=options.name or path.stem, labels=labels)
+    head = Head(attribute=options.name or path.stem, labels=labels, output=options.output, answer=options.answer)
     return _Chosen(options.model, [path], facts, (head,), _crop(options))
+
+
+def _labels_in(path: Path) -> tuple[str, ...]:
+    """One per line; UTF-8, or UTF-16 with its mark. Raises StageError, OSError."""
+    raw = path.read_bytes()
+    encoding = "utf-16" if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise StageError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
 def _crop(options: ClassifierOptions) -> FaceCrop:

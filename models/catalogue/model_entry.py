@@ -10,6 +10,9 @@ from framewire.models.crops.face_crop import BoxCrop, SquareCrop
 
 Task = Literal["face detection", "age", "gender", "emotion", "age and gender"]
 Runtime = Literal["onnxruntime", "cv2.dnn"]
+AnswerKind = Literal["auto", "softmax", "sigmoid", "scores", "value"]
+"""What an output's numbers are: such that softmax or sigmoid makes scores of them, scores already, or one number that
+is the answer; `auto`: by the graph's last operation."""
 
 
 class ModelInput(Struct, frozen=True, kw_only=True):
@@ -34,13 +37,14 @@ class Head(Struct, frozen=True, kw_only=True):
     """One of a model's answers: its `output` gives the value of `attribute`.
 
     A head of kind `label` gives a score for each label; one of kind `age` gives years, and `labels` are the ranges
-    they are reported in. An empty `output` is the model's first.
+    they are reported in. An empty `output` is the model's first. `answer` says what its numbers are.
     """
 
     attribute: str
     labels: tuple[str, ...]
     output: str = ""
     kind: Literal["label", "age"] = "label"
+    answer: AnswerKind = "auto"
 
 
 class ModelEntry(Struct, frozen=True, kw_only=True):

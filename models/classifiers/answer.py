@@ -1,56 +1,111 @@
-"""A model's answer for a picture, decoded from its output: a label and its score, or years and their range."""
+"""A model's answer for a picture, decoded from its output: a label and its score, or a number."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from framewire.models.catalogue.model_entry import Head
+from framewire.models.catalogue.model_entry import AnswerKind, Head
+from framewire.models.runtime.network import ModelError
 
-SUM_SLACK = 1e-3
-"""Outputs that are not negative and sum to one this closely are probabilities already."""
+Rows = NDArray[np.float32]
+DONE = frozenset({"Softmax", "QLinearSoftmax", "Sigmoid", "QLinearSigmoid", "HardSigmoid"})
+"""Operations whose outputs are scores already."""
+LOGARITHMS = "LogSoftmax"
+ONE_OF_TWO = 2
 
 
 class Answer(Struct, frozen=True):
-    """A label and its probability; for an age, its range and the years."""
+    """A label and its probability; for a number, its range, if it has ranges, and the number."""
 
     label: str
     score: float | None = None
     value: float | None = None
 
 
-def teller(head: Head) -> "LabelTeller | AgeTeller":
-    """Decoder of a head's output."""
-    return AgeTeller(head) if head.kind == "age" else LabelTeller(head)
+class Teller(Protocol):
+    """Decodes the output of one head."""
+
+    attribute: str
+
+    def tell(self, rows: Rows) -> Iterator[Answer | None]:
+        """An answer for each row (n, numbers); None for one that is not finite."""
+
+
+def teller(head: Head, count: int, operation: str) -> Teller:
+    """Decoder of a head's output of `count` numbers, made by the graph's last `operation`.
+
+    Raises ModelError: the text is about the model, without its name.
+    """
+    if head.kind == "age":
+        return NumberTeller(head.attribute, AgeRanges(head.labels).of, digits=1)
+    if head.answer == "value":
+        if count != 1:
+            raise ModelError(f"it gives {count} numbers, and `answer: value` is for one")
+        return NumberTeller(head.attribute, lambda number: f"{number:.4g}")
+    shares = _shares(head.answer, operation)
+    if count == 1 and len(head.labels) <= ONE_OF_TWO:
+        if head.answer == "auto" and operation not in DONE:
+            raise ModelError(
+                "it gives one number; set `answer: value` if that is the answer, `answer: sigmoid` for yes or no, "
+                "or `answer: scores` if it is a probability already"
+            )
+        return YesTeller(head, shares if head.answer != "softmax" else _sigmoid)
+    if count != len(head.labels):
+        shown = ", ".join(head.labels[:5]) + (", ..." if len(head.labels) > 5 else "")
+        raise ModelError(f"it gives {count} answers, but there are {len(head.labels)} labels ({shown})")
+    return LabelTeller(head, shares)
 
 
 class LabelTeller:
     """Turns a head's scores into the label with the highest one."""
 
-    def __init__(self, head: Head) -> None:
+    def __init__(self, head: Head, shares: Callable[[Rows], Rows]) -> None:
         self.attribute = head.attribute
         self._labels = head.labels
+        self._shares = shares
 
-    def tell(self, rows: NDArray[np.float32]) -> Iterator[Answer]:
-        """An answer for each row (n, labels)."""
-        shares = probabilities(rows)
-        best = shares.argmax(axis=1)
-        for label, score in zip(best.tolist(), shares[np.arange(len(best)), best].tolist(), strict=True):
-            yield Answer(self._labels[label], score)
+    def tell(self, rows: Rows) -> Iterator[Answer | None]:
+        """See Teller."""
+        shares = self._shares(rows)
+        best = shares.argmax(axis=1).tolist()
+        finite = [bool(np.isfinite(row).all()) for row in rows]
+        for place, label in enumerate(best):
+            yield Answer(self._labels[label], float(shares[place, label])) if finite[place] else None
 
 
-class AgeTeller:
-    """Turns a head's years into the years and their range."""
+class YesTeller:
+    """Turns one probability into yes or no: the second label or the first; of one label, it or `not` it."""
 
-    def __init__(self, head: Head) -> None:
+    def __init__(self, head: Head, shares: Callable[[Rows], Rows]) -> None:
         self.attribute = head.attribute
-        self._ranges = AgeRanges(head.labels)
+        only = head.labels[0] if head.labels else "yes"
+        self._no, self._yes = head.labels if len(head.labels) == ONE_OF_TWO else (f"not {only}", only)
+        self._shares = shares
 
-    def tell(self, rows: NDArray[np.float32]) -> Iterator[Answer]:
-        """An answer for each row (n, 1)."""
-        for years in rows[:, 0].tolist():
-            yield Answer(self._ranges.of(years), value=round(years, 1))
+    def tell(self, rows: Rows) -> Iterator[Answer | None]:
+        """See Teller."""
+        for share in self._shares(rows)[:, 0].tolist():
+            if not np.isfinite(share):
+                yield None
+            else:
+                yield Answer(self._yes, share) if share >= 0.5 else Answer(self._no, 1 - share)
+
+
+class NumberTeller:
+    """Turns a head's number into it and its name, such as an age and its range."""
+
+    def __init__(self, attribute: str, name: Callable[[float], str], digits: int = 4) -> None:
+        self.attribute = attribute
+        self._name = name
+        self._digits = digits
+
+    def tell(self, rows: Rows) -> Iterator[Answer | None]:
+        """See Teller."""
+        for number in rows[:, 0].tolist():
+            yield Answer(self._name(number), value=round(number, self._digits)) if np.isfinite(number) else None
 
 
 class AgeRanges:
@@ -69,9 +124,26 @@ def _edges(text: str) -> tuple[float, float, str]:
     return low, high, text
 
 
-def probabilities(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rows (n, labels) as probabilities: softmax, unless they are probabilities already."""
-    if rows.min() >= 0 and np.abs(rows.sum(axis=1) - 1).max() <= SUM_SLACK:
-        return rows
-    raised = np.exp(rows - rows.max(axis=1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=1, keepdims=True), np.float32)
+def _shares(kind: AnswerKind, operation: str) -> Callable[[Rows], Rows]:
+    """From a head's numbers to scores: each row by itself, so that no batch changes it."""
+    if kind == "auto":
+        if operation == LOGARITHMS:
+            return np.exp
+        return _as_they_are if operation in DONE else softmax
+    return {"softmax": softmax, "sigmoid": _sigmoid, "scores": _as_they_are}[kind]
+
+
+def softmax(rows: Rows) -> Rows:
+    """Rows (n, labels) as probabilities."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        raised = np.exp(rows - rows.max(axis=1, keepdims=True))
+        return np.asarray(raised / raised.sum(axis=1, keepdims=True), np.float32)
+
+
+def _sigmoid(rows: Rows) -> Rows:
+    with np.errstate(over="ignore"):
+        return np.asarray(1 / (1 + np.exp(-rows)), np.float32)
+
+
+def _as_they_are(rows: Rows) -> Rows:
+    return rows

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framewire.models.catalogue.model_entry import Head, ModelInput
-from framewire.models.classifiers.answer import Answer, teller
+from framewire.models.classifiers.answer import Answer, Teller, teller
 from framewire.models.classifiers.resize import resized
 from framewire.models.picture import Picture
 from framewire.models.runtime.network import ModelError, Network
@@ -28,33 +28,58 @@ class Classifier:
         colours = self._colours = 1 if facts.order == "grey" else 3
         self._channels_last = network.input_shape[3] == colours and network.input_shape[1] != colours
         self._size = self._input_size(colours)
-        self._at_once = 1 if network.input_shape[0] == 1 else CROPS_MAX
+        self._batch_size = network.input_shape[0]
+        """Pictures in each batch, if the model has fixed that."""
+        self._at_once = self._batch_size or CROPS_MAX
         self.device, self.provider, self.fallback = network.device, network.provider, network.fallback
         self._mean = np.array(facts.mean[:colours], np.float32)
+        if network.takes_bytes and (self._mean.any() or facts.scale not in (1, 1 / 255)):
+            raise ModelError(
+                f"{network.path}: it takes pixels as they are (uint8, 0 to 255); remove `mean` and `scale`"
+            )
         warm = network.warm_up(self._batch([np.zeros((1, 1, 3), np.uint8)]).shape)
         first = next(iter(warm))
         self._outputs = [head.output or first for head in self._heads]
-        self._tellers = [teller(head) for head in heads]
-        for head, output in zip(self._heads, self._outputs, strict=True):
-            _check_labels(network, head, warm[output].size)
+        self._tellers = [
+            self._teller(head, output, warm[output]) for head, output in zip(self._heads, self._outputs, strict=True)
+        ]
+        if self._batch_size is None and not self._takes_two():
+            self._batch_size = self._at_once = 1
 
     def classify(self, pictures: Sequence[Picture]) -> list[dict[str, Answer]]:
-        """The answers for each picture, by attribute, whatever else is in the batch."""
+        """The answers for each picture, by attribute, whatever else is in the batch; none that is not finite."""
         said: list[dict[str, Answer]] = [{} for _ in pictures]
         for start in range(0, len(pictures), self._at_once):
             part = pictures[start : start + self._at_once]
             outputs = self._network.run(self._batch(part), self._outputs)
-            for reading, rows in zip(self._tellers, outputs, strict=True):
-                for place, answer in enumerate(reading.tell(rows.reshape(len(part), -1))):
-                    said[start + place][reading.attribute] = answer
+            for reading, numbers in zip(self._tellers, outputs, strict=True):
+                rows = numbers.reshape(self._batch_size or len(part), -1)[: len(part)]
+                for place, answer in enumerate(reading.tell(rows)):
+                    if answer is not None:
+                        said[start + place][reading.attribute] = answer
         return said
+
+    def _teller(self, head: Head, output: str, warm: NDArray[np.float32]) -> Teller:
+        try:
+            return teller(head, warm.size // (self._batch_size or 1), self._network.last_operation(output))
+        except ModelError as error:
+            raise ModelError(f"{self._network.path}: {error}") from error
+
+    def _takes_two(self) -> bool:
+        """Whether the batch is as open as the model says: some fail on two pictures, or answer for one."""
+        try:
+            outputs = self._network.run(self._batch([np.zeros((1, 1, 3), np.uint8)] * 2), self._outputs)
+        except ModelError:
+            return False
+        return all(numbers.shape[:1] == (2,) for numbers in outputs)
 
     def _input_size(self, colours: int) -> tuple[int, int]:
         """Height and width: the model's own if they are fixed, else those requested."""
         path, shape = self._network.path, self._network.input_shape
         channels, height, width = (shape[3], shape[1], shape[2]) if self._channels_last else shape[1:]
         if channels not in (None, colours):
-            raise ModelError(f"{path}: its input has {channels} channels, but {self._facts.order} has {colours}")
+            cure = "; set `order: grey`" if channels == 1 else ""
+            raise ModelError(f"{path}: its input has {channels} channels, but {self._facts.order} has {colours}{cure}")
         size = (height or self._facts.height, width or self._facts.width)
         if not all(size):
             raise ModelError(f"{path}: its input has no fixed size; set `height` and `width`")
@@ -63,12 +88,16 @@ class Classifier:
     def _batch(self, pictures: Sequence[Picture]) -> NDArray[np.float32]:
         """The input: each picture resized, its colours in the model's order, (value - mean) * scale."""
         height, width = self._size
-        batch = np.empty((len(pictures), height, width, self._colours), np.float32)
+        count = self._batch_size or len(pictures)
+        # What a fixed batch has too many stays black, and its answers are left out.
+        batch = np.zeros((count, height, width, self._colours), np.float32)
         if not self._channels_last:
-            batch = np.empty((len(pictures), self._colours, height, width), np.float32)
-        for place, picture in zip(batch, pictures, strict=True):
+            batch = np.zeros((count, self._colours, height, width), np.float32)
+        for place, picture in zip(batch, pictures, strict=False):
             seen = place if self._channels_last else place.transpose(1, 2, 0)
             seen[...] = self._resized(picture)
+        if self._network.takes_bytes:
+            return batch
         if self._mean.any():
             batch -= self._mean if self._channels_last else self._mean[:, None, None]
         if self._facts.scale != 1:
@@ -85,10 +114,3 @@ class Classifier:
         if self._facts.order == "grey":
             return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)[..., None]
         return small[..., ::-1] if self._facts.order == "RGB" else small
-
-
-def _check_labels(network: Network, head: Head, count: int) -> None:
-    wanted = 1 if head.kind == "age" else len(head.labels)
-    if count != wanted:
-        shown = ", ".join(head.labels[:5]) + (", ..." if len(head.labels) > 5 else "")
-        raise ModelError(f"{network.path}: it gives {count} answers, but there are {wanted} labels ({shown})")

@@ -41,6 +41,10 @@ class DnnNetwork(Network):
             raise ModelError(f"{self.path} fails on an input of {batch.shape}: {error.err}") from error
         return [np.asarray(answer, np.float32) for answer in answers]
 
+    def last_operation(self, output: str) -> str:
+        """See Network."""
+        return str(self._net.getLayer(self._net.getLayerId(output)).type)
+
     def _place(self, device: Device) -> str:
         """Put the network on a GPU if this OpenCV can; return why it is not there."""
         has_cuda = cv2.dnn.DNN_TARGET_CUDA in cv2.dnn.getAvailableTargets(cv2.dnn.DNN_BACKEND_CUDA)

@@ -33,7 +33,8 @@ class Network(ABC):
     """One model with one input, run in batches.
 
     `input_shape` and `outputs` (name to shape) have None where a dimension is free or unknown. `device` is where it
-    runs, `provider` what runs it, `fallback` why not a faster one.
+    runs, `provider` what runs it, `fallback` why not a faster one. `takes_bytes` says that its input is whole numbers,
+    0 to 255.
     """
 
     path: Path
@@ -42,6 +43,11 @@ class Network(ABC):
     fallback: str
     input_shape: tuple[int | None, ...]
     outputs: dict[str, tuple[int | None, ...]]
+    takes_bytes: bool = False
+
+    def last_operation(self, output: str) -> str:
+        """The operation that makes an output, such as Softmax; empty if that cannot be told."""
+        return ""
 
     @abstractmethod
     def run(self, batch: NDArray[np.float32], outputs: Sequence[str] | None = None) -> list[NDArray[np.float32]]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from framewire.models.cache_folder import cache_folder
 from framewire.models.runtime.gpu import gpu_missing
 from framewire.models.runtime.network import ModelError, Network
+from framewire.models.runtime.onnx_graph import last_operation
 from framewire.models.runtime.padding import padded
 from framewire.models.runtime.provider import (
     PROVIDERS,
@@ -26,6 +27,14 @@ log = logging.getLogger("framewire.models")
 
 _ERRORS_ALONE = 3
 """onnxruntime's log level: some published models cause a warning per weight, hundreds of lines."""
+DTYPES: dict[str, type[np.generic]] = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(double)": np.float64,
+    "tensor(uint8)": np.uint8,
+}
+"""Inputs that can be pictures."""
+REASON_MAX = 1000
 _ON_GPU = ("tensorrt", "cuda")
 _WARM_SIZES = (2, 4, 8)
 """Batch sizes of common pipelines; larger ones are rare, and planned when they occur."""
@@ -54,17 +63,25 @@ class OnnxSession(Network):
         self._input = self._only_input()
         self.input_shape = _shape(self._input.shape)
         self.outputs = {output.name: _shape(output.shape) for output in self._session.get_outputs()}
+        if self._input.type not in DTYPES:
+            raise ModelError(f"{self.path}: its input is {self._input.type}, and pictures are none")
+        self._dtype = DTYPES[self._input.type]
+        self.takes_bytes = self._dtype is np.uint8
         on_gpu = self.device in _ON_GPU
         self._pads = (on_gpu if pads is None else pads) and self.input_shape[:1] == (None,)
 
     def run(self, batch: NDArray[np.float32], outputs: Sequence[str] | None = None) -> list[NDArray[np.float32]]:
         """See Network. On a GPU the batch is padded to one of a few sizes, and the outputs are cut back."""
-        given = padded(batch) if self._pads else batch
+        given = np.asarray(padded(batch) if self._pads else batch, self._dtype)
         try:
             answers = self._session.run(outputs, {self._input.name: given})
         except Exception as error:
-            raise ModelError(f"{self.path} fails on an input of {batch.shape}: {_first_line(error)}") from error
-        return [np.asarray(answer)[: len(batch)] if self._pads else np.asarray(answer) for answer in answers]
+            raise ModelError(f"{self.path} fails on an input of {batch.shape}: {_reason(error)}") from error
+        return [_floats(answer)[: len(batch)] if self._pads else _floats(answer) for answer in answers]
+
+    def last_operation(self, output: str) -> str:
+        """See Network."""
+        return last_operation(self.path, output)
 
     def warm_up(self, shape: tuple[int, ...]) -> dict[str, NDArray[np.float32]]:
         """See Network. Common padded batch sizes are planned now, not at the first crowd."""
@@ -96,7 +113,7 @@ class OnnxSession(Network):
             )
         except Exception as error:
             # onnxruntime raises its own class for each kind of failure, all under Exception.
-            raise ModelError(f"{self.path} is not a model that onnxruntime can load: {_first_line(error)}") from error
+            raise ModelError(f"{self.path} is not a model that onnxruntime can load: {_reason(error)}") from error
         # It silently falls back to the CPU if a provider's libraries are missing.
         return "" if candidate.name in self._session.get_providers() else "its libraries do not load (see above)"
 
@@ -111,5 +128,11 @@ def _shape(shape: Sequence[Any]) -> tuple[int | None, ...]:
     return tuple(side if isinstance(side, int) else None for side in shape)
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0][:300]
+def _floats(answer: Any) -> NDArray[np.float32]:
+    """Half and double precision, and whole numbers, as float32."""
+    return np.asarray(answer, np.float32)
+
+
+def _reason(error: Exception) -> str:
+    """All of onnxruntime's reason, in one line."""
+    return " ".join(str(error).split())[:REASON_MAX]
