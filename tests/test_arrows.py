@@ -22,6 +22,7 @@ ARROWS: dict[str, set[str]] = {
     # The API for stage authors.
     "pipeline": {"pipeline.frame", "pipeline.seen"},
     "pipeline.graph": {"pipeline", "pipeline.flow", "pipeline.privacy"},
+    "pipeline.drawing": {"pipeline.graph"},
     "pipeline.nodes": {
         *("pipeline", "pipeline.flow", "pipeline.frame", "pipeline.graph", "pipeline.seen", "pipeline.wire")
     },
@@ -42,7 +43,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "pipeline.terminal": {
         *("pipeline", "pipeline.frame", "pipeline.graph", "pipeline.ledger", "pipeline.output", "pipeline.processes"),
-        *("pipeline.seen", "pipeline.server", "pipeline.supervisor"),
+        *("pipeline.drawing", "pipeline.seen", "pipeline.server", "pipeline.supervisor"),
     },
     # What all rooms of models/ share.
     "models": set(),

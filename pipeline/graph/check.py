@@ -2,25 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Any, cast
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from framewire.pipeline.flow.window import RING_BYTES_DEFAULT, WINDOW_DEFAULT, WINDOW_MIN
-from framewire.pipeline.graph.config_error import ConfigError, Place
+from framewire.pipeline.graph.config_error import ConfigError, ConfigGroupError, Place
+from framewire.pipeline.graph.keys import Name, PipelineKeys, StageKeys
 from framewire.pipeline.graph.outputs import Input, Output, check_outputs
 from framewire.pipeline.graph.path_template import PathTemplate
 from framewire.pipeline.graph.plan import make_plan, topological
 from framewire.pipeline.graph.spec import (
-    DRAIN_S,
-    STUCK_AFTER_S,
     BatchSpec,
-    Durable,
-    Lag,
-    LatencySpec,
     PipelineSpec,
-    RestartSpec,
     StageSpec,
 )
 from framewire.pipeline.graph.streams import expand_streams, stream_path
@@ -31,71 +25,6 @@ from framewire.pipeline.option import OptionError, check_values, options_of
 from framewire.pipeline.registry import UnknownStageError, find_stage
 from framewire.pipeline.stage import RESERVED_KEYS, Sink, Stage
 from framewire.pipeline.user_modules import look_beside
-
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
-
-
-class PipelineKeys(Struct, frozen=True, kw_only=True):
-    """The top-level keys of a pipeline file, except `stages`."""
-
-    name: Annotated[Name, Meta(description="Name in logs, metrics and process titles; default: the file's name")] = ""
-    window: Annotated[
-        int,
-        Meta(
-            ge=WINDOW_MIN,
-            le=1024,
-            description="Unsettled frames per stream: limits memory, and how late the newest may be",
-        ),
-    ] = WINDOW_DEFAULT
-    ring_mb: Annotated[
-        int, Meta(ge=1, description="Memory of one ring in MiB: large pictures get a smaller window")
-    ] = RING_BYTES_DEFAULT // 2**20
-    restarts: Annotated[
-        RestartSpec, Meta(description="limit: restarts of one worker allowed within within_s seconds")
-    ] = RestartSpec()
-    max_failed: Annotated[
-        float,
-        Meta(ge=0, le=1, description="Share of frames that may fail before the run counts as failed (exit 1)"),
-    ] = 0.1
-    latency: Annotated[
-        LatencySpec | None,
-        Meta(description="target_ms: live sources choose their window so that no frame takes longer"),
-    ] = None
-    durable: Annotated[
-        Durable,
-        Meta(description="What a settled frame survives: process, the death of every process; disk, also a power cut"),
-    ] = "process"
-    drain_s: Annotated[
-        float,
-        Meta(gt=0, le=3600, description="Seconds after Ctrl-C or SIGTERM by which the run is over, its files whole"),
-    ] = DRAIN_S
-
-
-class StageKeys(Struct, frozen=True, kw_only=True):
-    """The keys of a stage that the engine reads; the others are the stage's options."""
-
-    use: Annotated[str, Meta(description="Stage name, or your own module:Class; default: the key itself")] = ""
-    input: Annotated[str | list[str], Meta(description="The stage, or stages, that this one reads")] = []
-    replicas: Annotated[int, Meta(ge=1, le=256, description="Processes that share the work")] = 1
-    sources: Annotated[
-        dict[str, str | dict[str, Any]],
-        Meta(description="Instead of one `source`: several streams by name, each an address or its own options"),
-    ] = {}
-    process: Annotated[str, Meta(description="Stages with the same name here share one process")] = ""
-    batch: Annotated[
-        BatchSpec | None, Meta(description="{size, wait_ms}: frames per call, and how long to wait for them")
-    ] = None
-    lag: Annotated[
-        Lag, Meta(description="A sink that cannot keep up: wait, the stream waits for it; skip, it skips frames")
-    ] = "wait"
-    give_up_s: Annotated[
-        Annotated[float, Meta(ge=0)] | None,
-        Meta(description="Seconds that a sink tries again to write; default: live streams for ever, others not at all"),
-    ] = None
-    stuck_after_s: Annotated[
-        float,
-        Meta(ge=0, description="Seconds on one frame after which its worker is killed and the frame failed; 0: never"),
-    ] = STUCK_AFTER_S
 
 
 def load_pipeline(
@@ -176,7 +105,7 @@ def _override_source(document: Document, source: str) -> None:
 
 
 class _Checker:
-    """Checks one document; every method raises ConfigError at the first error."""
+    """Checks one document. What is wrong with options and keys is gathered, so that all of it is told at once."""
 
     def __init__(self, document: Document, folder: Path, out: Path) -> None:
         self.document = document
@@ -184,6 +113,7 @@ class _Checker:
         self.out = out
         self.classes: dict[str, type[Stage[Any]]] = {}
         self.options: dict[str, Struct] = {}
+        self.errors: list[ConfigError] = []
 
     def pipeline(self, path: Path, also_written: Mapping[str, Path | None]) -> PipelineSpec:
         top = {key: value for key, value in self.document.value.items() if key != "stages"}
@@ -211,12 +141,27 @@ class _Checker:
         named: dict[str, dict[str, Any]] = self.document.value.get("stages") or {}
         if not named:
             raise ConfigError(self.document.key_place("stages"), "the pipeline has no stages; put some under `stages:`")
-        specs = tuple(self.stage(name, keys) for name, keys in named.items())
+        specs = tuple(spec for name, keys in named.items() if (spec := self.stage_or_errors(name, keys)) is not None)
+        self.tell_errors()
         self.check_inputs(specs)
         self.check_cycle(specs)
         self.check_readers(specs)
         self.check_processes(specs)
         return specs
+
+    def tell_errors(self) -> None:
+        """Raise what was gathered: ConfigError, ConfigGroupError."""
+        if self.errors:
+            ordered = sorted(self.errors, key=lambda error: (error.place.line, error.place.column))
+            raise ordered[0] if len(ordered) == 1 else ConfigGroupError(ordered)
+
+    def stage_or_errors(self, name: str, keys: dict[str, Any]) -> StageSpec | None:
+        """The stage; None if there is an error beyond which nothing can be said of it."""
+        try:
+            return self.stage(name, keys)
+        except ConfigError as error:
+            self.errors.append(error)
+            return None
 
     def stage(self, name: str, keys: dict[str, Any]) -> StageSpec:
         path = ("stages", name)
@@ -280,19 +225,29 @@ class _Checker:
             if key not in known:
                 where = f"stage {path[-1]!r}" if path else "a pipeline"
                 near = nearest(key, known) or f"; it has {', '.join(known)}"
-                raise ConfigError(self.document.key_place(*path, key), f"{where} has no option {key!r}{near}")
+                place = self.document.key_place(*path, key)
+                self.errors.append(ConfigError(place, f"{where} has no option {key!r}{near}"))
 
     def values(self, path: tuple[str, ...], struct: type[Struct], keys: Mapping[str, Any]) -> Struct:
-        try:
-            return check_values(struct, keys)
-        except OptionError as error:
-            full = (*path, *error.path)
-            at_key = error.at_key or not error.path
-            place = self.document.key_place(*full) if at_key else self.document.place(*full)
-            text, written = str(error), self.document.written(*full)
-            if written and text.endswith("is not text"):
-                text = f'{text}; put it in quotes: "{written}"'
-            raise ConfigError(place, text) from error
+        """The values, with defaults in place of those that are wrong. Raises ConfigError if there are none for that."""
+        left = {key: value for key, value in keys.items() if key in _names(struct)}
+        while True:
+            try:
+                return check_values(struct, left)
+            except OptionError as error:
+                wrong = self.wrong_value(path, error)
+                if not error.path or left.pop(str(error.path[0]), None) is None:
+                    raise wrong from error
+                self.errors.append(wrong)
+
+    def wrong_value(self, path: tuple[str, ...], error: OptionError) -> ConfigError:
+        full = (*path, *error.path)
+        at_key = error.at_key or not error.path
+        place = self.document.key_place(*full) if at_key else self.document.place(*full)
+        text, written = str(error), self.document.written(*full)
+        if written and text.endswith("is not text"):
+            text = f'{text}; put it in quotes: "{written}"'
+        return ConfigError(place, text)
 
     def check_inputs(self, specs: tuple[StageSpec, ...]) -> None:
         kinds = {spec.name: spec.kind for spec in specs}

@@ -1,5 +1,7 @@
 """An error in a pipeline file: where, what, and how to fix it."""
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from framewire.pipeline.privacy.address import without_secrets
@@ -23,3 +25,21 @@ class ConfigError(Exception):
         super().__init__(without_secrets(f"{place}: {text}"))
         self.place = place
         self.text = text
+
+    @property
+    def all(self) -> Sequence["ConfigError"]:
+        """This one, or all that it stands for."""
+        return [self]
+
+
+class ConfigGroupError(ConfigError):
+    """Several at once, in the order of the file: its text is that of the first."""
+
+    def __init__(self, errors: Sequence[ConfigError]) -> None:
+        super().__init__(errors[0].place, errors[0].text)
+        self._errors = errors
+
+    @property
+    def all(self) -> Sequence[ConfigError]:
+        """See ConfigError."""
+        return self._errors

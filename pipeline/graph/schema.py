@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from framewire.pipeline.graph.check import PipelineKeys, StageKeys
+from framewire.pipeline.graph.keys import PipelineKeys, StageKeys
 from framewire.pipeline.registry import find_stage, known_stages
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -13,9 +13,11 @@ def main() -> None:
     """Run the command line of this process and exit with its code."""
     for name in ONE_THREAD:
         os.environ.setdefault(name, "1")
+    from framewire.pipeline.processes.open_files import raise_limit
     from framewire.pipeline.processes.standard_streams import open_all
 
     open_all()
+    raise_limit()
     from framewire.pipeline.terminal.commands import run_command_line
 
     run_command_line()

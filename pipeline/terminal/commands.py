@@ -13,15 +13,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from framewire.pipeline.drawing.mermaid import mermaid
+from framewire.pipeline.drawing.svg import svg
 from framewire.pipeline.frame.failed_frame import NotAFailedFrameError, load
 from framewire.pipeline.frame.ring import PictureLostError
 from framewire.pipeline.graph import ConfigError, PipelineSpec, load_pipeline, make_plan
-from framewire.pipeline.graph.mermaid import mermaid
 from framewire.pipeline.graph.schema import schema_text
-from framewire.pipeline.graph.svg import svg
 from framewire.pipeline.ledger.bookkeeping import Bookkeeping
 from framewire.pipeline.nearest import nearest
 from framewire.pipeline.option import options_of
+from framewire.pipeline.processes.open_files import files_missing
 from framewire.pipeline.processes.standard_streams import outlast
 from framewire.pipeline.registry import UnknownStageError, find_stage, known_stages
 from framewire.pipeline.seen.summary import Summary
@@ -104,6 +105,9 @@ def run(
     """Run a pipeline to its end. Ctrl-C finishes frames in flight; a second one stops at once."""
     outlast()
     spec = _load(config, source, sets, out, summary, trace)
+    if missing := files_missing(make_plan(spec).workers):
+        _say(missing)
+        raise typer.Exit(WRONG)
     taken_over = TakenOver(spec, out, resume)
     listening = _listen(http)
     supervisor = Supervisor(spec, out, listening, _trace_file(trace, trace_every), taken_over.books, taken_over.locks)
@@ -307,7 +311,8 @@ def _load(
     try:
         return load_pipeline(find_config(config), sets or [], source, out, also_written=written)
     except ConfigError as error:
-        _say(str(error))
+        for one in error.all:
+            _say(str(one))
         raise typer.Exit(WRONG) from error
 
 

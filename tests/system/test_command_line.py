@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import shlex
 import subprocess
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -209,3 +210,19 @@ def test_check_and_run_refuse_alike_to_overwrite_the_source(tmp_path: Path) -> N
     summarised = framewire("check", "p.yaml", "--out", "elsewhere", "--summary", "film.mp4", cwd=tmp_path)
     assert (summarised.code, "--summary" in summarised.stderr) == (2, True)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_run_that_needs_more_open_files_than_it_may_have_says_how_many(tmp_path: Path) -> None:
+    streams = "\n".join(f"      s{number}: demo" for number in range(40))
+    config = tmp_path / "many.yaml"
+    config.write_text(
+        f"stages:\n  all:\n    use: capture\n    limit: 1\n    sources:\n{streams}\n"
+        "  list: {use: jsonl_writer, input: all}\n"
+    )
+    arguments = shlex.join(command("run", str(config), "--out", str(tmp_path), "--http", "off"))
+    few = subprocess.run(["bash", "-c", f"ulimit -n 128; {arguments}"], capture_output=True, text=True, timeout=60)
+    assert few.returncode == 2
+    assert "41 processes need up to 294 open files, and the limit is 128; raise it (ulimit -n 294" in few.stderr
+    # The soft limit is none of the user's making.
+    enough = subprocess.run(["bash", "-c", f"ulimit -S -n 64; {arguments}"], capture_output=True, text=True, timeout=60)
+    assert enough.returncode == 0, enough.stderr

@@ -44,3 +44,26 @@ def test_no_file() -> None:
 def test_a_folder(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="this is a folder"):
         load_pipeline(tmp_path)
+
+
+def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text(
+        """
+wibndow: 3
+stages:
+  capture: {source: demo, thread: 3, limit: many, every: 0}
+  face: {use: face_detekt, input: capture}
+  list: {use: jsonl_writer, input: capture, replicas: x}
+"""
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_pipeline(path)
+    assert [(error.place.line, error.text.split(";")[0]) for error in caught.value.all] == [
+        (2, "a pipeline has no option 'wibndow' (did you mean 'window'?)"),
+        (4, "stage 'capture' has no option 'thread' (did you mean 'threads'?)"),
+        (4, "limit: 'many' is not a whole number, 0 or more"),
+        (4, "every: 0 is not a whole number, 1 or more"),
+        (5, "unknown stage 'face_detekt' (did you mean 'face_detect'?)"),
+        (6, "replicas: 'x' is not a whole number, 1 or more, at most 256"),
+    ]

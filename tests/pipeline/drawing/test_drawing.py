@@ -6,10 +6,10 @@ import jsonschema
 import pytest
 import yaml
 
+from framewire.pipeline.drawing.mermaid import mermaid
+from framewire.pipeline.drawing.svg import svg
 from framewire.pipeline.graph import load_pipeline, make_plan
-from framewire.pipeline.graph.mermaid import mermaid
 from framewire.pipeline.graph.schema import pipeline_schema
-from framewire.pipeline.graph.svg import svg
 
 CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 

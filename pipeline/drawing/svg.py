@@ -4,7 +4,7 @@ from html import escape
 
 from msgspec import Struct
 
-from framewire.pipeline.graph.mermaid import caption
+from framewire.pipeline.drawing.mermaid import caption
 from framewire.pipeline.graph.plan import Plan, topological
 from framewire.pipeline.graph.spec import PipelineSpec
 
