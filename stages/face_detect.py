@@ -28,6 +28,10 @@ FACE = "face"
 """The label of a face."""
 DNN_WIDTH = 640
 """Default width of a network's input: finds faces from about 12 pixels up at 640."""
+HAAR_SIZE_MIN = 32
+"""Default of `min_size` for cascades, in frame pixels."""
+MANY = 25
+"""Frames, or faces, from which it is no chance that none is found, or most are too small."""
 DNN_BATCH = 8
 """Default frames per network call, unless `batch` is set."""
 QUICKER = 'three times as fast with Numba: pip install "framewire[fast]"'
@@ -64,7 +68,10 @@ class FaceDetectOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
             "scouts: one window in four is tried first, the same faces in three quarters of full's time"
         ),
     ] = "full"
-    min_size: Annotated[int, Meta(ge=0, description="Smallest face to search for: its side in frame pixels")] = 32
+    min_size: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="Smallest face: its side in frame pixels; default: 32 for haar, 0 for dnn"),
+    ] = None
     detect_every: Annotated[
         int, Meta(ge=1, le=1000, description="Search only every n-th frame; `track` follows faces in between")
     ] = 1
@@ -84,6 +91,15 @@ class FaceDetectOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     model_dir: Annotated[
         InputFolder, Meta(description="dnn: model folder; default: FRAMEWIRE_MODELS, then the cache")
     ] = ""
+
+
+class _Tally(Struct):
+    """Frames searched, faces found in them, and those that were too small."""
+
+    frames: int = 0
+    kept: int = 0
+    left_out: int = 0
+    is_told: bool = False
 
 
 @stage("face_detect")
@@ -107,6 +123,10 @@ class FaceDetect(Stage[FaceDetectOptions]):
     def open(self) -> None:
         """Load the cascade, or the network."""
         self._method = self._choose_method()
+        self._tally = _Tally()
+        asked = self.options.min_size
+        # A cascade takes longer the smaller it looks; a network sees all sizes at once.
+        self._min_size = asked if asked is not None else HAAR_SIZE_MIN if self._method == "haar" else 0
         model = self.options.model
         try:
             if self._method == "dnn":
@@ -137,14 +157,34 @@ class FaceDetect(Stage[FaceDetectOptions]):
         if not packets:
             return packets
         if self._method == "haar":
-            return [packet.plus(self._haar(packet)) for packet in packets]
+            return [self._counted(packet, self._haar(packet)) for packet in packets]
         started = time.monotonic()
         found = self._network.find([self.picture(packet) for packet in packets])
         self.context.timed_model(self.options.model, self._network.provider, time.monotonic() - started)
         return [
-            packet.plus(_detection(face) for face in faces if min(face.box[2:]) >= self.options.min_size)
+            self._counted(packet, [_detection(face) for face in faces])
             for packet, faces in zip(packets, found, strict=True)
         ]
+
+    def _counted(self, packet: Packet, faces: list[Detection]) -> Packet:
+        """The packet with the faces that are large enough; the log says so if most are not."""
+        kept = [face for face in faces if min(face.box[2:]) >= self._min_size] if self._method == "dnn" else faces
+        tally = self._tally
+        tally.frames += 1
+        tally.kept += len(kept)
+        tally.left_out += len(faces) - len(kept)
+        if not tally.is_told and tally.left_out >= MANY and tally.left_out > tally.kept:
+            tally.is_told = True
+            self.log.warning(
+                "%d of %d faces were smaller than min_size (%d pixels) and are left out; lower it to have them",
+                *(tally.left_out, tally.left_out + tally.kept, self._min_size),
+            )
+        return packet.plus(kept)
+
+    def close(self) -> None:
+        """Say so if nothing was found: a wrong size or score looks like an empty room."""
+        if self._tally.frames >= MANY and not self._tally.kept and not self._tally.left_out:
+            self.log.info("no face in %d frames", self._tally.frames)
 
     def _choose_method(self) -> str:
         def choose(method: str) -> str:
@@ -176,7 +216,7 @@ class FaceDetect(Stage[FaceDetectOptions]):
             self.options.scale_factor,
             self.options.min_neighbors,
             # Rounded as a side in the copy's pixels; without a copy it is the option itself.
-            round(self.options.min_size / scale),
+            round(self._min_size / scale),
             search=self.options.search,
         )
         return [Detection(label=FACE, box=_map_back(box, scale, packet.width, packet.height)) for box in boxes]

@@ -1,5 +1,6 @@
 """The same answers as OpenCV itself, on real faces."""
 
+import logging
 from pathlib import Path
 
 import cv2
@@ -13,7 +14,7 @@ from framewire.pipeline.frame.packet import Detection
 from framewire.pipeline.stage import StageError
 from framewire.pipeline.testing import StageRunner
 from framewire.stages.eye_detect import EyeDetect
-from framewire.stages.face_detect import DNN_BATCH, OPENCV_ALONE, QUICKER, FaceDetect, FaceDetectOptions
+from framewire.stages.face_detect import DNN_BATCH, MANY, OPENCV_ALONE, QUICKER, FaceDetect, FaceDetectOptions
 from tests.stages.faces import demo_frame
 from tests.system.running import SHARED
 
@@ -142,3 +143,26 @@ def test_each_third_frame_is_searched_and_the_others_say_so() -> None:
     assert [bool(answer.detections) for answer in answers] == [True, False, False, True, False, False, True]
     assert [answer.unsearched for answer in answers[:2]] == [(), ("face",)]
     assert [answer.unsearched for answer in together] == [answer.unsearched for answer in answers]
+
+
+def test_nothing_found_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """A wrong size looks like an empty room."""
+    with caplog.at_level(logging.INFO, "framewire"), StageRunner(FaceDetect, {"method": "haar"}) as runner:
+        for _ in range(MANY):
+            runner.process(runner.packet(np.zeros((48, 64, 3), np.uint8)))
+        assert "no face in" not in caplog.text
+    assert f"no face in {MANY} frames" in caplog.text
+
+
+@pytest.mark.skipif(not (SHARED / "models").exists(), reason="the shared weights are missing")
+def test_a_network_finds_small_faces_unless_told_otherwise(caplog: pytest.LogCaptureFixture) -> None:
+    small = cv2.resize(demo_frame(90), None, fx=0.2, fy=0.2, interpolation=cv2.INTER_AREA)
+    network = {"method": "dnn", "model_dir": str(SHARED / "models"), "device": "cpu"}
+    with StageRunner(FaceDetect, network) as all_sizes, StageRunner(FaceDetect, {**network, "min_size": 200}) as large:
+        found = all_sizes.process(all_sizes.packet(small)).labelled("face")
+        assert found
+        with caplog.at_level(logging.WARNING, "framewire"):
+            for _ in range(MANY):
+                assert not large.process(large.packet(small)).labelled("face")
+    (text,) = [message for message in caplog.messages if "min_size" in message]
+    assert "were smaller than min_size (200 pixels) and are left out; lower it to have them" in text
