@@ -65,8 +65,8 @@ ARROWS: dict[str, set[str]] = {
     "stages.capture.inputs.film": {"pipeline", "stages.capture.inputs"},
     "stages.capture.inputs.pictures": {"pipeline", "pipeline.frame", "stages.capture.inputs"},
     "stages.capture": {
-        *("pipeline", "pipeline.frame", "stages.capture.inputs", "stages.capture.inputs.film"),
-        "stages.capture.inputs.pictures",
+        *("pipeline", "pipeline.frame", "pipeline.privacy", "stages.capture.inputs"),
+        *("stages.capture.inputs.film", "stages.capture.inputs.pictures"),
     },
     "stages.count": {"pipeline", "pipeline.frame"},
     "stages.track": {"models", "pipeline", "pipeline.frame"},

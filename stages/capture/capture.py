@@ -14,12 +14,14 @@ from msgspec import Meta, Struct
 
 from framewire.pipeline.frame.ring import Pixels
 from framewire.pipeline.option import InputPath
-from framewire.pipeline.stage import Shot, Source, StageError, StreamPhase, stage
+from framewire.pipeline.privacy.address import shown as address_shown
+from framewire.pipeline.stage import AUTO, Shot, Source, StageError, StreamPhase, stage
 from framewire.stages.capture.cut import CutFinder
 from framewire.stages.capture.demo import Demo
 from framewire.stages.capture.inputs.address import STDIN, Address, address_of, is_live, stdin_address
 from framewire.stages.capture.inputs.excerpt import Excerpt
-from framewire.stages.capture.inputs.film.video_file import VideoFile
+from framewire.stages.capture.inputs.film.server_says import may_have_an_end
+from framewire.stages.capture.inputs.film.video_file import FilmAddress, VideoFile
 from framewire.stages.capture.inputs.live_stream import LiveRules, LiveStream, shots
 from framewire.stages.capture.inputs.picture_source import PictureSource, Slot
 from framewire.stages.capture.inputs.pictures.files import check_supported, local_path, several_files
@@ -39,7 +41,7 @@ class CaptureOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         InputPath,
         Meta(
             min_length=1,
-            description="A video file, a picture, a folder or a glob of pictures, demo (built in); "
+            description="A video file, a picture, a folder or a glob of pictures, f_%04d.png, demo (built in); "
             "a camera (0, /dev/video0), a stream (rtsp://, http://, ...), or - for standard input",
         ),
     ] = DEMO
@@ -58,6 +60,10 @@ class CaptureOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     read_timeout_s: Annotated[
         float, Meta(gt=0, le=600, description="Streams: seconds without data before reconnecting")
     ] = 10.0
+    live: Annotated[
+        bool | Literal["auto"],
+        Meta(description="http, https: no, a film, read whole and once, at its own times; auto: what the server has"),
+    ] = "auto"
     verify: Annotated[bool, Meta(description="https, rtsps: check the server's certificate")] = True
     tries: Annotated[int, Meta(ge=0, description="Streams: failed tries in a row before giving up; 0: never")] = 0
     size: Annotated[
@@ -86,8 +92,10 @@ class CaptureOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Capture(Source[CaptureOptions]):
     """Make a stream of frames from files, a camera, a network stream, or the built-in demo.
 
-    Files: timestamps are the source's own, and nothing is ever skipped. A picture that cannot be read, or a frame that
-    cannot be decoded, is a failed frame: it keeps its number, and the run continues.
+    Files, and films on web servers: nothing is ever skipped. Times are the film's own, from 0 at its first picture on;
+    where its clock jumps, as in joined recordings, they go on. A picture that cannot be read, or a frame that cannot be
+    decoded, is a failed frame: it keeps its number, and the run continues. Pictures stand upright, as a player shows
+    them; what cannot be as a player has it (HDR, interlaced fields, pixels that are not square) is told once.
 
     Cameras and streams: timestamps are arrival times. When the window is full, a new picture replaces the one that
     waits (`window_full`), so what is shown is never older than the window. A stream that is down, silent or ended is
@@ -120,9 +128,11 @@ class Capture(Source[CaptureOptions]):
         self._unasked = False
         self._pace = Pace(self.options.realtime)
         self._source = local_path(self.options.source)
-        if is_live(self._source):
+        if is_live(self._source) and self.as_chosen("live", self._asked_live, self._liveness, str) == "yes":
             self._live = self._live_stream()
             self._live.start()
+        elif is_live(self._source):
+            self._opened = self._open_film(self._film_address())
         elif self.options.watch:
             seen = self.context.state_file("seen")
             self._watched = WatchedFolder(Path(self._source), seen, self.context.resumed, self.wake)
@@ -219,6 +229,8 @@ class Capture(Source[CaptureOptions]):
             made += 1
             self._pace.played(shot)
             yield shot
+        if isinstance(self._opened, VideoFile) and (not limit or made < limit):
+            self.cut_short = self._opened.cut_short
         if expected is not None and made < expected:
             self.log.warning("%s ended early, after %d of %d frames", facts.description, made, expected)
 
@@ -294,7 +306,29 @@ class Capture(Source[CaptureOptions]):
             return AnimatedPicture(path) if is_animation else ImageFiles([path], name, self.options.rate)
         return self._open_film(path)
 
-    def _open_film(self, path: Path) -> VideoFile:
+    @property
+    def _asked_live(self) -> str:
+        """In YAML `yes` is true."""
+        live = self.options.live
+        return live if isinstance(live, str) else "yes" if live else "no"
+
+    def _liveness(self, asked: str) -> str:
+        """Whether the source is a stream without an end; `auto`: what the server says."""
+        may_end = self._source.lower().startswith(("http://", "https://"))
+        if asked == "no" and not may_end:
+            raise StageError(f"{address_shown(self._source)} has no end; remove `live`")
+        if asked != AUTO:
+            return asked
+        if not may_end or not may_have_an_end(self._source, self.options.verify):
+            return "yes"
+        return "no" if self._film_address().has_an_end else "yes"
+
+    def _film_address(self) -> FilmAddress:
+        options = self.options
+        address = address_of(self._source, options.transport, options.read_timeout_s, {}, options.verify)
+        return FilmAddress(address.name, address.shown, address.options, options.open_timeout_s, options.read_timeout_s)
+
+    def _open_film(self, path: Path | FilmAddress) -> VideoFile:
         options, said = self.options, self.context.facts
         excerpt = Excerpt(options.start_s, options.duration_s, options.every, options.loops)
 

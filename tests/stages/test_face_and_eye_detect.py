@@ -156,7 +156,7 @@ def test_nothing_found_is_told(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.mark.skipif(not (SHARED / "models").exists(), reason="the shared weights are missing")
 def test_a_network_finds_small_faces_unless_told_otherwise(caplog: pytest.LogCaptureFixture) -> None:
-    small = cv2.resize(demo_frame(90), None, fx=0.2, fy=0.2, interpolation=cv2.INTER_AREA)
+    small = np.asarray(cv2.resize(demo_frame(90), None, fx=0.2, fy=0.2, interpolation=cv2.INTER_AREA), np.uint8)
     network = {"method": "dnn", "model_dir": str(SHARED / "models"), "device": "cpu"}
     with StageRunner(FaceDetect, network) as all_sizes, StageRunner(FaceDetect, {**network, "min_size": 200}) as large:
         found = all_sizes.process(all_sizes.packet(small)).labelled("face")

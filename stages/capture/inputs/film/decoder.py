@@ -1,7 +1,7 @@
 """Decoding: every picture of a video, in order, and each that is missing, in its place."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from heapq import heappop, heappush
 from typing import Any
@@ -34,8 +34,10 @@ def rate_of(stream: VideoStream) -> Fraction | None:
     return stream.average_rate or stream.guessed_rate
 
 
-def decode(container: InputContainer, stream: VideoStream) -> Iterator[Decoded]:
-    """All pictures in the order in which they are shown.
+def decode(
+    container: InputContainer, stream: VideoStream, broke_off: Callable[[str], None] = lambda why: None
+) -> Iterator[Decoded]:
+    """All pictures in the order in which they are shown. `broke_off` gets why it cannot be read to its end.
 
     A frame is missing if the decoder refuses its packet, or if a packet has a time between two pictures that are
     further apart than two frames are. A packet that gives no picture is no sign of anything: some never do. What comes
@@ -47,7 +49,7 @@ def decode(container: InputContainer, stream: VideoStream) -> Iterator[Decoded]:
     numbered = _Numbered() if container.format.name in WITHOUT_TIMES else None
     last: int | None = None
     has_key = False
-    for coded in _packets(container, stream):
+    for coded in _packets(container, stream, broke_off):
         has_key = has_key or coded.is_keyframe
         frames, is_refused = _frames_of(coded)
         time = coded.pts
@@ -138,7 +140,7 @@ class _Numbered:
         return self._next - 1
 
 
-def _packets(container: InputContainer, stream: VideoStream) -> Iterator[CodedPacket]:
+def _packets(container: InputContainer, stream: VideoStream, broke_off: Callable[[str], None]) -> Iterator[CodedPacket]:
     """The stream's packets, then the empty one that flushes the decoder, even if the file is truncated."""
     demuxed = container.demux(stream)
     while True:
@@ -146,7 +148,8 @@ def _packets(container: InputContainer, stream: VideoStream) -> Iterator[CodedPa
             coded = next(demuxed)
         except StopIteration:
             return
-        except av.error.FFmpegError:
+        except (av.error.FFmpegError, OSError) as error:
+            broke_off(error.strerror or type(error).__name__)
             flush: Any = CodedPacket(0)
             flush.stream = stream
             yield flush

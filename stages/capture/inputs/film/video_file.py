@@ -9,6 +9,7 @@ from pathlib import Path
 import av.error
 from av.container import InputContainer
 from av.video.stream import VideoStream
+from msgspec import Struct
 
 from framewire.pipeline.stage import Shot, StageError
 from framewire.stages.capture.inputs.decoded_picture import hdr_of, is_turned, picture_of
@@ -26,16 +27,41 @@ LATE_S = 1.0
 """A clock that begins later than this is told: many containers begin a second late, or less."""
 
 
-class VideoFile:
-    """One video of a file. A coded frame that gives no picture is a failed frame, in its place.
+class FilmAddress(Struct, frozen=True):
+    """A film on a server: `shown` has no password; `open_s` and `read_s` are how long the server may be silent."""
 
-    Frames come in the order of their times, so a frame that the decoder left out is noticed as soon as a later one
-    comes. Pictures are bit-identical to those of cv2.VideoCapture.
+    name: str
+    shown: str
+    options: dict[str, str]
+    open_s: float
+    read_s: float
+
+    def open(self, hwaccel: str = "") -> tuple[InputContainer, str]:
+        """See open_input."""
+        return open_input(self.name, hwaccel, options=dict(self.options), timeout=(self.open_s, self.read_s))
+
+    @property
+    def has_an_end(self) -> bool:
+        """Whether the server has a whole film there, not a stream that goes on. False if it does not answer, either."""
+        try:
+            container, _ = self.open()
+        except (av.error.FFmpegError, OSError, ValueError):
+            return False
+        with container:
+            return bool(container.duration)
+
+
+class VideoFile:
+    """One video of a file, or of a film on a server.
+
+    A coded frame that gives no picture is a failed frame, in its place. Frames come in the order of their times, so a
+    frame that the decoder left out is noticed as soon as a later one comes. Pictures are bit-identical to those of
+    cv2.VideoCapture.
     """
 
     def __init__(
         self,
-        path: Path,
+        place: Path | FilmAddress,
         threads: int,
         excerpt: Excerpt | None = None,
         hwaccel: str = "",
@@ -48,7 +74,10 @@ class VideoFile:
 
         Raises StageError.
         """
-        self._path = path
+        self._place = place
+        self._path = place.shown if isinstance(place, FilmAddress) else place
+        self.cut_short = ""
+        """Why it ended early, if it did."""
         self._hwaccel = hwaccel
         self.decoder = ""
         self._threads = threads
@@ -61,7 +90,9 @@ class VideoFile:
         with self._open() as container:
             stream = self._stream(container)
             height, width = stream.codec_context.height, stream.codec_context.width
-            self.facts = StreamFacts(str(path), height, width, _expected(stream) if self._excerpt.is_all else None)
+            self.facts = StreamFacts(
+                str(self._path), height, width, _expected(stream) if self._excerpt.is_all else None
+            )
             self._look_at(container, stream)
 
     def shots(self, start: int, slot: Slot) -> Iterator[Shot]:
@@ -97,13 +128,18 @@ class VideoFile:
     ) -> Iterator[tuple[Fraction, Decoded]]:
         """The frames with their times, in seconds since the first."""
         clock = FilmClock(step, container.format.name.split(",")[0] in JUMPING)
-        frames = decode(container, stream)
+        frames = decode(container, stream, self._broke_off)
         for decoded in deinterlaced(frames, stream) if self._deinterlaces else frames:
             jumps = clock.jumps
             time = clock.mend(decoded.pts * decoded.unit)
             if clock.jumps > jumps:
                 self._say("clock", f"jumps after {float(time):.1f} s, as in joined recordings: times go on from there")
             yield time, decoded
+
+    def _broke_off(self, why: str) -> None:
+        """It cannot be read to its end. A file says so by the frames that are missing; a server might be back."""
+        if isinstance(self._place, FilmAddress):
+            self.cut_short = f"{self._path}: {why}"
 
     def _taken(self, frames: Iterator[tuple[Fraction, Decoded]]) -> Iterator[tuple[Fraction, Decoded]]:
         taken = 0
@@ -117,13 +153,16 @@ class VideoFile:
 
     def _open(self) -> InputContainer:
         try:
-            # A name that looks like a protocol is a file all the same.
-            container, self.decoder = open_input(f"file:{self._path}", self._hwaccel)
+            if isinstance(self._place, FilmAddress):
+                container, self.decoder = self._place.open(self._hwaccel)
+            else:
+                # A name that looks like a protocol is a file all the same.
+                container, self.decoder = open_input(f"file:{self._path}", self._hwaccel)
         except HardwareError as error:
             raise StageError(f"{self._path}: {error}") from error
-        except av.error.FFmpegError as error:
-            size = self._path.stat().st_size
-            why = "it is empty" if not size else f"FFmpeg: {error.strerror}"
+        except (av.error.FFmpegError, OSError) as error:
+            is_empty = isinstance(self._place, Path) and not self._place.stat().st_size
+            why = "it is empty" if is_empty else f"FFmpeg: {error.strerror}"
             raise StageError(f"{self._path} is not a readable video: {why}") from error
         return container
 

@@ -1,0 +1,110 @@
+"""What has an end is read whole, once, with its own times, wherever it is; what has none goes on."""
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import av
+import pytest
+
+from tests.system.running import Running, run, wait_until
+from tests.videos import write_video
+
+PIPELINE = """
+stages:
+  capture: {use: capture}
+  list: {use: jsonl_writer, input: capture, path: list.jsonl}
+"""
+FRAMES = 60
+
+
+class Server(http.server.SimpleHTTPRequestHandler):
+    """Serves files, without ranges; of `broken.mp4` only the first part; says nothing of itself."""
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def copyfile(self, source: object, outputfile: object) -> None:
+        """Send the body, or half of it."""
+        content: bytes = source.read()  # type: ignore[attr-defined]
+        outputfile.write(content[: len(content) // 2] if "broken" in self.path else content)  # type: ignore[attr-defined]
+
+    def guess_type(self, path: object) -> str:
+        """Nothing that would help."""
+        return "application/vnd.apple.mpegurl" if str(path).endswith(".m3u8") else "application/octet-stream"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    served = tmp_path / "served"
+    served.mkdir()
+    write_video(served / "film.mp4", FRAMES, container_options={"movflags": "faststart"})
+    (served / "broken.mp4").write_bytes((served / "film.mp4").read_bytes())
+    with av.open(str(served / "film.mp4")) as film, av.open(str(served / "film.m3u8"), "w", format="hls") as list_:
+        stream = list_.add_stream_from_template(film.streams.video[0])
+        for packet in film.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                list_.mux(packet)
+    return served
+
+
+@pytest.fixture
+def address(folder: Path) -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Server, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "films.yaml"
+    path.write_text(PIPELINE)
+    return path
+
+
+def times(out: Path) -> list[float]:
+    return [json.loads(line)["pts"] for line in (out / "list.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.m3u8"])
+def test_a_film_is_read_whole_and_once(name: str, address: str, config: Path, tmp_path: Path) -> None:
+    finished = run(config, tmp_path, "--source", f"{address}/{name}")
+    assert finished.code == 0, finished.stderr
+    assert times(tmp_path) == pytest.approx([0.04 * number for number in range(FRAMES)], abs=1e-3)
+
+
+def test_a_worker_that_dies_reads_it_again_to_where_it_was(address: str, config: Path, tmp_path: Path) -> None:
+    running = Running(config, tmp_path, "--source", f"{address}/film.mp4", "--set", "capture.realtime=true")
+    wait_until(lambda: (tmp_path / "list.jsonl").exists() and len(times(tmp_path)) > 10, "some frames")
+    running.worker("capture#0").kill()
+    finished = running.finish()
+    assert finished.code == 0, finished.stderr
+    assert times(tmp_path) == pytest.approx([0.04 * number for number in range(FRAMES)], abs=1e-3)
+
+
+def test_half_a_film_is_no_film(address: str, config: Path, tmp_path: Path) -> None:
+    finished = run(config, tmp_path, "--source", f"{address}/broken.mp4")
+    assert finished.code == 1
+    assert "broken.mp4" in finished.stderr.splitlines()[-1]
+    assert 0 < len(times(tmp_path)) < FRAMES
+
+
+def test_what_is_called_live_goes_on(address: str, config: Path, tmp_path: Path) -> None:
+    running = Running(config, tmp_path, "--source", f"{address}/film.mp4", "--set", "capture.live=yes")
+    wait_until(lambda: "retrying in" in running.stderr(), "the end, and the next try")
+    running.process.terminate()
+    assert running.finish().code == 130
+
+
+def test_a_camera_has_no_end(config: Path, tmp_path: Path) -> None:
+    finished = run(config, tmp_path, "--source", "rtsp://me:it@127.0.0.1:1/x", "--set", "capture.live=no")
+    assert finished.code == 1
+    assert finished.stderr.splitlines()[-1] == "error: capture: rtsp://***@127.0.0.1:1/x has no end; remove `live`"
