@@ -44,9 +44,9 @@ class Ending:
         self._closing: float | None = None
         self._killed: float | None = None
 
-    def signalled(self) -> bool:
-        """A signal to stop has come; returns whether it says anything new."""
-        now = self._clock()
+    def signalled(self, at: float | None = None) -> bool:
+        """A signal to stop has come, now or `at` a time; returns whether it says anything new."""
+        now = self._clock() if at is None else at
         is_new = not self.interrupts or now - self._last > TOGETHER_S
         self._last = now
         if not self.interrupts:

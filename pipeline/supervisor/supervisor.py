@@ -3,6 +3,7 @@
 import logging
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
@@ -95,6 +96,7 @@ class Supervisor:
         self._judge = Judge(spec, self._books, self._crew)
         self._epochs = Epochs(self.plan)
         self._ending = Ending(spec.drain_s)
+        self._signals: deque[tuple[int, float]] = deque()
         self._failure: str | None = None
         self._refusals = Refusals("the supervisor")
 
@@ -125,9 +127,8 @@ class Supervisor:
         return self._account.snapshot(self._ledger, self._workers.values(), ready, self._refusals.count, self._failure)
 
     def _outcome(self, summary: Summary) -> Outcome:
-        if self._ending.is_draining:
-            return Outcome.INTERRUPTED
-        return Outcome.FAILED if summary.error else Outcome.DONE
+        how = Outcome.FAILED if summary.error else Outcome.DONE
+        return Outcome.INTERRUPTED if self._ending.is_draining else how
 
     def _loop(self, woken: socket.socket, show: Callable[[Callable[[], Snapshot]], None] | None) -> None:
         poller = zmq.Poller()
@@ -140,6 +141,8 @@ class Supervisor:
             ready = dict(poller.poll(self._timeout_ms(shown if show else None)))
             if woken.fileno() in ready:
                 woken.recv(64)
+            while self._signals:
+                self._signalled(*self._signals.popleft())
             if self._ending.is_draining:
                 self._books.stopped()
             if crew in ready:
@@ -310,8 +313,7 @@ class Supervisor:
     def _show_pictures(self, message: Look) -> None:
         """Somebody is watching: sinks show pictures for a while."""
         assert self._server is not None
-        watch = self._server.watch(message.width)
-        if watch is None:
+        if (watch := self._server.watch(message.width)) is None:
             return
         for worker in self._workers.values():
             if self._sinks.intersection(worker.process.stages):
@@ -389,6 +391,10 @@ class Supervisor:
                 self._workers[name].send(Drain())
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        if self._ending.signalled() and self._ending.interrupts == 1:
+        # It may have interrupted anything, a send that holds a lock among it: the loop does the rest.
+        self._signals.append((number, time.monotonic()))
+
+    def _signalled(self, number: int, at: float) -> None:
+        if self._ending.signalled(at) and self._ending.interrupts == 1:
             log.warning("%s: taking no more frames, finishing files; again to stop at once", signal_name(number))
             self._drain()

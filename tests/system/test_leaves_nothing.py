@@ -29,6 +29,9 @@ def shared_memory() -> list[str]:
     return sorted(os.listdir("/dev/shm"))  # noqa: PTH208
 
 
+MANY_FRAMES = ("--set", "source.count=1000000")
+
+
 @pytest.fixture
 def memory_before() -> Iterator[list[str]]:
     yield shared_memory()
@@ -111,6 +114,17 @@ def test_signals_at_once_are_one(tmp_path: Path, memory_before: list[str]) -> No
     assert finished.summary.frames.in_flight == 0
     assert pictures_in(tmp_path / "endless.mp4") == finished.summary.frames.written
     assert_nothing_left("endless", memory_before)
+
+
+def test_a_signal_may_come_at_any_moment(tmp_path: Path) -> None:
+    """Thousands of messages a second: it interrupts one as often as not."""
+    runs = [Running(PIPELINES / "short.yaml", tmp_path / str(number), *MANY_FRAMES) for number in range(6)]
+    for number, running in enumerate(runs):
+        path = tmp_path / str(number) / "short.jsonl"
+        wait_until(lambda: lines_in(path) > 500, "the first frames")  # noqa: B023
+        running.process.terminate()
+    for running in runs:
+        assert running.finish(20.0).code == 130
 
 
 def test_one_signal_ends_a_run_in_time_whatever_a_stage_is_doing(tmp_path: Path, memory_before: list[str]) -> None:
