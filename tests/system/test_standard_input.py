@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.system.running import Running, command, lines_in, wait_until
-from tests.videos import picture
+from tests.videos import picture, write_video
 
 PIPELINE = """
 stages:
@@ -86,6 +86,15 @@ def test_a_folder_that_fills_up_loses_nothing_though_the_worker_dies(config: Pat
     assert finished.summary is not None
     assert finished.summary.frames.written == 60
     assert finished.summary.restarts == 1
+
+
+def test_a_film_whose_index_is_at_its_end_has_a_cure(config: Path, tmp_path: Path) -> None:
+    done = piped(config, tmp_path, write_video(tmp_path / "film.mp4").read_bytes())
+    assert done.returncode == 1
+    assert b"name the file, or write it with -movflags +faststart" in done.stderr
+    front = {"movflags": "faststart"}
+    done = piped(config, tmp_path, write_video(tmp_path / "front.mp4", container_options=front).read_bytes())
+    assert done.returncode == 0, done.stderr
 
 
 def test_runs_without_a_picture_end_beside_busy_cores(config: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ NETWORK = ("rtsp", "rtsps", "http", "https", "rtmp", "udp", "srt", "tcp", "rtp")
 """Schemes that are opened as network streams."""
 ENCRYPTED = frozenset({"https", "rtsps"})
 CERTIFICATE = "if its certificate is none that this machine trusts, `verify: false` connects all the same"
+INDEX = "an MP4 whose index is at its end cannot be read through a pipe: name the file, or write it with -movflags +faststart"
 STDIN = "-"
 """The source that is standard input."""
 RAW_RATE = 25.0
@@ -76,7 +77,7 @@ def stdin_address(kind: str, size: str, rate: float) -> Address:
     Raises StageError.
     """
     if not kind:
-        return Address("pipe:0", "standard input")
+        return Address("pipe:0", "standard input", hint=INDEX)
     try:
         VideoFormat(kind)
     except ValueError:

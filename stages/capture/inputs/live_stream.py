@@ -153,7 +153,7 @@ class LiveStream:
                         self._wake()
         except (av.error.FFmpegError, OSError, ValueError, IndexError) as error:
             # Its text may include the address and password; its type does not.
-            hint = f" ({self.address.hint})" if self.address.hint else ""
+            hint = f" ({self.address.hint})" if self.address.hint and not pictures else ""
             return f"{_why(error, pictures)}{hint}", pictures
         return "the stream has ended", pictures
 
