@@ -89,11 +89,13 @@ def test_a_folder_that_fills_up_loses_nothing_though_the_worker_dies(config: Pat
 
 
 def test_a_film_whose_index_is_at_its_end_has_a_cure(config: Path, tmp_path: Path) -> None:
-    done = piped(config, tmp_path, write_video(tmp_path / "film.mp4").read_bytes())
+    # One that fits into FFmpeg's buffer could be read.
+    large = {"frames": 60, "width": 640, "height": 360, "options": {"qp": "0"}}
+    done = piped(config, tmp_path, write_video(tmp_path / "film.mp4", **large).read_bytes())  # type: ignore[arg-type]
     assert done.returncode == 1
     assert b"name the file, or write it with -movflags +faststart" in done.stderr
     front = {"movflags": "faststart"}
-    done = piped(config, tmp_path, write_video(tmp_path / "front.mp4", container_options=front).read_bytes())
+    done = piped(config, tmp_path, write_video(tmp_path / "front.mp4", **large, container_options=front).read_bytes())  # type: ignore[arg-type]
     assert done.returncode == 0, done.stderr
 
 
