@@ -93,7 +93,7 @@ def test_a_film_whose_index_is_at_its_end_has_a_cure(config: Path, tmp_path: Pat
     large = {"frames": 60, "width": 640, "height": 360, "options": {"qp": "0"}}
     done = piped(config, tmp_path, write_video(tmp_path / "film.mp4", **large).read_bytes())  # type: ignore[arg-type]
     assert done.returncode == 1
-    assert b"name the file, or write it with -movflags +faststart" in done.stderr
+    assert b"name the file, or use -movflags +faststart" in done.stderr
     front = {"movflags": "faststart"}
     done = piped(config, tmp_path, write_video(tmp_path / "front.mp4", **large, container_options=front).read_bytes())  # type: ignore[arg-type]
     assert done.returncode == 0, done.stderr

@@ -12,7 +12,7 @@ NETWORK = ("rtsp", "rtsps", "http", "https", "rtmp", "udp", "srt", "tcp", "rtp")
 """Schemes that are opened as network streams."""
 ENCRYPTED = frozenset({"https", "rtsps"})
 CERTIFICATE = "if its certificate is none that this machine trusts, `verify: false` connects all the same"
-INDEX = "an MP4 whose index is at its end cannot be read through a pipe: name the file, or write it with -movflags +faststart"
+INDEX = "an MP4 with its index at the end cannot come by a pipe: name the file, or use -movflags +faststart"
 STDIN = "-"
 """The source that is standard input."""
 RAW_RATE = 25.0
