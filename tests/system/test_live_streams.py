@@ -78,7 +78,8 @@ def test_a_stream_that_stalls_says_so_before_it_is_tried_again(server: MjpegServ
     server.behave = "stall"
     running = start(tmp_path, "capture.limit=10", "capture.read_timeout_s=3")
     wait_until(lambda: "no picture for 1 s" in running.stderr(), "the stall message")
-    assert server.connections == 1
+    # The first asks what the server has.
+    assert server.connections == 2
     server.behave = "pictures"
     server.drop_all()
     finished = running.finish()

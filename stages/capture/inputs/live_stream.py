@@ -19,6 +19,7 @@ from framewire.stages.capture.inputs.backoff import waits
 from framewire.stages.capture.inputs.decoded_picture import picture_of
 from framewire.stages.capture.inputs.hardware import HardwareError, open_input
 from framewire.stages.capture.inputs.newest import Newest
+from framewire.stages.capture.inputs.outage import Outage
 from framewire.stages.capture.inputs.picture_source import Slot
 
 MICROSECONDS = (1, 1_000_000)
@@ -67,6 +68,8 @@ class LiveStream:
         self.began: float | None = None
         """When the stream's first picture came, by the monotonic clock; set it to continue an earlier clock."""
         self._last = 0.0
+        self._live_since = 0.0
+        self._outage = Outage()
         self._thread = threading.Thread(target=self._run, name="stream", daemon=True)
 
     def start(self) -> None:
@@ -128,7 +131,9 @@ class LiveStream:
                 self.failure = f"{self.address.shown}: {why}; gave up after {failed} tries in a row"
                 break
             pause = next(pauses)
-            self._say(logging.WARNING, f"{why}; retrying in {pause:.1f} s")
+            live_s = time.monotonic() - self._live_since if pictures else 0.0
+            if text := self._outage.failed(why, live_s):
+                self._say(logging.WARNING, f"{text}; retrying in {pause:.1f} s")
             self._now(StreamPhase.DOWN)
             self._stop.wait(pause)
         self._now(StreamPhase.ENDED)
@@ -177,7 +182,9 @@ class LiveStream:
         stream = container.streams.video[0]
         self.rate = stream.average_rate or stream.guessed_rate
         self.connections += 1
-        self._say(logging.INFO, f"live, {frame.width}x{frame.height}")
+        self._live_since = time.monotonic()
+        if self._outage.is_over():
+            self._say(logging.INFO, f"live, {frame.width}x{frame.height}")
         self._now(StreamPhase.LIVE)
 
     def _say(self, level: int, text: str) -> None:
