@@ -119,12 +119,16 @@ def test_signals_at_once_are_one(tmp_path: Path, memory_before: list[str]) -> No
 def test_a_signal_may_come_at_any_moment(tmp_path: Path) -> None:
     """Thousands of messages a second: it interrupts one as often as not."""
     runs = [Running(PIPELINES / "short.yaml", tmp_path / str(number), *MANY_FRAMES) for number in range(6)]
-    for number, running in enumerate(runs):
-        path = tmp_path / str(number) / "short.jsonl"
-        wait_until(lambda: lines_in(path) > 500, "the first frames")  # noqa: B023
-        running.process.terminate()
-    for running in runs:
-        assert running.finish(20.0).code == 130
+    try:
+        for number, running in enumerate(runs):
+            path = tmp_path / str(number) / "short.jsonl"
+            wait_until(lambda: lines_in(path) > 500, "the first frames")  # noqa: B023
+            running.process.terminate()
+        for running in runs:
+            assert running.finish(20.0).code == 130
+    finally:
+        for running in runs:
+            running.process.kill()
 
 
 def test_one_signal_ends_a_run_in_time_whatever_a_stage_is_doing(tmp_path: Path, memory_before: list[str]) -> None:
