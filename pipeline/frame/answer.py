@@ -13,7 +13,7 @@ import msgspec
 
 from framewire.pipeline.frame.packet import Attribute, Detection, Event, Outcome, Packet, PictureRef
 
-_INT_MAX = 2**63 - 1
+INT_MAX = 2**63 - 1
 """Of the wire format, which has 64 bits."""
 T = TypeVar("T")
 
@@ -64,7 +64,7 @@ def plain_text(value: Any, field: str) -> str:
 def plain_count(value: Any, field: str) -> int:
     """A whole number from 0 on, in plain Python. Raises InvalidAnswerError."""
     number = value if type(value) is int else _whole(value, field)
-    if not 0 <= number <= _INT_MAX:
+    if not 0 <= number <= INT_MAX:
         raise InvalidAnswerError(f"{field} must be 0 or more, not {number}")
     return number
 
@@ -112,7 +112,7 @@ def _number(value: Any, where: str) -> float:
     value = _scalar(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidAnswerError(f"{where} must be a number, not {_kind(value)}")
-    if isinstance(value, int) and abs(value) > _INT_MAX:
+    if isinstance(value, int) and abs(value) > INT_MAX:
         raise InvalidAnswerError(f"{where} is too large for a number")
     if not isfinite(value):
         raise InvalidAnswerError(f"{where} must be a finite number, not {value}")
@@ -123,7 +123,7 @@ def _whole(value: Any, where: str) -> int:
     value = _scalar(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise InvalidAnswerError(f"{where} must be a whole number, not {_kind(value)}")
-    if abs(value) > _INT_MAX:
+    if abs(value) > INT_MAX:
         raise InvalidAnswerError(f"{where} is too large for a whole number")
     return value if type(value) is int else int(value)
 
@@ -189,7 +189,7 @@ def _is_plain(one: Any) -> bool:
         and type(one.landmarks) is tuple
         and all(type(point) is tuple and len(point) == 2 and _are_plain(point) for point in one.landmarks)
         and (one.parent is None or (type(one.parent) is str and one.parent.isascii()))
-        and (one.track is None or (type(one.track) is int and abs(one.track) <= _INT_MAX))
+        and (one.track is None or (type(one.track) is int and abs(one.track) <= INT_MAX))
         and type(one.attributes) is dict
         and not one.attributes
         and type(one.due) is bool
@@ -199,7 +199,7 @@ def _is_plain(one: Any) -> bool:
 def _are_plain(numbers: tuple[Any, ...]) -> bool:
     for one in numbers:  # noqa: SIM110 - a generator costs twice the time
         # A cascade's boxes are whole numbers; isfinite cannot take the largest.
-        if not (isfinite(one) if type(one) is float else type(one) is int and abs(one) <= _INT_MAX):
+        if not (isfinite(one) if type(one) is float else type(one) is int and abs(one) <= INT_MAX):
             return False
     return True
 

@@ -188,10 +188,10 @@ class StreamAccount:
         if not self._waiting:
             sink.gaps += told.gaps
         for label, count in told.found.items():
-            series = series_of(label, sink.found, len(sink.found))
+            series = series_of(label, sink.found)
             sink.found[series] = sink.found.get(series, 0) + count
         for key, tally in told.events.items():
-            series = series_of(key, sink.events, len(sink.events))
+            series = series_of(key, sink.events)
             sink.events.setdefault(series, EventTally()).add(tally)
         for exceptional in told.exceptions:
             if sink.skips and exceptional.seq < self._mark and exceptional.seq not in self._undecided:
@@ -276,7 +276,7 @@ class StreamAccount:
             gone = self._exceptional.pop(seq)
             counter = self.dropped if gone.outcome is Outcome.DROPPED else self.failed
             reason = f"{gone.stage}:{gone.reason}" if gone.stage else gone.reason
-            counter[series_of(reason, counter, len(counter))] += 1
+            counter[series_of(reason, counter)] += 1
 
 
 class Ledger:

@@ -7,7 +7,7 @@ from typing import Any
 
 from framewire.pipeline.flow.gate import Gate
 from framewire.pipeline.flow.join import Join
-from framewire.pipeline.frame.answer import plain_answer, plain_facts
+from framewire.pipeline.frame.answer import plain_answer
 from framewire.pipeline.frame.failed_frame import save
 from framewire.pipeline.frame.packet import Packet, number_detections
 from framewire.pipeline.frame.ring import PictureLostError
@@ -126,11 +126,6 @@ class StageNode:
             if memory is not None:
                 self._first[state.stream] = state.mark
                 self.stage.remember(state.stream, memory)
-
-    def told_figures(self) -> StageFigures:
-        """Its figures so far, with what the stage says of itself."""
-        self.figures.facts = plain_facts(self.context.facts)
-        return self.figures
 
     def close(self) -> None:
         """Close the stage and its rings."""

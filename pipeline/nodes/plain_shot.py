@@ -2,11 +2,8 @@
 
 from typing import Any
 
-from framewire.pipeline.frame.answer import plain_count, plain_flag, plain_ratio, plain_text, plain_times
+from framewire.pipeline.frame.answer import INT_MAX, plain_count, plain_flag, plain_ratio, plain_text, plain_times
 from framewire.pipeline.stage import Shot
-
-_INT_MAX = 2**63 - 1
-"""Of the wire format, which has 64 bits."""
 
 
 class PlainShots:
@@ -27,7 +24,7 @@ class PlainShots:
             and shot.cut is last.cut
             and shot.pixel_aspect is last.pixel_aspect
             and type(shot.pts) is int
-            and -_INT_MAX <= shot.pts <= _INT_MAX
+            and -INT_MAX <= shot.pts <= INT_MAX
         ):
             return shot
         self._last = plain = plain_shot(shot)
@@ -56,14 +53,14 @@ def _is_plain(shot: Shot) -> bool:
     """Whether nothing needs to be done about it, as about most: quickly, and seldom by mistake false."""
     return (
         type(shot.pts) is int
-        and -_INT_MAX <= shot.pts <= _INT_MAX
+        and -INT_MAX <= shot.pts <= INT_MAX
         and _is_plain_ratio(shot.time_base)
         and (shot.rate is None or _is_plain_ratio(shot.rate))
         and type(shot.failed) is str
         and not shot.failed
         and type(shot.damaged) is type(shot.cut) is bool
         and type(shot.replaced) is int
-        and 0 <= shot.replaced <= _INT_MAX
+        and 0 <= shot.replaced <= INT_MAX
         and (shot.pixel_aspect is None or _is_plain_ratio(shot.pixel_aspect))
     )
 
@@ -73,6 +70,6 @@ def _is_plain_ratio(value: Any) -> bool:
         type(value) is tuple
         and len(value) == 2
         and type(value[0]) is type(value[1]) is int
-        and 0 < value[0] <= _INT_MAX
-        and 0 < value[1] <= _INT_MAX
+        and 0 < value[0] <= INT_MAX
+        and 0 < value[1] <= INT_MAX
     )

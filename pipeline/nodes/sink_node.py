@@ -281,10 +281,10 @@ class SinkNode(StageNode):
                 reason = packet.reason[:SERIES_TEXT_MAX]
                 exceptions.append(Exceptional(packet.seq, packet.outcome, reason, packet.stage))
             for detection in packet.detections:
-                label = series_of(detection.label, found, len(found))
+                label = series_of(detection.label, found)
                 found[label] = found.get(label, 0) + 1
             for event in packet.events:
-                name = series_of(f"{event.kind}{KIND_AND_PLACE}{event.where}", events, len(events))
+                name = series_of(f"{event.kind}{KIND_AND_PLACE}{event.where}", events)
                 events.setdefault(name, EventTally()).add(EventTally(1, event.value or 0.0, event.value))
         told.told, told.ended_told = told.mark, told.ended
         gaps: list[tuple[int, int]] = []

@@ -9,7 +9,6 @@ from framewire.pipeline.flow.window import SourceWindow, window_for
 from framewire.pipeline.frame.answer import (
     InvalidAnswerError,
     plain_count,
-    plain_facts,
     plain_text,
 )
 from framewire.pipeline.frame.packet import FRAME, Packet, PictureRef
@@ -169,11 +168,6 @@ class SourceNode:
         if self.tracer is not None:
             self.tracer.worked(self.context.name, [packet], wall)
         return packet
-
-    def told_figures(self) -> StageFigures:
-        """Its figures so far, with what the source says of itself."""
-        self.figures.facts = plain_facts(self.context.facts)
-        return self.figures
 
     def close(self) -> None:
         """Close the source, its generator and its rings."""

@@ -1,7 +1,7 @@
 """What a worker counts and times: per stage, per stream that it produces, and for itself. Figures only grow."""
 
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Collection
 from typing import Self
 
 import msgspec
@@ -22,10 +22,10 @@ SERIES_TEXT_MAX = 200
 OTHER = "other"
 
 
-def series_of(name: str, known: Container[str], count: int) -> str:
-    """The name under which something is counted where `count` names are `known`: its own, shortened, or OTHER."""
+def series_of(name: str, known: Collection[str]) -> str:
+    """The name under which something is counted where these names are known: its own, shortened, or OTHER."""
     short = name[:SERIES_TEXT_MAX]
-    return short if short in known or count < SERIES_MAX else OTHER
+    return short if short in known or len(known) < SERIES_MAX else OTHER
 
 
 class EventTally(Struct, array_like=True):

@@ -9,6 +9,7 @@ from functools import partial
 import msgspec
 from msgspec import Struct
 
+from framewire.pipeline.frame.answer import plain_facts
 from framewire.pipeline.frame.packet import Packet
 from framewire.pipeline.graph.plan import Edge, EdgeId, Plan, Process, Routing
 from framewire.pipeline.nodes.batch_node import BatchNode
@@ -176,11 +177,13 @@ class Worker:
         """Send the supervisor this worker's figures since its start."""
         self._last_report = time.monotonic()
         self._changed = False
-        stages = {name: node.told_figures() for name, node in self._nodes.items()}
-        sources = {}
-        for source in self._sources:
-            stages[source.context.name] = source.told_figures()
-            sources[source.stream] = source.source_figures
+        stages = {}
+        nodes: list[StageNode | SourceNode] = [*self._nodes.values(), *self._sources]
+        for node in nodes:
+            # What a stage says of itself may change while it runs.
+            node.figures.facts = plain_facts(node.context.facts)
+            stages[node.context.name] = node.figures
+        sources = {source.stream: source.source_figures for source in self._sources}
         late = sum(node.late for node in self._nodes.values())
         figures = WorkerFigures(stages, sources, time.process_time(), resident_bytes(), self._refusals.count, late)
         self._tell(Report(self.name, self._incarnation, figures))

@@ -1,15 +1,13 @@
 """What has an end is read whole, once, with its own times, wherever it is; what has none goes on."""
 
-import http.server
 import json
-import threading
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import av
 import pytest
 
+from tests.file_server import Quiet, serving_files
 from tests.system.running import Running, run, wait_until
 from tests.videos import write_video
 
@@ -21,11 +19,8 @@ stages:
 FRAMES = 60
 
 
-class Server(http.server.SimpleHTTPRequestHandler):
+class Server(Quiet):
     """Serves files, without ranges; of `broken.mp4` only the first part; says nothing of itself."""
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
 
     def copyfile(self, source: object, outputfile: object) -> None:
         """Send the body, or half of it."""
@@ -54,13 +49,8 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def address(folder: Path) -> Iterator[str]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Server, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving_files(folder, Server) as server:
+        yield server
 
 
 @pytest.fixture

@@ -1,16 +1,13 @@
 """A server's certificate is checked, unless the user says otherwise."""
 
-import http.server
-import ssl
 import subprocess
-import threading
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from shutil import which
 
 import pytest
 
+from tests.file_server import serving_files
 from tests.system.running import Running
 from tests.videos import write_video
 
@@ -19,13 +16,6 @@ stages:
   capture: {use: capture, tries: 1, limit: 1}
   list: {use: jsonl_writer, input: capture, path: list.jsonl}
 """
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Logs nothing."""
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -45,16 +35,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def address(certificate: Path, tmp_path: Path) -> Iterator[str]:
     write_video(tmp_path / "film.mp4")
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path)))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"https://127.0.0.1:{server.server_port}/film.mp4"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving_files(tmp_path, certificate=certificate) as server:
+        yield f"{server}/film.mp4"
 
 
 @pytest.mark.parametrize("verifies", ["nobody's", "no", "its own"])

@@ -3,20 +3,18 @@
 import errno
 import os
 import random
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from framewire.pipeline.frame.packet import Detection, Packet
-from framewire.pipeline.graph import PipelineSpec, StageSpec, make_plan
 from framewire.pipeline.nodes import retry
-from framewire.pipeline.nodes.notes import Notes, NotesReader
+from framewire.pipeline.nodes.notes import NotesReader
 from framewire.pipeline.nodes.sink_node import SinkCrashedError, SinkNode
 from framewire.pipeline.stage import Sink, StageError, stage
-from framewire.pipeline.stage_context import StageContext
 from framewire.pipeline.wire.message import Settle, StreamState
+from tests.pipeline.nodes.sinks import sink_in
 
 
 @stage("by_four")
@@ -52,13 +50,7 @@ class Liar(ByFour):
 
 
 def sink_of(cls: type[ByFour], incarnation: int = 0) -> tuple[SinkNode, ByFour]:
-    spec = StageSpec(name="sink", use="x", inputs=("s",), kind="sink", ordered=True)
-    source = StageSpec(name="s", use="x", kind="source")
-    context = StageContext("sink", Path("out"))
-    made = cls(None, context)
-    made.open()
-    plan = make_plan(PipelineSpec(name="p", stages=(source, spec)))
-    return SinkNode(spec, made, context, plan, Notes(), incarnation), made
+    return sink_in(SinkNode, cls, incarnation)
 
 
 def packet(seq: int, **fields: object) -> Packet:

@@ -2,20 +2,17 @@
 
 import errno
 import random
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from framewire.pipeline.frame.packet import Outcome, Packet
-from framewire.pipeline.graph import PipelineSpec, StageSpec, make_plan
 from framewire.pipeline.nodes import retry
-from framewire.pipeline.nodes.notes import Notes
 from framewire.pipeline.nodes.skipping_sink_node import SkippingSinkNode
 from framewire.pipeline.stage import Sink, stage
-from framewire.pipeline.stage_context import StageContext
 from framewire.pipeline.wire.message import Settle, StreamState
+from tests.pipeline.nodes.sinks import sink_in
 
 WINDOW = 8
 EDGE = ("s", "sink")
@@ -47,13 +44,7 @@ class MaySkip(Sink[None]):
 
 
 def sink_of(incarnation: int = 0) -> tuple[SkippingSinkNode, MaySkip]:
-    spec = StageSpec(name="sink", use="x", inputs=("s",), kind="sink", ordered=True, lag="skip")
-    source = StageSpec(name="s", use="x", kind="source")
-    context = StageContext("sink", Path("out"))
-    made = MaySkip(None, context)
-    made.open()
-    plan = make_plan(PipelineSpec(name="p", stages=(source, spec)))
-    return SkippingSinkNode(spec, made, context, plan, Notes(), incarnation), made
+    return sink_in(SkippingSinkNode, MaySkip, incarnation, lag="skip")
 
 
 def packet(seq: int, **fields: object) -> Packet:
