@@ -1,6 +1,6 @@
 """The contract of a stage: what an author writes, and what they may rely on."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
@@ -69,6 +69,12 @@ class Stage(Generic[OptionsT]):
     ordered: ClassVar[bool] = False
     looks: ClassVar[bool] = True
     """Whether the stage reads pictures. One with False gets only packets, and must not ask for a picture."""
+
+    gives: ClassVar[frozenset[str]] = frozenset()
+    """What it puts into packets that other stages may need, such as `tracks`."""
+
+    needs: ClassVar[Mapping[str, str]] = {}
+    """What some stage before it must give, and the name of a stage that does: {"tracks": "track"}."""
 
     tuning: ClassVar[frozenset[str]] = frozenset()
     """Options that do not change any result, such as a time limit: a resumed run may have other values of them."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from framewire.pipeline.frame.packet import Packet, PictureRef
 from framewire.pipeline.frame.ring import Pixels, RingReader, StreamRings
-from framewire.pipeline.seen.figures import MODEL_AND_PROVIDER
+from framewire.pipeline.seen.figures import MODEL_AND_PROVIDER, series_of
 from framewire.pipeline.seen.histogram import Histogram
 from framewire.pipeline.unfinished import FOLDER, Unfinished
 
@@ -69,7 +69,8 @@ class StageContext:
 
     def timed_model(self, model: str, provider: str, seconds: float) -> None:
         """Record the time of a model call as a metric; `provider` is what it ran on."""
-        self.inference.setdefault(f"{model}{MODEL_AND_PROVIDER}{provider}", Histogram()).add(float(seconds))
+        series = series_of(f"{model}{MODEL_AND_PROVIDER}{provider}", self.inference)
+        self.inference.setdefault(series, Histogram()).add(float(seconds))
 
     def begin_picture(
         self, packet: Packet, name: str, height: int, width: int, channels: int, generation: int = 0

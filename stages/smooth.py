@@ -1,6 +1,7 @@
 """smooth: carries a track's attributes to all its frames, without flicker."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -50,6 +51,7 @@ class Smooth(Stage[SmoothOptions]):
     Options = SmoothOptions
     ordered = True
     looks = False
+    needs: ClassVar[Mapping[str, str]] = {"tracks": "track"}
 
     def open(self) -> None:
         """Start with no tracks."""

@@ -79,7 +79,8 @@ def test_the_example_source_and_sink_lose_nothing_when_they_are_killed(tmp_path:
 def test_pieces_of_pipelines_are_right_in_a_whole_one(block: str, tmp_path: Path) -> None:
     before = "stages:\n  capture: {source: demo}\n  faces: {use: face_detect, input: capture}\n"
     if "input: people" in block:
-        before += "  people: {use: classify, input: faces, models: [{model: framewire-emotion}]}\n"
+        before += "  tracks: {use: track, input: faces}\n"
+        before += "  people: {use: classify, input: tracks, models: [{model: framewire-emotion}]}\n"
     sink = f"  list: {{use: jsonl_writer, input: {block.split(':')[0]}, path: x.jsonl}}\n"
     path = tmp_path / "whole.yaml"
     path.write_text(before + textwrap.indent(block, "  ") + sink)

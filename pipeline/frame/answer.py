@@ -5,6 +5,7 @@ looked at where it was made. Only what is new in it costs time.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from math import isfinite
 from operator import attrgetter, is_
 from typing import Any, TypeVar, cast
@@ -15,6 +16,8 @@ from framewire.pipeline.frame.packet import Attribute, Detection, Event, Outcome
 
 INT_MAX = 2**63 - 1
 """Of the wire format, which has 64 bits."""
+FACTS_MAX = 200
+"""Each is a series of the metrics; a stage that adds one a frame must not fill a Prometheus."""
 T = TypeVar("T")
 
 
@@ -80,8 +83,8 @@ def plain_flag(value: Any, field: str) -> bool:
 
 
 def plain_facts(facts: Mapping[Any, Any]) -> dict[str, str]:
-    """What a stage says of itself, as text, whatever it is."""
-    return {_as_text(name): _as_text(value) for name, value in facts.items()}
+    """What a stage says of itself, as text, whatever it is: the first FACTS_MAX of it."""
+    return {_as_text(name): _as_text(value) for name, value in islice(facts.items(), FACTS_MAX)}
 
 
 def _as_text(value: Any) -> str:

@@ -11,13 +11,14 @@ from framewire.pipeline.graph.config_error import ConfigError, ConfigGroupError,
 from framewire.pipeline.graph.keys import Name, PipelineKeys, StageKeys
 from framewire.pipeline.graph.outputs import Input, Output, check_outputs
 from framewire.pipeline.graph.path_template import PathTemplate
-from framewire.pipeline.graph.plan import make_plan, topological
+from framewire.pipeline.graph.plan import make_plan
 from framewire.pipeline.graph.spec import (
     BatchSpec,
     PipelineSpec,
     StageSpec,
 )
 from framewire.pipeline.graph.streams import expand_streams, stream_path
+from framewire.pipeline.graph.structure import cycles, unmet_needs, unread, wrong_inputs, wrong_processes
 from framewire.pipeline.graph.yaml_text import Document, parse, parse_scalar
 from framewire.pipeline.input_path import beside, inputs_of
 from framewire.pipeline.nearest import nearest
@@ -142,11 +143,14 @@ class _Checker:
         if not named:
             raise ConfigError(self.document.key_place("stages"), "the pipeline has no stages; put some under `stages:`")
         specs = tuple(spec for name, keys in named.items() if (spec := self.stage_or_errors(name, keys)) is not None)
+        self.errors += wrong_inputs(self.document, specs)
         self.tell_errors()
-        self.check_inputs(specs)
-        self.check_cycle(specs)
-        self.check_readers(specs)
-        self.check_processes(specs)
+        self.errors += cycles(self.document, specs)
+        self.tell_errors()
+        self.errors += unread(self.document, specs)
+        self.errors += unmet_needs(self.document, specs, self.classes)
+        self.errors += wrong_processes(self.document, specs)
+        self.tell_errors()
         return specs
 
     def tell_errors(self) -> None:
@@ -248,69 +252,6 @@ class _Checker:
         if written and text.endswith("is not text"):
             text = f'{text}; put it in quotes: "{written}"'
         return ConfigError(place, text)
-
-    def check_inputs(self, specs: tuple[StageSpec, ...]) -> None:
-        kinds = {spec.name: spec.kind for spec in specs}
-        for spec in specs:
-            place = self.document.place("stages", spec.name, "input")
-            if spec.kind == "source" and spec.inputs:
-                raise ConfigError(place, f"{spec.name!r} is a source and has no input; remove `input`")
-            if spec.kind != "source" and not spec.inputs:
-                raise ConfigError(
-                    self.document.key_place("stages", spec.name),
-                    f"{spec.name!r} has no input; add `input: NAME` with the stage it reads",
-                )
-            if len(set(spec.inputs)) < len(spec.inputs):
-                raise ConfigError(place, f"{spec.name!r} names an input twice; keep one")
-            for name in spec.inputs:
-                if name not in kinds:
-                    near = nearest(name, list(kinds)) or f"; choose from {', '.join(kinds)}"
-                    raise ConfigError(place, f"the input {name!r} of {spec.name!r} is not a stage{near}")
-                if kinds[name] == "sink":
-                    raise ConfigError(place, f"{name!r} is a sink and has no output; read what it reads instead")
-
-    def check_cycle(self, specs: tuple[StageSpec, ...]) -> None:
-        try:
-            topological(specs)
-        except ValueError as error:
-            first = str(error).split(" -> ")[0]
-            raise ConfigError(
-                self.document.place("stages", first, "input"),
-                f"the stages form a cycle: {error}; remove one input",
-            ) from error
-        if not any(spec.kind == "source" for spec in specs):
-            raise ConfigError(self.document.key_place("stages"), "the pipeline has no source; add a `capture` stage")
-
-    def check_readers(self, specs: tuple[StageSpec, ...]) -> None:
-        read = {name for spec in specs for name in spec.inputs}
-        for spec in specs:
-            if spec.kind != "sink" and spec.name not in read:
-                raise ConfigError(
-                    self.document.key_place("stages", spec.name),
-                    f"nothing reads {spec.name!r}; make it an input of some stage, or remove it",
-                )
-
-    def check_processes(self, specs: tuple[StageSpec, ...]) -> None:
-        first: dict[str, StageSpec] = {}
-        for spec in specs:
-            place = self.document.place("stages", spec.name, "replicas")
-            if spec.replicas > 1 and (spec.kind == "source" or spec.ordered):
-                what = "a source" if spec.kind == "source" else "ordered" if spec.kind == "stage" else "a sink"
-                raise ConfigError(place, f"{spec.name!r} is {what} and cannot have replicas; remove `replicas`")
-            if not spec.process:
-                continue
-            if spec.lag == "skip" and sum(one.process == spec.process for one in specs) > 1:
-                raise ConfigError(
-                    self.document.place("stages", spec.name, "process"),
-                    f"{spec.name!r} may skip, so nobody must wait for it: give it a process of its own",
-                )
-            mate = first.setdefault(spec.process, spec)
-            if mate.replicas != spec.replicas:
-                raise ConfigError(
-                    self.document.place("stages", spec.name, "process"),
-                    f"{spec.name!r} and {mate.name!r} share the process {spec.process!r} "
-                    f"but ask for {spec.replicas} and {mate.replicas} replicas; make them the same",
-                )
 
     def check_outputs(
         self, specs: tuple[StageSpec, ...], config: Path, also_written: Mapping[str, Path | None]

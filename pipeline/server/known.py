@@ -5,10 +5,10 @@ from collections import deque
 
 from msgspec import Struct
 
+from framewire.pipeline.metrics.collector import RunCollector
 from framewire.pipeline.seen.rates import RateMeter
 from framewire.pipeline.seen.snapshot import Snapshot
 from framewire.pipeline.seen.view import View, is_well, view_of
-from framewire.pipeline.server.exposition import RunCollector
 
 HISTORY = 300
 """Points in the plot, one a second: five minutes."""
@@ -70,7 +70,6 @@ class Known:
         if self.view.failure:
             return "failed"
         down = [f"{stream.name} is {stream.state}" for stream in self.view.streams if not is_well(stream.state)]
-        sources = sum(stage.kind == "source" for stage in self.view.stages)
-        if down or len(self.view.streams) < sources:
-            return ", ".join(down) or "not every stream has begun"
+        if down:
+            return ", ".join(down)
         return "" if self.view.ready else self.view.trouble or "not every worker is ready"

@@ -11,9 +11,10 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from framewire.pipeline.seen.summary import summary_of
+from framewire.pipeline.server.connection import connections_max
 from framewire.pipeline.server.guard import Guard
 from framewire.pipeline.server.known import Known
 from framewire.pipeline.server.pictures import Pictures
@@ -51,6 +52,7 @@ class Answers:
         self._known = known
         self._pictures = pictures
         self._registry = registry
+        self._viewers = Viewers(connections_max() // 2)
 
     async def page(self, _request: Request) -> Response:
         """The live page."""
@@ -103,7 +105,7 @@ class Answers:
         stream = request.path_params["stream"]
         if not self._is_stream(stream):
             return PlainTextResponse("no such stream\n", 404)
-        return StreamingResponse(self._parts(stream), media_type=f"multipart/x-mixed-replace; boundary={BOUNDARY}")
+        return _Film(self._parts(stream), self._viewers)
 
     async def _parts(self, stream: str) -> AsyncIterator[bytes]:
         async for jpeg in self._pictures.all(stream):
@@ -114,6 +116,32 @@ class Answers:
         """Names are untrusted input: only existing streams may be watched."""
         view = self._known.view
         return self._pictures.possible and view is not None and any(stream.name == name for stream in view.streams)
+
+
+class Viewers:
+    """How many watch films now: those who do must leave room for probes and pages."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.now = 0
+
+
+class _Film(StreamingResponse):
+    def __init__(self, parts: AsyncIterator[bytes], viewers: Viewers) -> None:
+        super().__init__(parts, media_type=f"multipart/x-mixed-replace; boundary={BOUNDARY}")
+        self._viewers = viewers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if self._viewers.now >= self._viewers.most:
+            text = f"{self._viewers.most} films are being watched already; close one\n"
+            await PlainTextResponse(text, 503)(scope, receive, send)
+            return
+        self._viewers.now += 1
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._viewers.now -= 1
 
 
 def _probe(trouble: str) -> Response:

@@ -93,7 +93,7 @@ class Account:
             max_failed=self._spec.max_failed,
             cores=self._cores,
             stages=stages,
-            streams=_streams(ledger, totals.values()),
+            streams=_streams(ledger, totals.values(), [s.name for s in self._spec.stages if s.kind == "source"]),
             workers={worker.name: self._worker(worker, totals[worker.name]) for worker in workers},
             refused=refused,
             failure=failure,
@@ -143,9 +143,11 @@ class Account:
         )
 
 
-def _streams(ledger: Ledger, workers: Iterable[WorkerFigures]) -> dict[str, StreamNow]:
-    """All streams reported so far: one that never gave a picture is known only from its source."""
+def _streams(ledger: Ledger, workers: Iterable[WorkerFigures], sources: Iterable[str]) -> dict[str, StreamNow]:
+    """The stream of each source: until its worker names it, it has the source's name."""
     seen = {stream: figures for worker in workers for stream, figures in worker.sources.items()}
+    named = {account.source for account in ledger.streams.values()} | {figures.source for figures in seen.values()}
+    seen.update({source: SourceFigures(source) for source in sources if source not in named})
     names = dict.fromkeys([*ledger.streams, *seen])
     return {name: _stream(ledger.streams.get(name), seen.get(name, SourceFigures())) for name in names}
 

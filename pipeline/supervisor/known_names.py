@@ -4,7 +4,17 @@ from collections.abc import Container
 
 from framewire.pipeline.graph.plan import Plan
 from framewire.pipeline.ledger.ledger import Ledger
-from framewire.pipeline.wire.message import Checkpoint, CutShort, Look, ServerReady, Settle, StreamOpened, ToSupervisor
+from framewire.pipeline.server import boot
+from framewire.pipeline.wire.message import (
+    Checkpoint,
+    CutShort,
+    Look,
+    Remark,
+    ServerReady,
+    Settle,
+    StreamOpened,
+    ToSupervisor,
+)
 
 
 def is_known(message: ToSupervisor, plan: Plan, ledger: Ledger, workers: Container[str], serving: bool) -> bool:
@@ -16,7 +26,7 @@ def is_known(message: ToSupervisor, plan: Plan, ledger: Ledger, workers: Contain
             return message.stage in plan.sinks_of
         case StreamOpened():
             return message.source in plan.sinks_of
-        case ServerReady() | Look():
+        case ServerReady() | Look() | Remark(worker=boot.SERVER):
             return serving
         case _:
             return message.worker in workers

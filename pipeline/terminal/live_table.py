@@ -37,7 +37,7 @@ def _headline(view: View) -> RenderableType:
     ):
         if number:
             words.append(f"{number} {what}")
-    line.add_row(*parts, Text(", ".join(words) if view.streams else "starting"))
+    line.add_row(*parts, Text(", ".join(words) if any(stream.window for stream in view.streams) else "starting"))
     return line
 
 

@@ -27,7 +27,7 @@ def print_summary(summary: Summary, console: Console) -> None:
             highlight=False,
         )
     for name, stream in summary.streams.items():
-        notes = [f"{stream.width}x{stream.height}", f"window {stream.window}"]
+        notes = [f"{stream.width}x{stream.height}", f"window {stream.window}"] if stream.window else ["no picture"]
         if stream.damaged:
             notes.append(f"{stream.damaged} damaged pictures")
         if stream.state not in ("", "ended"):
@@ -35,7 +35,8 @@ def print_summary(summary: Summary, console: Console) -> None:
         if stream.reconnects:
             notes.append(f"{stream.reconnects} reconnects")
         notes += [f"{count} skipped ({reason})" for reason, count in stream.skipped.items()]
-        console.print(f"stream {name}: {stream.description}, {', '.join(notes)}", highlight=False, markup=False)
+        words = ", ".join(filter(None, [stream.description, *notes]))
+        console.print(f"stream {name}: {words}", highlight=False, markup=False)
     console.print(_stage_table(summary))
     for name, stage in summary.stages.items():
         if stage.skipped:

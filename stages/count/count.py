@@ -1,7 +1,7 @@
 """count: people in view, arrivals, line crossings and zones, as events on the frames where they happen."""
 
-from collections.abc import Iterator
-from typing import Annotated, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -66,6 +66,7 @@ class Count(Stage[CountOptions]):
     Options = CountOptions
     ordered = True
     looks = False
+    needs: ClassVar[Mapping[str, str]] = {"tracks": "track"}
 
     def open(self) -> None:
         """Check that lines have a length and zones an area."""

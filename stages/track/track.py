@@ -67,6 +67,7 @@ class Track(Stage[TrackOptions]):
 
     Options = TrackOptions
     ordered = True
+    gives = frozenset({"tracks"})
 
     def open(self) -> None:
         """Start with no tracks."""

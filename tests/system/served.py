@@ -65,7 +65,7 @@ def served(config: Path, out: Path, *arguments: str, address: str = "127.0.0.1:0
 
         def said() -> bool:
             assert running.process.poll() is None, running.stderr()
-            found[:] = re.findall(r"live page and metrics: (\S+)", running.stderr())
+            found[:] = re.findall(r'live page and metrics: ([^\s"]+)', running.stderr())
             return bool(found)
 
         wait_until(said, "the server's address")

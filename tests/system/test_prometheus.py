@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from framewire.pipeline.server.bucket import SECONDS
+from framewire.pipeline.metrics.buckets import SECONDS
 from tests.deploy.test_deploy import expressions
 from tests.system.running import PIPELINES, free_port, wait_until
 from tests.system.served import Served, served

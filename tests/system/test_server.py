@@ -2,14 +2,20 @@
 
 import json
 import os
+import resource
 import signal
+import socket
 import subprocess
 import urllib.request
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from shutil import which
+from urllib.parse import urlsplit
 
 import pytest
 
+from framewire.pipeline.server.connection import CONNECTIONS_MAX, OF_ITSELF
+from framewire.pipeline.server.listen import BACKLOG
 from tests.system.running import PIPELINES, Running, framewire, wait_until
 from tests.system.served import Scrape, Served, in_flight, outcomes, served
 
@@ -50,7 +56,11 @@ def test_frames_add_up_in_every_scrape_and_no_counter_goes_back_when_workers_die
         restarts = {labels["worker"]: value for labels, value in scrape["framewire_worker_restarts_total"]}
         assert restarts["slow#1"] == restarts["left#0"] == restarts["video#0"] == 1
         assert restarts["slow#0"] == 0
-        failed = [value for labels, value in scrape["framewire_frames_total"] if labels["outcome"] == "failed"]
+        failed = [
+            value
+            for labels, value in scrape["framewire_frames_total"]
+            if labels["outcome"] == "failed" and labels["reason"]
+        ]
         assert failed == [1, 1]
 
 
@@ -199,3 +209,57 @@ def test_viewers_who_go_leave_nothing_behind(tmp_path: Path) -> None:
             for film in films:
                 film.close()
             wait_until(lambda: server.num_fds() <= before, "the viewers' sockets to be closed")
+
+
+def test_strangers_who_never_finish_a_request_stop_nothing(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    try:
+        with served(PIPELINES / "watched.yaml", tmp_path, "--log-format", "json") as one, ExitStack() as open_ones:
+            port = urlsplit(one.url).port
+            server = one.running.worker("server")
+            for number in range(1500):
+                stranger = open_ones.enter_context(socket.create_connection(("127.0.0.1", port)))
+                with suppress(OSError):
+                    stranger.sendall(
+                        b"GET /healthz HTTP/1.1\r\nHost: loc" if number % 2 else b"\x16\x03\x01 nonsense\r\n\r\n"
+                    )
+                if number % 100 == 99:
+                    assert one.get("/healthz").status == 200
+                    assert server.num_fds() < CONNECTIONS_MAX + BACKLOG + OF_ITSELF
+            assert one.get("/metrics").status == 200
+            said = [json.loads(line) for line in one.running.stderr().splitlines()]
+            assert [line["message"] for line in said if line.get("worker") == "server"] == [
+                "server: Invalid HTTP request received."
+            ]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_every_stream_and_stage_has_its_series_before_its_first_frame(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        camera = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/"
+        config = tmp_path / "two.yaml"
+        config.write_text(
+            "name: two\n"
+            "stages:\n"
+            f"  cam: {{use: capture, sources: {{door: '{camera}', hall: '{camera}'}}}}\n"
+            "  list: {use: jsonl_writer, input: cam, path: '{stream}.jsonl'}\n"
+        )
+        running = Running(config, tmp_path / "out", "--http", "127.0.0.1:0")
+        try:
+            wait_until(lambda: "live page and metrics: " in running.stderr(), "the server")
+            one = Served(running, running.stderr().split("live page and metrics: ")[1].split()[0])
+            wait_until(lambda: one.answers("/metrics") and b"framewire" in one.get("/metrics").body, "metrics")
+            scrape = one.scrape()
+        finally:
+            running.process.kill()
+            running.process.wait()
+    for stream in ("door", "hall"):
+        outcomes_of = {
+            labels["outcome"]: value for labels, value in scrape["framewire_frames_total"] if labels["stream"] == stream
+        }
+        assert outcomes_of == {"captured": 0, "written": 0, "dropped": 0, "failed": 0}
+        for name in ("pictures_skipped_total", "source_reconnects_total", "end_to_end_seconds_count"):
+            assert [value for labels, value in scrape[f"framewire_{name}"] if labels["stream"] == stream] == [0], name
+    assert {labels["stage"] for labels, _ in scrape["framewire_batch_size_count"]} == {"door", "hall", "list"}

@@ -67,3 +67,46 @@ stages:
         (5, "unknown stage 'face_detekt' (did you mean 'face_detect'?)"),
         (6, "replicas: 'x' is not a whole number, 1 or more, at most 256"),
     ]
+
+
+def test_errors_of_the_graph_are_told_together_too(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text(
+        """
+stages:
+  capture: {source: demo, limit: many}
+  faces: {use: face_detekt, input: capture}
+  tracks: {use: track, input: faces}
+  count: {input: [tracks, tracks, trakcs]}
+  list: {use: jsonl_writer, path: a.jsonl}
+"""
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_pipeline(path)
+    assert [(error.place.line, error.text.split(";")[0]) for error in caught.value.all] == [
+        (3, "limit: 'many' is not a whole number, 0 or more"),
+        (4, "unknown stage 'face_detekt' (did you mean 'face_detect'?)"),
+        (6, "'count' names an input twice"),
+        (6, "the input 'trakcs' of 'count' is not a stage (did you mean 'tracks'?)"),
+        (7, "'list' has no input"),
+    ]
+
+
+def test_what_is_unread_and_what_is_of_no_use_are_told_together(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text(
+        """
+stages:
+  capture: {source: demo, replicas: 2}
+  faces: {use: face_detect, input: capture}
+  steady: {use: smooth, input: capture}
+  list: {use: jsonl_writer, input: steady, path: a.jsonl}
+"""
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_pipeline(path)
+    assert [(error.place.line, error.text.split(";")[0]) for error in caught.value.all] == [
+        (3, "'capture' is a source and cannot have replicas"),
+        (4, "nothing reads 'faces'"),
+        (5, "'steady' needs tracks, and no stage before it gives them"),
+    ]

@@ -1,4 +1,4 @@
-from framewire.pipeline.server.exposition import RunCollector
+from framewire.pipeline.metrics.collector import RunCollector
 from framewire.pipeline.server.known import HISTORY, Known
 from tests.pipeline.snapshots import snapshot
 
@@ -20,9 +20,6 @@ def test_what_is_amiss_is_named() -> None:
     later.ready = False
     known.take(later)
     assert known.readiness() == "not every worker is ready"
-    later.streams = {}
-    known.take(later)
-    assert known.readiness() == "not every stream has begun"
     later.failure = "capture: there is no file"
     known.take(later)
     assert known.readiness() == "failed"

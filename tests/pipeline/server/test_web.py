@@ -5,7 +5,7 @@ import base64
 import pytest
 from starlette.testclient import TestClient
 
-from framewire.pipeline.server.exposition import RunCollector, registry_of
+from framewire.pipeline.metrics.collector import RunCollector, registry_of
 from framewire.pipeline.server.known import Known
 from framewire.pipeline.server.pictures import Pictures
 from framewire.pipeline.server.web import web_app

@@ -2,8 +2,8 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from framewire.pipeline.metrics.collector import RunCollector, registry_of
 from framewire.pipeline.seen.rates import rates
-from framewire.pipeline.server.exposition import RunCollector, registry_of
 from tests.pipeline.snapshots import snapshot
 
 Labels = dict[str, str]

@@ -1,9 +1,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from framewire.pipeline.metrics.buckets import BATCH_SIZES, SECONDS, of_seconds, of_sizes
 from framewire.pipeline.seen.figures import BatchTally
 from framewire.pipeline.seen.histogram import Histogram
-from framewire.pipeline.server.bucket import BATCH_SIZES, SECONDS, of_seconds, of_sizes
 
 
 @given(st.lists(st.floats(1e-6, 20.0), max_size=50))

@@ -1,0 +1,1 @@
+"""What Prometheus sees of a run: a snapshot of its figures in its format."""
