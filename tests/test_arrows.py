@@ -33,9 +33,7 @@ ARROWS: dict[str, set[str]] = {
     "pipeline.ledger": {"pipeline", "pipeline.frame", "pipeline.graph", "pipeline.seen", "pipeline.wire"},
     "pipeline.output": {"pipeline", "pipeline.graph", "pipeline.ledger", "pipeline.processes"},
     "pipeline.metrics": {"pipeline", "pipeline.seen"},
-    "pipeline.server": {
-        *("pipeline.frame", "pipeline.graph", "pipeline.metrics", "pipeline.seen", "pipeline.wire")
-    },
+    "pipeline.server": {*("pipeline.frame", "pipeline.graph", "pipeline.metrics", "pipeline.seen", "pipeline.wire")},
     "pipeline.crew": {
         *("pipeline", "pipeline.graph", "pipeline.ledger", "pipeline.nodes", "pipeline.processes"),
         *("pipeline.server", "pipeline.wire", "pipeline.worker"),

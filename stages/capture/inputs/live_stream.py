@@ -21,11 +21,10 @@ from framewire.stages.capture.inputs.hardware import HardwareError, open_input
 from framewire.stages.capture.inputs.newest import Newest
 from framewire.stages.capture.inputs.outage import Outage
 from framewire.stages.capture.inputs.picture_source import Slot
+from framewire.stages.capture.inputs.silence import Silence
 
 MICROSECONDS = (1, 1_000_000)
 """Timestamps are arrival times: a stream's own may jump, run backwards, and restart after each connection."""
-STALLED_S = 1.0
-"""Time without a picture after which a stream is stalled: the slowest cameras in use send one a second."""
 NEWS_MAX = 100
 """Lines queued for the log; a flapping stream must not fill the memory."""
 
@@ -67,7 +66,7 @@ class LiveStream:
         self._stop = threading.Event()
         self.began: float | None = None
         """When the stream's first picture came, by the monotonic clock; set it to continue an earlier clock."""
-        self._last = 0.0
+        self._silence = Silence()
         self._live_since = 0.0
         self._outage = Outage()
         self._thread = threading.Thread(target=self._run, name="stream", daemon=True)
@@ -90,13 +89,13 @@ class LiveStream:
     @property
     def stalls_at(self) -> float | None:
         """When it will count as stalled unless a picture comes; None if it is not live."""
-        return self._last + STALLED_S if self.state is StreamPhase.LIVE else None
+        return self._silence.stalls_at if self.state is StreamPhase.LIVE else None
 
     def look(self) -> None:
         """Check for a stall."""
         stalls_at = self.stalls_at
         if stalls_at is not None and time.monotonic() >= stalls_at and not self._newest.there:
-            self._say(logging.WARNING, f"no picture for {STALLED_S:g} s")
+            self._say(logging.WARNING, f"no picture for {self._silence.allowed_s:.2g} s")
             self._now(StreamPhase.STALLED)
 
     def shot(self, slot: Slot) -> Shot | None:
@@ -147,14 +146,14 @@ class LiveStream:
                     if self._stop.is_set():
                         break
                     pictures += 1
-                    # Before the stream is live: it would count as stalled since its last connection.
-                    self._last = time.monotonic()
+                    now = time.monotonic()
                     if pictures == 1:
-                        self._connected(container, frame)
+                        self._connected(container, frame, now)
+                    self._silence.picture(now)
                     if self.state is StreamPhase.STALLED:
                         self._say(logging.INFO, "receiving again")
                         self._now(StreamPhase.LIVE)
-                    if self._newest.put(_Seen(frame, self._last)):
+                    if self._newest.put(_Seen(frame, now)):
                         self._wake()
         except (av.error.FFmpegError, OSError, ValueError, IndexError) as error:
             # Its text may include the address and password; its type does not.
@@ -178,11 +177,13 @@ class LiveStream:
         container.streams.video[0].thread_type = "NONE"
         return container
 
-    def _connected(self, container: InputContainer, frame: VideoFrame) -> None:
+    def _connected(self, container: InputContainer, frame: VideoFrame, now: float) -> None:
         stream = container.streams.video[0]
         self.rate = stream.average_rate or stream.guessed_rate
         self.connections += 1
-        self._live_since = time.monotonic()
+        # Before the stream is live: it would count as stalled since its last connection.
+        self._silence.connected(now, float(self.rate or 0))
+        self._live_since = now
         if self._outage.is_over():
             self._say(logging.INFO, f"live, {frame.width}x{frame.height}")
         self._now(StreamPhase.LIVE)
