@@ -17,6 +17,10 @@ class StageError(Exception):
     """An error that no retry would fix; its text tells the user what, where, and the fix."""
 
 
+class AbsentError(StageError):
+    """Something that an option names is not there: `check` only warns of it, since it may come before the run."""
+
+
 class StreamPhase(Enum):
     """The state of a stream."""
 
@@ -94,6 +98,15 @@ class Stage(Generic[OptionsT]):
 
     def open(self) -> None:
         """Load models, open files. Raise StageError for what the user must fix."""
+
+    def try_out(self, connect: bool) -> str:
+        """For `check`: open and close it, with an empty output folder; what there is, in words, or nothing.
+
+        Without `connect` nobody beyond this machine may be asked. Raises StageError, AbsentError.
+        """
+        self.open()
+        self.close()
+        return ""
 
     def process(self, packet: Packet) -> Packet:
         """Process one frame; return it with detections, drawn on or dropped."""

@@ -22,7 +22,7 @@ from framewire.models.runtime.provider import Device, Execution, Precision
 from framewire.models.store.model_store import ModelStore
 from framewire.pipeline.frame.packet import Attribute, Detection, Packet
 from framewire.pipeline.option import InputFile, InputFolder
-from framewire.pipeline.stage import AUTO, Stage, StageError, stage
+from framewire.pipeline.stage import AUTO, AbsentError, Stage, StageError, stage
 
 WHOLE_FRAME = "frame"
 """Label of the detection that covers the whole frame."""
@@ -124,6 +124,18 @@ class Classify(Stage[ClassifyOptions]):
             raise StageError(str(error)) from error
         self._told = False
         self._unanswered: set[str] = set()
+
+    def try_out(self, connect: bool) -> str:
+        """See Stage: models are not downloaded for it."""
+        store = ModelStore(Path(self.options.model_dir) if self.options.model_dir else None)
+        for model in self.options.models:
+            if model.model.lower().endswith(".onnx"):
+                absent = [name for name in (model.model, model.labels) if name and not Path(name).exists()]
+                if absent:
+                    raise AbsentError(f"no such file: {', '.join(absent)}")
+            elif not connect and not model.instead and store.find(find_classifier(model.model)) is None:
+                raise AbsentError(f"{model.model} is not on this machine; a run downloads it")
+        return super().try_out(connect)
 
     def idle(self, packet: Packet) -> bool:
         """Frames without faces skip batching."""

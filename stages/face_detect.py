@@ -22,7 +22,7 @@ from framewire.models.store.model_store import ModelStore
 from framewire.pipeline.frame.packet import Detection, Packet
 from framewire.pipeline.frame.ring import Pixels
 from framewire.pipeline.option import InputFile, InputFolder
-from framewire.pipeline.stage import AUTO, Stage, StageError, stage
+from framewire.pipeline.stage import AUTO, AbsentError, Stage, StageError, stage
 
 FACE = "face"
 """The label of a face."""
@@ -143,6 +143,13 @@ class FaceDetect(Stage[FaceDetectOptions]):
                     self._tell("haar", cure if missing else "because this run began with it")
         except CannotLoadError as error:
             raise StageError(str(error)) from error
+
+    def try_out(self, connect: bool) -> str:
+        """See Stage: a model is not downloaded for it."""
+        missing = self._choose_method() == "dnn" and _store(self.options).find(find_entry(self.options.model)) is None
+        if missing and not connect:
+            raise AbsentError(f"{self.options.model} is not on this machine; a run downloads it")
+        return super().try_out(connect)
 
     def process_batch(self, packets: Sequence[Packet]) -> Sequence[Packet]:
         """Add a detection for each face in each frame that is searched."""

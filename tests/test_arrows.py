@@ -42,9 +42,11 @@ ARROWS: dict[str, set[str]] = {
         *("pipeline", "pipeline.crew", "pipeline.graph", "pipeline.ledger", "pipeline.nodes", "pipeline.processes"),
         *("pipeline.seen", "pipeline.server", "pipeline.wire"),
     },
+    "pipeline.terminal.display": {"pipeline.seen"},
     "pipeline.terminal": {
         *("pipeline", "pipeline.frame", "pipeline.graph", "pipeline.ledger", "pipeline.output", "pipeline.processes"),
-        *("pipeline.drawing", "pipeline.seen", "pipeline.server", "pipeline.supervisor"),
+        *("pipeline.drawing", "pipeline.privacy", "pipeline.seen", "pipeline.server", "pipeline.supervisor"),
+        "pipeline.terminal.display",
     },
     # What all rooms of models/ share.
     "models": set(),

@@ -1,1 +1,1 @@
-"""The command line: what a user types, and what a terminal shows."""
+"""The command line: what a user types."""

@@ -30,13 +30,14 @@ from framewire.pipeline.server.listen import DEFAULT, OFF, TOKEN_VARIABLE, Liste
 from framewire.pipeline.stage import StageError
 from framewire.pipeline.supervisor import Outcome, Supervisor
 from framewire.pipeline.supervisor.trace_file import TraceFile
+from framewire.pipeline.terminal.display.log_format import JsonFormatter, LogFormat
+from framewire.pipeline.terminal.display.progress import progress_on
+from framewire.pipeline.terminal.display.summary_table import print_summary
 from framewire.pipeline.terminal.exit_code import FAILED, INTERRUPTED, WRONG
-from framewire.pipeline.terminal.log_format import JsonFormatter, LogFormat
 from framewire.pipeline.terminal.looking_on import explain_run, top
-from framewire.pipeline.terminal.progress import progress_on
 from framewire.pipeline.terminal.shipped import find_config, shipped_names, starter
-from framewire.pipeline.terminal.summary_table import print_summary
 from framewire.pipeline.terminal.take_over import TakenOver, recover_folder
+from framewire.pipeline.terminal.try_out import try_out
 from framewire.pipeline.testing import replay as replay_frame
 from framewire.pipeline.user_modules import look_beside
 
@@ -185,11 +186,20 @@ def check(
     sets: Sets = None,
     summary: SummaryFile = None,
     trace: TraceFilePath = None,
+    connect: Annotated[
+        bool, typer.Option("--connect", help="Open cameras and addresses too, and download models that are missing")
+    ] = False,
 ) -> None:
-    """Check a pipeline file; nothing is started."""
+    """Check a pipeline file, and open what it names: films, models, outputs. No frame is read."""
     spec = _load(config, source, sets, out, summary, trace)
-    workers = sum(process.replicas for process in make_plan(spec).processes)
-    typer.echo(f"{config}: good; {len(spec.stages)} stages in {workers} processes")
+    is_wrong = False
+    for finding in try_out(spec, connect):
+        is_wrong |= finding.level >= logging.ERROR
+        mark = f"{logging.getLevelName(finding.level).lower()}: " if finding.level > logging.INFO else ""
+        typer.echo(f"{mark}{finding.stage}: {finding.text}", err=bool(mark))
+    if is_wrong:
+        raise typer.Exit(WRONG)
+    typer.echo(f"{config}: good; {len(spec.stages)} stages in {make_plan(spec).workers} processes")
 
 
 @app.command()

@@ -14,9 +14,9 @@ from framewire.pipeline.seen.explain import Explanation, explain
 from framewire.pipeline.seen.summary import Summary
 from framewire.pipeline.seen.view import View
 from framewire.pipeline.server.listen import DEFAULT
+from framewire.pipeline.terminal.display.live_table import live_table
 from framewire.pipeline.terminal.elsewhere import NoAnswerError, ask
 from framewire.pipeline.terminal.exit_code import FAILED, WRONG
-from framewire.pipeline.terminal.live_table import live_table
 
 EACH_S = 1.0
 

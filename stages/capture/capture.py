@@ -2,6 +2,7 @@
 
 import os
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -15,7 +16,7 @@ from msgspec import Meta, Struct
 from framewire.pipeline.frame.ring import Pixels
 from framewire.pipeline.option import InputPath
 from framewire.pipeline.privacy.address import shown as address_shown
-from framewire.pipeline.stage import AUTO, Shot, Source, StageError, StreamPhase, stage
+from framewire.pipeline.stage import AUTO, AbsentError, Shot, Source, StageError, StreamPhase, stage
 from framewire.stages.capture.cut import CutFinder
 from framewire.stages.capture.demo import Demo
 from framewire.stages.capture.inputs.address import STDIN, Address, address_of, is_live, stdin_address
@@ -138,6 +139,22 @@ class Capture(Source[CaptureOptions]):
             self._watched = WatchedFolder(Path(self._source), seen, self.context.resumed, self.wake)
         else:
             self._opened = self._open_file()
+
+    def try_out(self, connect: bool) -> str:
+        """See Stage: cameras and addresses are opened only with `connect`, standard input never."""
+        if self.options.source == STDIN:
+            return "standard input was not tried"
+        if is_live(local_path(self.options.source)) and not connect:
+            return f"{address_shown(self.options.source)} was not tried; --connect opens it"
+        woken = threading.Event()
+        self.wake = woken.set
+        self.open()
+        try:
+            if self._live is not None:
+                return self._live.first_news(woken, self.options.open_timeout_s + self.options.read_timeout_s)
+            return self._opened.facts.words if self._opened is not None else f"{self._source} is watched"
+        finally:
+            self.close()
 
     def is_live(self) -> bool:
         """Cameras and streams are."""
@@ -299,7 +316,7 @@ class Capture(Source[CaptureOptions]):
             return ImageFiles(several.pictures, name, self.options.rate)
         path = Path(name)
         if not path.is_file():
-            raise StageError(f"no such file: {name}")
+            raise AbsentError(f"no such file: {name}")
         check_supported(path)
         if is_image(path):
             is_animation = path.suffix.lower() in ANIMATED and pictures_in(path) > 1

@@ -13,7 +13,7 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from msgspec import Struct
 
-from framewire.pipeline.stage import Shot, StreamPhase
+from framewire.pipeline.stage import Shot, StageError, StreamPhase
 from framewire.stages.capture.inputs.address import Address
 from framewire.stages.capture.inputs.backoff import waits
 from framewire.stages.capture.inputs.decoded_picture import picture_of
@@ -25,6 +25,7 @@ from framewire.stages.capture.inputs.silence import Silence
 
 MICROSECONDS = (1, 1_000_000)
 """Timestamps are arrival times: a stream's own may jump, run backwards, and restart after each connection."""
+RETRYING = "; retrying in "
 NEWS_MAX = 100
 """Lines queued for the log; a flapping stream must not fill the memory."""
 
@@ -91,6 +92,17 @@ class LiveStream:
         """When it will count as stalled unless a picture comes; None if it is not live."""
         return self._silence.stalls_at if self.state is StreamPhase.LIVE else None
 
+    def first_news(self, woken: threading.Event, wait_s: float) -> str:
+        """That it is live, in words. Blocks until that is known; `wake` sets `woken`. Raises StageError if it is not."""
+        until = time.monotonic() + wait_s
+        while not self.news and self.state is not StreamPhase.ENDED and (left := until - time.monotonic()) > 0:
+            woken.wait(left)
+            woken.clear()
+        level, text = self.news.popleft() if self.news else (logging.ERROR, self.failure or "no answer")
+        if level > logging.INFO:
+            raise StageError(text.partition(RETRYING)[0])
+        return text
+
     def look(self) -> None:
         """Check for a stall."""
         stalls_at = self.stalls_at
@@ -132,7 +144,7 @@ class LiveStream:
             pause = next(pauses)
             live_s = time.monotonic() - self._live_since if pictures else 0.0
             if text := self._outage.failed(why, live_s):
-                self._say(logging.WARNING, f"{text}; retrying in {pause:.1f} s")
+                self._say(logging.WARNING, f"{text}{RETRYING}{pause:.1f} s")
             self._now(StreamPhase.DOWN)
             self._stop.wait(pause)
         self._now(StreamPhase.ENDED)

@@ -20,6 +20,12 @@ class StreamFacts(Struct, frozen=True):
     width: int
     expected: int | None
 
+    @property
+    def words(self) -> str:
+        """`people.mp4, 640x480, 300 frames`."""
+        count = f", {self.expected} frames" if self.expected is not None else ""
+        return f"{self.description}, {self.width}x{self.height}{count}"
+
 
 class PictureSource(Protocol):
     """An opened source: pictures in order, the same ones every time."""

@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from framewire.pipeline.frame.ring import Pixels
-from framewire.pipeline.stage import Shot, StageError
+from framewire.pipeline.stage import AbsentError, Shot, StageError
 from framewire.stages.capture.inputs.picture_source import Slot, StreamFacts
 from framewire.stages.capture.inputs.pictures.picture_file import (
     SUFFIXES,
@@ -31,7 +31,7 @@ class ImageFiles:
 
     def __init__(self, files: Sequence[Path], name: str, rate: float) -> None:
         if not files:
-            raise StageError(f"no pictures in {name} ({', '.join(sorted(SUFFIXES))})")
+            raise AbsentError(f"no pictures in {name} ({', '.join(sorted(SUFFIXES))})")
         self._rate = Fraction(rate).limit_denominator(1001)
         self._places = [(file, page) for file in sorted(files, key=natural_order) for page in range(pictures_in(file))]
         first = next((picture for file, _ in self._places if (picture := read_picture(file)) is not None), None)

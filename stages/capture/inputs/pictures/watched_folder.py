@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from framewire.pipeline.stage import Shot, StageError
+from framewire.pipeline.stage import AbsentError, Shot
 from framewire.stages.capture.inputs.picture_source import Slot, StreamFacts
 from framewire.stages.capture.inputs.pictures.image_files import UNREADABLE, natural_order
 from framewire.stages.capture.inputs.pictures.picture_file import is_image, read_picture
@@ -31,7 +31,7 @@ class WatchedFolder:
     def __init__(self, folder: Path, seen: Path, resumed: bool, wake: Callable[[], None]) -> None:
         """Raises StageError, OSError."""
         if not folder.is_dir():
-            raise StageError(f"{folder} is not a folder; `watch` needs one")
+            raise AbsentError(f"{folder} is not a folder; `watch` needs one")
         self.facts = StreamFacts(f"{folder} (watched)", 0, 0, None)
         self._folder = folder
         self._wake = wake

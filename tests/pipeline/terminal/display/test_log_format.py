@@ -1,7 +1,7 @@
 import json
 import logging
 
-from framewire.pipeline.terminal.log_format import JsonFormatter
+from framewire.pipeline.terminal.display.log_format import JsonFormatter
 
 
 def test_a_line_has_what_applies_and_no_more() -> None:

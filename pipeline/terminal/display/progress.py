@@ -14,7 +14,7 @@ from framewire.pipeline.seen.rates import RateMeter
 from framewire.pipeline.seen.snapshot import Snapshot, expected_frames
 from framewire.pipeline.seen.summary import Summary, summary_of
 from framewire.pipeline.seen.view import view_of
-from framewire.pipeline.terminal.live_table import live_table
+from framewire.pipeline.terminal.display.live_table import live_table
 
 LINE_S = 5.0
 """Between two lines of progress in a log: frequent enough to show life, rare enough to read."""
