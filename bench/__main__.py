@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 from framewire.pipeline.terminal.cli import ONE_THREAD
 
@@ -35,6 +35,7 @@ from bench.tracks import tracks  # noqa: E402
 from bench.transport import transport  # noqa: E402
 from bench.watching import watching  # noqa: E402
 from framewire.models.finders.haar import can_compile  # noqa: E402
+from framewire.models.runtime.provider import PROVIDERS, Device, RuntimeMissingError  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
 PARTS: dict[str, Callable[[Path | None], Struct]] = {
@@ -61,8 +62,11 @@ def main(
         list[str] | None, typer.Argument(help=f"Which of {', '.join(PARTS)}; default: all but storm")
     ] = None,
     clip: Annotated[Path | None, typer.Option(help="A video to use; by default the demo, as a file")] = None,
+    device: Annotated[str, typer.Option(help=f"What `inference` runs on: {', '.join(PROVIDERS)}")] = "cpu",
 ) -> None:
     """Measure."""
+    if device not in PROVIDERS:
+        raise typer.BadParameter(f"no device {device}; choose from {', '.join(PROVIDERS)}")
     for name in names or []:
         if name not in PARTS:
             raise typer.BadParameter(f"no measurement {name}; choose from {', '.join(PARTS)}")
@@ -70,11 +74,12 @@ def main(
     _compile()
     for name in names or [name for name in PARTS if name not in BY_NAME_ALONE]:
         try:
-            result = PARTS[name](clip)
-        except AbsentError as absent:
+            on_device = name == "inference" and device != "cpu"
+            result = inference(cast(Device, device)) if on_device else PARTS[name](clip)
+        except (AbsentError, RuntimeMissingError) as absent:
             print(f"{name} skipped: {absent}\n")
             continue
-        path = RESULTS / f"{name}.json"
+        path = RESULTS / (f"{name}-{device}.json" if on_device else f"{name}.json")
         path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
         write_report()
         print(f"-> {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}\n")

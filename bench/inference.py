@@ -19,12 +19,13 @@ from rich.table import Table
 
 from bench.absent import need_models
 from bench.machine import Machine, this_machine
+from framewire.models.cache_folder import cache_folder
 from framewire.models.catalogue.entries import find_entry
 from framewire.models.catalogue.model_entry import ModelEntry
 from framewire.models.classifiers.classifier import Classifier
 from framewire.models.classifiers.load_classifier import open_network
 from framewire.models.picture import Picture
-from framewire.models.runtime.provider import Execution, load_runtime
+from framewire.models.runtime.provider import Device, Execution, candidates, load_runtime
 from framewire.models.store.model_store import ModelStore
 
 MODELS = ("framewire-age-gender", "framewire-emotion")
@@ -55,26 +56,29 @@ class InferenceFigures(Struct, frozen=True):
 
     machine: Machine
     rounds: list[Inference]
+    device: Device = "cpu"
 
 
-def inference() -> InferenceFigures:
-    """Measure our own networks."""
+def inference(device: Device = "cpu") -> InferenceFigures:
+    """Measure our own networks. Raises RuntimeMissingError if this machine cannot run them on the device."""
     need_models(*MODELS)
     entries = [find_entry(name) for name in MODELS]
-    rounds = [_round(entry, batch, threads) for entry in entries for threads in THREADS for batch in BATCHES]
-    result = InferenceFigures(this_machine(), rounds)
+    threads_of = THREADS if device == "cpu" else (1,)
+    rounds = [_round(entry, batch, Execution(device, n)) for entry in entries for n in threads_of for batch in BATCHES]
+    result = InferenceFigures(this_machine(), rounds, device)
     _show(result)
     return result
 
 
-def _round(entry: ModelEntry, batch: int, threads: int) -> Inference:
+def _round(entry: ModelEntry, batch: int, execution: Execution) -> Inference:
     onnxruntime = load_runtime()
     (path,) = ModelStore().need(entry)
-    classifier = Classifier(open_network([path], Execution("cpu", threads)), entry.input, entry.answers)
+    classifier = Classifier(open_network([path], execution), entry.input, entry.answers)
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = execution.threads
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    (provider,) = candidates(execution, onnxruntime.get_available_providers(), cache_folder() / "engines")
+    session = onnxruntime.InferenceSession(str(path), options, providers=[(provider.name, provider.options)])
     name = session.get_inputs()[0].name
     rng = np.random.default_rng(0)
     crops = [rng.integers(0, 256, (CROP_PX, CROP_PX, 3), np.uint8) for _ in range(batch)]
@@ -89,7 +93,7 @@ def _round(entry: ModelEntry, batch: int, threads: int) -> Inference:
     return Inference(
         entry.name,
         batch,
-        threads,
+        execution.threads,
         framewire=round(batch / ours, 1),
         bare=round(batch / bare, 1),
         by_hand=round(batch / by_hand, 1),
@@ -124,7 +128,7 @@ def _in_turns(calls: list[Callable[[], object]]) -> list[float]:
 
 
 def _show(result: InferenceFigures) -> None:
-    table = Table(title=f"faces per second, {result.machine.cores} cores")
+    table = Table(title=f"faces per second on {result.device}, {result.machine.cores} cores")
     for heading in ("model", "threads", "batch", "Framewire", "onnxruntime alone", "share", "by hand", "ratio"):
         table.add_column(heading, justify="right")
     for one in result.rounds:

@@ -35,6 +35,7 @@ DTYPES: dict[str, type[np.generic]] = {
 }
 """Inputs that can be pictures."""
 REASON_MAX = 1000
+LIBRARIES = 'its libraries do not load (see above); pip install "framewire[gpu]" brings those of CUDA'
 _ON_GPU = ("tensorrt", "cuda")
 _WARM_SIZES = (2, 4, 8)
 """Batch sizes of common pipelines; larger ones are rare, and planned when they occur."""
@@ -113,9 +114,12 @@ class OnnxSession(Network):
             )
         except Exception as error:
             # onnxruntime raises its own class for each kind of failure, all under Exception.
+            if candidate.device in _ON_GPU:
+                # A driver that is too old, or a GPU whose memory is full; what is wrong with the file a CPU tells too.
+                return _reason(error)
             raise ModelError(f"{self.path} is not a model that onnxruntime can load: {_reason(error)}") from error
         # It silently falls back to the CPU if a provider's libraries are missing.
-        return "" if candidate.name in self._session.get_providers() else "its libraries do not load (see above)"
+        return "" if candidate.name in self._session.get_providers() else LIBRARIES
 
     def _only_input(self) -> Any:
         inputs = self._session.get_inputs()

@@ -93,7 +93,7 @@ class LiveStream:
         return self._silence.stalls_at if self.state is StreamPhase.LIVE else None
 
     def first_news(self, woken: threading.Event, wait_s: float) -> str:
-        """That it is live, in words. Blocks until that is known; `wake` sets `woken`. Raises StageError if it is not."""
+        """That it is live, in words; waits for it. `woken` is what `wake` sets. Raises StageError if it is not."""
         until = time.monotonic() + wait_s
         while not self.news and self.state is not StreamPhase.ENDED and (left := until - time.monotonic()) > 0:
             woken.wait(left)
