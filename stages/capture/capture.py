@@ -21,9 +21,10 @@ from framewire.stages.capture.cut import CutFinder
 from framewire.stages.capture.demo import Demo
 from framewire.stages.capture.inputs.address import STDIN, Address, address_of, is_live, stdin_address
 from framewire.stages.capture.inputs.excerpt import Excerpt
+from framewire.stages.capture.inputs.film.piped import PipedFilm
 from framewire.stages.capture.inputs.film.server_says import may_have_an_end
 from framewire.stages.capture.inputs.film.video_file import FilmAddress, VideoFile
-from framewire.stages.capture.inputs.live_stream import LiveRules, LiveStream, shots
+from framewire.stages.capture.inputs.live_stream import LiveRules, LiveStream, arriving, shots
 from framewire.stages.capture.inputs.picture_source import PictureSource, Slot
 from framewire.stages.capture.inputs.pictures.files import check_supported, local_path, several_files
 from framewire.stages.capture.inputs.pictures.image_files import AnimatedPicture, ImageFiles
@@ -63,7 +64,10 @@ class CaptureOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = 10.0
     live: Annotated[
         bool | Literal["auto"],
-        Meta(description="http, https: no, a film, read whole and once, at its own times; auto: what the server has"),
+        Meta(
+            description="http, https, standard input: no, a film, read whole and once, at its own times; yes, a "
+            "stream, at the times of arrival; auto: what the server has, a film if the pipe has times"
+        ),
     ] = "auto"
     verify: Annotated[bool, Meta(description="https, rtsps: check the server's certificate")] = True
     tries: Annotated[int, Meta(ge=0, description="Streams: failed tries in a row before giving up; 0: never")] = 0
@@ -101,7 +105,8 @@ class Capture(Source[CaptureOptions]):
     Cameras and streams: timestamps are arrival times. When the window is full, a new picture replaces the one that
     waits (`window_full`), so what is shown is never older than the window. A stream that is down, silent or ended is
     reconnected after 0.5 s, 1 s, 1.5 s, 1.5 s, ..., and may come back with another size. Standard input and a folder
-    with `watch` skip nothing: they wait.
+    with `watch` skip nothing: they wait. A film through a pipe keeps its own times; bare pixels and MJPEG have none,
+    and take `camera_rate`, or the times of their arrival.
 
     Example:
         capture: {source: people.mp4}
@@ -223,7 +228,7 @@ class Capture(Source[CaptureOptions]):
     def _frames(self, start: int) -> Iterator[Shot]:
         limit = self.options.limit
         if self._live is not None:
-            self._live.began = self.began
+            self._live.began, self._live.first = self.began, start
             live = self._live_shots(self._live)
             yield from islice(live, max(0, limit - start)) if limit else live
             if not limit or self._given < limit:
@@ -267,6 +272,8 @@ class Capture(Source[CaptureOptions]):
         for number, shot in enumerate(shots(live, self._describing(live.address.shown, rate))):
             if not number and self.options.hwaccel:
                 self._tell_decoder(live.decoder)
+            if not number and shot.failed:
+                self.describe(live.address.shown, *live.size, self.options.limit or None, rate())
             yield shot
 
     def _describing(self, description: str, rate: Callable[[], float | None] = lambda: None) -> Slot:
@@ -298,7 +305,9 @@ class Capture(Source[CaptureOptions]):
             address = address_of(self._source, options.transport, options.read_timeout_s, asked, options.verify)
         once = options.source == STDIN
         rules = LiveRules(options.open_timeout_s, options.read_timeout_s, options.tries, once, options.hwaccel)
-        return LiveStream(address, rules, self.wake, random.Random())
+        is_film = once and self._asked_live != "yes"
+        read = PipedFilm(bool(options.camera_rate) or self._asked_live == "no") if is_film else arriving
+        return LiveStream(address, rules, self.wake, random.Random(), read)
 
     def _stdin(self) -> Address:
         if os.isatty(0):

@@ -1,5 +1,6 @@
 """Video through a pipe, and folders that fill up."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -8,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.system.running import Running, command, lines_in, wait_until
-from tests.videos import picture, write_video
+from tests.system.running import Running, command, lines_in, run, wait_until
+from tests.videos import packet_places, picture, spoil, write_video
 
 PIPELINE = """
 stages:
@@ -97,6 +98,51 @@ def test_a_film_whose_index_is_at_its_end_has_a_cure(config: Path, tmp_path: Pat
     front = {"movflags": "faststart"}
     done = piped(config, tmp_path, write_video(tmp_path / "front.mp4", **large, container_options=front).read_bytes())  # type: ignore[arg-type]
     assert done.returncode == 0, done.stderr
+
+
+TIMES_MS = [0, 40, 100, 1100, 1140, 3000, 3040, 3080, *range(3120, 4400, 40)]
+
+
+def told(path: Path) -> list[tuple[float, str]]:
+    """Time and outcome of each frame."""
+    frames = [json.loads(line) for line in path.read_text().splitlines()]
+    return [(frame["pts"], frame["outcome"]) for frame in frames]
+
+
+@pytest.mark.parametrize("is_spoilt", [False, True], ids=["whole", "spoilt"])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("film.mkv", {}), ("film.ts", {}), ("film.mp4", {"movflags": "frag_keyframe+empty_moov"}), ("film.nut", {})],
+)
+def test_a_film_through_a_pipe_is_that_of_the_file(
+    config: Path, tmp_path: Path, name: str, options: dict[str, str], is_spoilt: bool
+) -> None:
+    film = write_video(tmp_path / name, len(TIMES_MS), times=TIMES_MS, container_options=options)
+    if is_spoilt:
+        spoil(film, *packet_places(film)[20])
+    whole = run(config, tmp_path / "file", "--source", str(film))
+    done = piped(config, tmp_path / "pipe", film.read_bytes())
+    assert done.returncode == whole.code, done.stderr
+    found = told(tmp_path / "pipe" / "list.jsonl")
+    assert found == told(tmp_path / "file" / "list.jsonl")
+    if not is_spoilt:
+        assert [pts for pts, _ in found] == pytest.approx([ms / 1000 for ms in TIMES_MS], abs=0.001)
+
+
+def test_pictures_without_times_have_those_of_the_rate_that_is_given(config: Path, tmp_path: Path) -> None:
+    jpegs = b"".join(cv2.imencode(".jpg", picture(number, 64, 48))[1].tobytes() for number in range(50))
+    done = piped(config, tmp_path, jpegs, "capture.camera_format=mjpeg", "capture.camera_rate=10")
+    assert done.returncode == 0, done.stderr
+    assert [pts for pts, _ in told(tmp_path / "list.jsonl")] == pytest.approx([number / 10 for number in range(50)])
+
+
+def test_what_comes_live_through_a_pipe_can_have_the_times_of_its_arrival(config: Path, tmp_path: Path) -> None:
+    film = write_video(tmp_path / "film.mkv", 20, times=[number * 1000 for number in range(20)])
+    done = piped(config, tmp_path, film.read_bytes(), "capture.live=true")
+    assert done.returncode == 0, done.stderr
+    times = [pts for pts, _ in told(tmp_path / "list.jsonl")]
+    assert len(times) == 20
+    assert times[-1] < 19
 
 
 def test_runs_without_a_picture_end_beside_busy_cores(config: Path, tmp_path: Path) -> None:

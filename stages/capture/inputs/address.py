@@ -81,7 +81,7 @@ def stdin_address(kind: str, size: str, rate: float) -> Address:
     try:
         VideoFormat(kind)
     except ValueError:
-        return Address("pipe:0", "standard input", kind)
+        return Address("pipe:0", "standard input", kind, {"framerate": f"{rate:g}"} if rate else {})
     if not size:
         raise StageError(f"standard input: set `size` for raw pixels ({kind}), such as 1280x720")
     options = {"pixel_format": kind, "video_size": size}

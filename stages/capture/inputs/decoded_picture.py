@@ -1,5 +1,6 @@
 """A decoded frame's pixels as a player shows them: upright, in BGR."""
 
+from fractions import Fraction
 from typing import Any, cast
 
 import numpy as np
@@ -9,8 +10,11 @@ from numpy.typing import NDArray
 
 from framewire.pipeline.frame.ring import Pixels
 
+CORRUPT = "corrupt"
+"""The reason if a frame was there but could not be decoded."""
 Matrix = NDArray[np.int32]
 """Nine numbers, by row, as in libavutil's display.h."""
+FIELDS = "fields"
 HDR = {16: "PQ", 18: "HLG"}
 """Transfer functions of high dynamic range, by their number in ITU-T H.273."""
 
@@ -29,6 +33,24 @@ def is_turned(frame: VideoFrame) -> bool:
     """Whether its rows are shown as columns."""
     matrix = _matrix(frame)
     return matrix is not None and _turns(matrix)
+
+
+def pixel_aspect(frame: VideoFrame, coded: Fraction | None) -> tuple[int, int] | None:
+    """A pixel's width to its height as the frame is shown; None if it is square. `coded` is as it was encoded."""
+    if not coded or coded == 1:
+        return None
+    shown = 1 / coded if is_turned(frame) else coded
+    return shown.numerator, shown.denominator
+
+
+def surprises(frame: VideoFrame) -> dict[str, str]:
+    """What is not as a player would show it, by what it concerns."""
+    said = {}
+    if kind := hdr_of(frame):
+        said["HDR"] = f"is HDR ({kind}) and is not tone-mapped: colours are paler or darker than a player's"
+    if frame.interlaced_frame:
+        said[FIELDS] = "is interlaced: what moves has combs"
+    return said
 
 
 def hdr_of(frame: VideoFrame) -> str:

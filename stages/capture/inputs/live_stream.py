@@ -16,16 +16,17 @@ from msgspec import Struct
 from framewire.pipeline.stage import Shot, StageError, StreamPhase
 from framewire.stages.capture.inputs.address import Address
 from framewire.stages.capture.inputs.backoff import waits
-from framewire.stages.capture.inputs.decoded_picture import picture_of
+from framewire.stages.capture.inputs.decoded_picture import CORRUPT, picture_of, pixel_aspect, surprises
 from framewire.stages.capture.inputs.hardware import HardwareError, open_input
 from framewire.stages.capture.inputs.newest import Newest
 from framewire.stages.capture.inputs.outage import Outage
-from framewire.stages.capture.inputs.picture_source import Slot
+from framewire.stages.capture.inputs.picture_source import RATE_OTHERWISE, Slot
 from framewire.stages.capture.inputs.silence import Silence
 
 MICROSECONDS = (1, 1_000_000)
 """Timestamps are arrival times: a stream's own may jump, run backwards, and restart after each connection."""
 RETRYING = "; retrying in "
+ENDED = "the stream has ended"
 NEWS_MAX = 100
 """Lines queued for the log; a flapping stream must not fill the memory."""
 
@@ -44,16 +45,45 @@ class LiveRules(Struct, frozen=True):
     hwaccel: str = ""
 
 
+class Came(Struct, frozen=True):
+    """A picture as it is read, none if it could not be decoded; its own time in seconds, none to take its arrival."""
+
+    frame: VideoFrame | None
+    time: Fraction | None = None
+
+
+Reader = Callable[[InputContainer], Iterator[Came]]
+"""Reads the pictures of a connection, in order."""
+
+
+def arriving(container: InputContainer) -> Iterator[Came]:
+    """The pictures of the first video, as they come."""
+    return (Came(frame) for frame in container.decode(video=0))
+
+
 class _Seen(Struct):
-    frame: VideoFrame
+    came: Came
     at: float
 
 
 class LiveStream:
     """Reads one stream in its own thread. What the engine's thread calls never blocks."""
 
-    def __init__(self, address: Address, rules: LiveRules, wake: Callable[[], None], rng: random.Random) -> None:
+    def __init__(
+        self,
+        address: Address,
+        rules: LiveRules,
+        wake: Callable[[], None],
+        rng: random.Random,
+        read: Reader = arriving,
+    ) -> None:
         self.address = address
+        self._read = read
+        self._aspect: Fraction | None = None
+        self.first = 0
+        """The number of the first picture: more than 0 in a replacement."""
+        self.size = (0, 0)
+        """Height and width, once it is live."""
         self.state = StreamPhase.CONNECTING
         self.connections = 0
         self.news: deque[tuple[int, str]] = deque(maxlen=NEWS_MAX)
@@ -115,13 +145,22 @@ class LiveStream:
         seen, replaced = self._newest.take()
         if seen is None:
             return None
-        picture = picture_of(seen.frame)
+        frame, time = seen.came.frame, seen.came.time
+        rate = (self.rate.numerator, self.rate.denominator) if self.rate else None
         if self.began is None:
             self.began = seen.at
+        since, unit = (round((seen.at - self.began) * 1e6), MICROSECONDS) if time is None else self._later(time)
+        if frame is None:
+            return Shot(since, unit, rate, CORRUPT, replaced=replaced)
+        picture = picture_of(frame)
         slot(*picture.shape[:2])[...] = picture
-        rate = (self.rate.numerator, self.rate.denominator) if self.rate else None
-        since = round((seen.at - self.began) * 1e6)
-        return Shot(since, MICROSECONDS, rate, damaged=seen.frame.is_corrupt, replaced=replaced)
+        aspect = pixel_aspect(frame, self._aspect)
+        return Shot(since, unit, rate, damaged=frame.is_corrupt, replaced=replaced, pixel_aspect=aspect)
+
+    def _later(self, time: Fraction) -> tuple[int, tuple[int, int]]:
+        """A picture's own time, in whole units: behind the frames of the worker before this one."""
+        since = time + self.first / (self.rate or RATE_OTHERWISE)
+        return since.numerator, (1, since.denominator)
 
     def _run(self) -> None:
         failed = 0
@@ -132,7 +171,7 @@ class LiveStream:
             if self._stop.is_set():
                 break
             if self._rules.once:
-                if not pictures:
+                if not pictures or why != ENDED:
                     self.failure = f"{self.address.shown}: {why}"
                 break
             if pictures:
@@ -154,24 +193,24 @@ class LiveStream:
         pictures = 0
         try:
             with self._open() as container:
-                for frame in container.decode(video=0):
+                for came in self._read(container):
                     if self._stop.is_set():
                         break
                     pictures += 1
                     now = time.monotonic()
                     if pictures == 1:
-                        self._connected(container, frame, now)
+                        self._connected(container, came.frame, now)
                     self._silence.picture(now)
                     if self.state is StreamPhase.STALLED:
                         self._say(logging.INFO, "receiving again")
                         self._now(StreamPhase.LIVE)
-                    if self._newest.put(_Seen(frame, now)):
+                    if self._newest.put(_Seen(came, now)):
                         self._wake()
         except (av.error.FFmpegError, OSError, ValueError, IndexError) as error:
             # Its text may include the address and password; its type does not.
             hint = f" ({self.address.hint})" if self.address.hint and not pictures else ""
             return f"{_why(error, pictures)}{hint}", pictures
-        return "the stream has ended", pictures
+        return ENDED, pictures
 
     def _open(self) -> InputContainer:
         address = self.address
@@ -189,15 +228,19 @@ class LiveStream:
         container.streams.video[0].thread_type = "NONE"
         return container
 
-    def _connected(self, container: InputContainer, frame: VideoFrame, now: float) -> None:
+    def _connected(self, container: InputContainer, frame: VideoFrame | None, now: float) -> None:
         stream = container.streams.video[0]
         self.rate = stream.average_rate or stream.guessed_rate
+        self.size = (stream.codec_context.height, stream.codec_context.width)
+        self._aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
         self.connections += 1
         # Before the stream is live: it would count as stalled since its last connection.
         self._silence.connected(now, float(self.rate or 0))
         self._live_since = now
         if self._outage.is_over():
-            self._say(logging.INFO, f"live, {frame.width}x{frame.height}")
+            self._say(logging.INFO, f"live, {stream.codec_context.width}x{stream.codec_context.height}")
+            for text in surprises(frame).values() if frame is not None else ():
+                self._say(logging.WARNING, text)
         self._now(StreamPhase.LIVE)
 
     def _say(self, level: int, text: str) -> None:

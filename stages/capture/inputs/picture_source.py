@@ -1,6 +1,7 @@
 """Interface of every kind of source for `capture`."""
 
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from typing import Protocol
 
 from msgspec import Struct
@@ -8,6 +9,8 @@ from msgspec import Struct
 from framewire.pipeline.frame.ring import Pixels
 from framewire.pipeline.stage import Shot
 
+RATE_OTHERWISE = Fraction(25)
+"""Frames per second of a film that does not say: PAL's."""
 Slot = Callable[[int, int], Pixels]
 """Gives the place of the next picture: (height, width) -> uint8 (height, width, 3) BGR, to be overwritten."""
 

@@ -13,8 +13,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from msgspec import Struct
 
-RATE_OTHERWISE = Fraction(25)
-"""Frames per second of an elementary stream by default: PAL's."""
+from framewire.stages.capture.inputs.picture_source import RATE_OTHERWISE
+
 WITHOUT_TIMES = frozenset({"avi"})
 """Containers that number their packets as they are decoded, not as they are shown: frame n is shown at n / rate."""
 ROOM = Fraction(3, 2)

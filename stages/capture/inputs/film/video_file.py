@@ -12,17 +12,15 @@ from av.video.stream import VideoStream
 from msgspec import Struct
 
 from framewire.pipeline.stage import Shot, StageError
-from framewire.stages.capture.inputs.decoded_picture import hdr_of, is_turned, picture_of
+from framewire.stages.capture.inputs.decoded_picture import CORRUPT, FIELDS, picture_of, pixel_aspect, surprises
 from framewire.stages.capture.inputs.excerpt import Excerpt
 from framewire.stages.capture.inputs.film.clock import JUMPING, FilmClock
-from framewire.stages.capture.inputs.film.decoder import RATE_OTHERWISE, Decoded, decode, rate_of
+from framewire.stages.capture.inputs.film.decoder import Decoded, decode, rate_of
 from framewire.stages.capture.inputs.film.deinterlace import deinterlaced
 from framewire.stages.capture.inputs.film.stream_choice import BY_ITSELF, NoVideoError, choose, others
 from framewire.stages.capture.inputs.hardware import HardwareError, open_input
-from framewire.stages.capture.inputs.picture_source import Slot, StreamFacts
+from framewire.stages.capture.inputs.picture_source import RATE_OTHERWISE, Slot, StreamFacts
 
-CORRUPT = "corrupt"
-"""The reason if a frame was in the file but could not be decoded."""
 LATE_S = 1.0
 """A clock that begins later than this is told: many containers begin a second late, or less."""
 
@@ -198,15 +196,15 @@ class VideoFile:
         frame = decoded.frame
         if frame is None:
             return Shot(decoded.pts, unit, nominal, CORRUPT)
-        if kind := hdr_of(frame):
-            self._say("HDR", f"is HDR ({kind}) and is not tone-mapped: colours are paler or darker than a player's")
-        if frame.interlaced_frame and not self._deinterlaces:
-            self._say("fields", "is interlaced: what moves has combs; set `deinterlace: true`")
+        for what, text in surprises(frame).items():
+            if what != FIELDS:
+                self._say(what, text)
+            elif not self._deinterlaces:
+                self._say(what, f"{text}; set `deinterlace: true`")
         picture = picture_of(frame)
         slot(*picture.shape[:2])[...] = picture
-        aspect = self._aspect and (1 / self._aspect if is_turned(frame) else self._aspect)
-        shape = (aspect.numerator, aspect.denominator) if aspect else None
-        return Shot(decoded.pts, unit, nominal, damaged=frame.is_corrupt, pixel_aspect=shape)
+        aspect = pixel_aspect(frame, self._aspect)
+        return Shot(decoded.pts, unit, nominal, damaged=frame.is_corrupt, pixel_aspect=aspect)
 
 
 def _at(decoded: Decoded, seconds: Fraction) -> Decoded:
