@@ -31,6 +31,9 @@ class Decoded(Struct, frozen=True):
 
 def rate_of(stream: VideoStream) -> Fraction | None:
     """Its frames per second, if the container says so."""
+    if stream.container is not None and stream.container.format.name in WITHOUT_TIMES:
+        # The average counts packets, of which there may be twice as many as frames.
+        return stream.guessed_rate or stream.average_rate
     return stream.average_rate or stream.guessed_rate
 
 

@@ -1,11 +1,13 @@
 """A video file, decoded by FFmpeg through PyAV: exact timestamps, and every frame accounted for."""
 
 import logging
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import count
 from pathlib import Path
 
+import av
 import av.error
 from av.container import InputContainer
 from av.video.stream import VideoStream
@@ -15,12 +17,15 @@ from framewire.pipeline.stage import Shot, StageError
 from framewire.stages.capture.inputs.decoded_picture import CORRUPT, FIELDS, picture_of, pixel_aspect, surprises
 from framewire.stages.capture.inputs.excerpt import Excerpt
 from framewire.stages.capture.inputs.film.clock import JUMPING, FilmClock
-from framewire.stages.capture.inputs.film.decoder import Decoded, decode, rate_of
+from framewire.stages.capture.inputs.film.decoder import WITHOUT_TIMES, Decoded, decode, rate_of
 from framewire.stages.capture.inputs.film.deinterlace import deinterlaced
 from framewire.stages.capture.inputs.film.stream_choice import BY_ITSELF, NoVideoError, choose, others
 from framewire.stages.capture.inputs.hardware import HardwareError, open_input
 from framewire.stages.capture.inputs.picture_source import RATE_OTHERWISE, Slot, StreamFacts
 
+MATROSKA_TIME = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)$")
+MISSING = Fraction(1, 50)
+"""Share of a film's length that may be missing without a word: containers round, and sound may last longer."""
 LATE_S = 1.0
 """A clock that begins later than this is told: many containers begin a second late, or less."""
 
@@ -89,7 +94,7 @@ class VideoFile:
             stream = self._stream(container)
             height, width = stream.codec_context.height, stream.codec_context.width
             self.facts = StreamFacts(
-                str(self._path), height, width, _expected(stream) if self._excerpt.is_all else None
+                str(self._path), height, width, _expected(container, stream) if self._excerpt.is_all else None
             )
             self._look_at(container, stream)
 
@@ -117,9 +122,16 @@ class VideoFile:
                     first = time if first is None else first
                     length = time - first + step
                     yield _at(decoded, time + offset), rate
+                if self.facts.expected is None and self._excerpt.is_all:
+                    self._compare(length, _promised(container, stream))
             if not length:
                 return
             offset += length
+
+    def _compare(self, length: Fraction, promised: Fraction | None) -> None:
+        """Tell if the film is much shorter than its container says: a copy may have broken off."""
+        if promised is not None and promised - length > LATE_S and promised - length > promised * MISSING:
+            self._say("end", f"ended early, after {float(length):.1f} of {float(promised):.1f} s")
 
     def _timed(
         self, container: InputContainer, stream: VideoStream, step: Fraction
@@ -219,9 +231,25 @@ def _in_ticks(seconds: Fraction, stream: VideoStream) -> Fraction:
     return max(1, round(seconds / unit)) * unit
 
 
-def _expected(stream: VideoStream) -> int | None:
+def _promised(container: InputContainer, stream: VideoStream) -> Fraction | None:
+    """How long the container says that this video is, in seconds; None if it does not say, or only guesses."""
+    if container.format.name in JUMPING:
+        return None
+    if stream.duration and stream.time_base:
+        return stream.duration * stream.time_base
+    if tag := MATROSKA_TIME.match(stream.metadata.get("DURATION", "")):
+        hours, minutes, seconds = tag.groups()
+        return 3600 * int(hours) + 60 * int(minutes) + Fraction(seconds)
+    is_alone = len(container.streams) == 1
+    return Fraction(container.duration, av.time_base) if is_alone and container.duration else None
+
+
+def _expected(container: InputContainer, stream: VideoStream) -> int | None:
     """How many frames the container promises, without those that an edit list leaves out."""
     if not stream.frames:
         return None
+    if container.format.name in WITHOUT_TIMES:
+        # Its header may count two packets for a frame.
+        return min(stream.frames, round((_promised(container, stream) or 0) * (rate_of(stream) or 0))) or None
     discarded = sum(entry.is_discard for entry in stream.index_entries)
     return max(0, stream.frames - discarded) or None

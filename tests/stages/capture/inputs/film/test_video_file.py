@@ -302,3 +302,28 @@ def test_a_later_start_gives_the_same_pictures(tmp_path: Path) -> None:
     shots: list[Shot] = list(VideoFile(path, 1).shots(17, slot))
     assert shots == whole.shots[17:]
     assert all(np.array_equal(one, other) for one, other in zip(again, whole.pictures[17:], strict=True))
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4", "mjpeg"])
+def test_an_avi_promises_its_frames_not_its_packets(codec: str, tmp_path: Path) -> None:
+    pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+    film = VideoFile(write_video(tmp_path / "film.avi", 60, codec=codec, pix_fmt=pix_fmt), 1)
+    assert film.facts.expected == 60
+    found = list(film.shots(0, lambda height, width: np.empty((height, width, 3), np.uint8)))
+    assert len(found) == 60
+    assert {shot.rate for shot in found} == {(25, 1)}
+
+
+@pytest.mark.parametrize("name", ["film.mkv", "film.webm"])
+def test_a_copy_that_broke_off_is_told_where_no_frames_are_counted(
+    name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    film = write_video(tmp_path / name, 150, codec="libvpx-vp9" if name == "film.webm" else "libx264")
+    whole = VideoFile(film, 1, log=logging.getLogger("film"))
+    assert len(list(whole.shots(0, lambda height, width: np.empty((height, width, 3), np.uint8)))) == 150
+    assert not caplog.messages
+    film.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
+    cut = VideoFile(film, 1, log=logging.getLogger("film"))
+    left = len(list(cut.shots(0, lambda height, width: np.empty((height, width, 3), np.uint8))))
+    assert 0 < left < 150
+    assert [text for text in caplog.messages if "ended early, after" in text and "of 6.0 s" in text]
