@@ -249,7 +249,7 @@ class _Checker:
         at_key = error.at_key or not error.path
         place = self.document.key_place(*full) if at_key else self.document.place(*full)
         text, written = str(error), self.document.written(*full)
-        if written and text.endswith("is not text"):
+        if written and text.endswith(("is not text", "is not text or list of text")):
             text = f'{text}; put it in quotes: "{written}"'
         return ConfigError(place, text)
 

@@ -21,7 +21,9 @@ def wrong_inputs(document: Document, specs: Specs) -> Iterator[ConfigError]:
         place = document.place("stages", spec.name, "input")
         if spec.kind == "source" and spec.inputs:
             yield ConfigError(place, f"{spec.name!r} is a source and has no input; remove `input`")
-        if spec.kind != "source" and not spec.inputs:
+        is_given = bool(document.value["stages"][spec.name].get("input", ()))
+        # One that is given and wrong is told as such.
+        if spec.kind != "source" and not spec.inputs and not is_given:
             yield ConfigError(
                 document.key_place("stages", spec.name),
                 f"{spec.name!r} has no input; add `input: NAME` with the stage it reads",

@@ -324,6 +324,8 @@ class Capture(Source[CaptureOptions]):
                 self.log.warning("%s: only pictures are read, not %s", name, several.left_out)
             return ImageFiles(several.pictures, name, self.options.rate)
         path = Path(name)
+        if path.exists() and not path.is_file():
+            raise StageError(f"{name} is not a file; what comes through a pipe is read as standard input: source: '-'")
         if not path.is_file():
             raise AbsentError(f"no such file: {name}")
         check_supported(path)

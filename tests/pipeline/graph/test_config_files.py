@@ -69,6 +69,18 @@ stages:
     ]
 
 
+def test_a_stage_may_be_called_on_but_its_readers_must_quote_it(tmp_path: Path) -> None:
+    path = tmp_path / "on.yaml"
+    text = 'stages:\n  on: {use: capture, source: demo}\n  off: {use: jsonl_writer, input: on, path: a.jsonl}\n'
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_pipeline(path)
+    said = [str(error) for error in caught.value.all]
+    assert said == [f'{path}:3:35: input: True is not text or list of text; put it in quotes: "on"']
+    path.write_text(text.replace("input: on", 'input: "on"'))
+    assert [spec.name for spec in load_pipeline(path).stages] == ["on", "off"]
+
+
 def test_errors_of_the_graph_are_told_together_too(tmp_path: Path) -> None:
     path = tmp_path / "wrong.yaml"
     path.write_text(
