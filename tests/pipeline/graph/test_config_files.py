@@ -71,7 +71,7 @@ stages:
 
 def test_a_stage_may_be_called_on_but_its_readers_must_quote_it(tmp_path: Path) -> None:
     path = tmp_path / "on.yaml"
-    text = 'stages:\n  on: {use: capture, source: demo}\n  off: {use: jsonl_writer, input: on, path: a.jsonl}\n'
+    text = "stages:\n  on: {use: capture, source: demo}\n  off: {use: jsonl_writer, input: on, path: a.jsonl}\n"
     path.write_text(text)
     with pytest.raises(ConfigError) as caught:
         load_pipeline(path)
