@@ -224,6 +224,7 @@ class Shot(Struct, frozen=True):
     `failed` is why there is no picture (the frame then counts as failed); `damaged` says that the decoder concealed
     errors in it. `replaced` counts pictures of a live source that this one replaced before the window had room for
     them. `cut` says that it starts a new scene. `pixel_aspect` is a pixel's width to its height, if they differ.
+    `taken_ms` is when it was taken, in milliseconds since 1970, if that is known; `file` the name of its file.
     """
 
     pts: int
@@ -234,6 +235,8 @@ class Shot(Struct, frozen=True):
     replaced: int = 0
     cut: bool = False
     pixel_aspect: tuple[int, int] | None = None
+    taken_ms: int | None = None
+    file: str = ""
 
 
 class Source(Stage[OptionsT]):

@@ -6,12 +6,12 @@ from io import FileIO
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta, Struct
 
 from framewire.pipeline.disk import is_still_at, sync_folder
-from framewire.pipeline.frame.packet import Detection, Packet
+from framewire.pipeline.frame.packet import Packet
 from framewire.pipeline.option import OutputPath
+from framewire.pipeline.result.result import json_line
 from framewire.pipeline.stage import Sink, StageError, stage
 from framewire.stages.lines_file import append, cut_back, recover_lines
 from framewire.stages.parts.output_folder import OutputFolder
@@ -19,94 +19,6 @@ from framewire.stages.parts.part_index import Part
 from framewire.stages.parts.part_name import part_templates
 from framewire.stages.parts.parts import Parts
 from framewire.stages.parts.rotation import KEEPING, RotationOptions
-
-Box = tuple[float, float, float, float]
-
-
-class JsonAttribute(Struct, frozen=True, omit_defaults=True):
-    """A label of a detection, the model's score, and the number if it is one."""
-
-    label: str
-    score: float | None = None
-    value: float | None = None
-
-
-class JsonDetection(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A detection; keys without a value are left out."""
-
-    id: str
-    label: str
-    box: Box
-    score: float | None = None
-    parent: str | None = None
-    landmarks: tuple[tuple[float, float], ...] = ()
-    attributes: dict[str, JsonAttribute] = {}
-    track: int | None = None
-
-
-class JsonEvent(Struct, frozen=True, omit_defaults=True):
-    """Something that happens in the frame."""
-
-    kind: str
-    where: str = ""
-    track: int | None = None
-    value: float | None = None
-
-
-class JsonFrame(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """One line: `pts` is in seconds, boxes are in pixels of the frame.
-
-    `pixel_aspect`, on a stream's first line, is a pixel's width to its height, if they differ.
-    """
-
-    stream: str
-    seq: int
-    pts: float
-    width: int
-    height: int
-    outcome: str
-    reason: str = ""
-    stage: str = ""
-    detections: list[JsonDetection]
-    events: list[JsonEvent] = []
-    pixel_aspect: tuple[int, int] | None = None
-
-
-_encoder = msgspec.json.Encoder()
-
-
-def json_line(packet: Packet) -> bytes:
-    """The line of a frame, newline included."""
-    frame = JsonFrame(
-        stream=packet.stream,
-        seq=packet.seq,
-        pts=packet.time,
-        width=packet.width,
-        height=packet.height,
-        outcome=packet.outcome.word,
-        reason=packet.reason,
-        stage=packet.stage,
-        detections=[_json_detection(detection) for detection in packet.detections],
-        events=[JsonEvent(event.kind, event.where, event.track, event.value) for event in packet.events],
-        pixel_aspect=packet.pixel_aspect if packet.seq == 0 else None,
-    )
-    return _encoder.encode(frame) + b"\n"
-
-
-def _json_detection(detection: Detection) -> JsonDetection:
-    return JsonDetection(
-        id=detection.id,
-        label=detection.label,
-        box=detection.box,
-        score=detection.score,
-        parent=detection.parent,
-        landmarks=detection.landmarks,
-        attributes={
-            name: JsonAttribute(attribute.label, attribute.score, attribute.value)
-            for name, attribute in detection.attributes.items()
-        },
-        track=detection.track,
-    )
 
 
 class JsonlWriterOptions(RotationOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):

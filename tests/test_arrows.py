@@ -22,6 +22,7 @@ ARROWS: dict[str, set[str]] = {
     # The API for stage authors.
     "pipeline": {"pipeline.frame", "pipeline.seen"},
     "pipeline.graph": {"pipeline", "pipeline.flow", "pipeline.privacy"},
+    "pipeline.result": {"pipeline.frame"},
     "pipeline.drawing": {"pipeline.graph"},
     "pipeline.nodes": {
         *("pipeline", "pipeline.flow", "pipeline.frame", "pipeline.graph", "pipeline.seen", "pipeline.wire")
@@ -45,7 +46,8 @@ ARROWS: dict[str, set[str]] = {
     "pipeline.terminal.display": {"pipeline.seen"},
     "pipeline.terminal": {
         *("pipeline", "pipeline.frame", "pipeline.graph", "pipeline.ledger", "pipeline.output", "pipeline.processes"),
-        *("pipeline.drawing", "pipeline.privacy", "pipeline.seen", "pipeline.server", "pipeline.supervisor"),
+        *("pipeline.drawing", "pipeline.privacy", "pipeline.result", "pipeline.seen", "pipeline.server"),
+        "pipeline.supervisor",
         "pipeline.terminal.display",
     },
     # What all rooms of models/ share.
@@ -76,7 +78,7 @@ ARROWS: dict[str, set[str]] = {
     "stages.video_writer": {"pipeline", "pipeline.frame", "stages.parts"},
     "stages": {
         *("models", "models.catalogue", "models.classifiers", "models.crops", "models.finders", "models.finders.haar"),
-        *("models.runtime", "models.store", "pipeline", "pipeline.frame", "stages.parts"),
+        *("models.runtime", "models.store", "pipeline", "pipeline.frame", "pipeline.result", "stages.parts"),
     },
 }
 NOT_FOR_THE_ENGINE = {"cv2", "av", "onnxruntime"}

@@ -252,6 +252,7 @@ def _event(one: Any, where: str) -> Event:
         _text(one.where, f"{where}.where"),
         _optional(_whole, one.track, f"{where}.track"),
         _optional(_number, one.value, f"{where}.value"),
+        _text(one.direction, f"{where}.direction"),
     )
 
 

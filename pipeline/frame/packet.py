@@ -80,12 +80,16 @@ class Detection(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class Event(Struct, frozen=True, array_like=True):
-    """Something that happens in a frame: what, where, to which track, and a number if it has one."""
+    """Something that happens in a frame: what, where, to which track, and a number if it has one.
+
+    With a `direction`, `where` is what has it, a space, and the direction: `door left`.
+    """
 
     kind: str
     where: str = ""
     track: int | None = None
     value: float | None = None
+    direction: str = ""
 
 
 class Packet(Struct, frozen=True, array_like=True, kw_only=True):
@@ -97,7 +101,8 @@ class Packet(Struct, frozen=True, array_like=True, kw_only=True):
     and may be forgotten. `sent` is when the previous stage sent the packet, by the same clock as `captured`.
     `unsearched` are labels that a detector did not look for in this frame, to save time: their absence means nothing.
     `cut` says that the picture starts a new scene. `live` says that the source cannot make the picture again.
-    `pixel_aspect` is a pixel's width to its height, None if it is square.
+    `pixel_aspect` is a pixel's width to its height, None if it is square. `taken_ms` is when the picture was taken, in
+    milliseconds since 1970, None if nobody knows; `file` the name of its file, in a folder of pictures.
     """
 
     source: str
@@ -123,6 +128,8 @@ class Packet(Struct, frozen=True, array_like=True, kw_only=True):
     cut: bool = False
     live: bool = False
     pixel_aspect: tuple[Positive, Positive] | None = None
+    taken_ms: int | None = None
+    file: str = ""
 
     @property
     def time(self) -> float:

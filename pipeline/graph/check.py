@@ -41,6 +41,8 @@ def load_pipeline(
     `overrides` are `STAGE.OPTION=VALUE`, `source` replaces the `source` option of the pipeline's sole source,
     `also_written` are files that options of the command name. Raises ConfigError.
     """
+    folder = path.resolve().parent
+    _check_names(path, folder, out, [source or "", *overrides], also_written or {})
     document = parse(_read(path), str(path), environment)
     _check_top(document)
     for override in overrides:
@@ -48,9 +50,26 @@ def load_pipeline(
     if source is not None:
         _override_source(document, source)
     expand_streams(document)
-    folder = path.resolve().parent
     look_beside(str(folder))
     return _Checker(document, folder, out).pipeline(path, also_written or {})
+
+
+def _check_names(
+    path: Path, folder: Path, out: Path, words: Sequence[str], also_written: Mapping[str, Path | None]
+) -> None:
+    """Names are bytes to the kernel, text to YAML, JSON and OpenCV. Raises ConfigError for one that is not UTF-8."""
+    written = {f"{option} {file}": str(file) for option, file in also_written.items()}
+    for what, name in {
+        str(folder / path.name): str(folder / path.name),
+        f"--out {out}": str(out.absolute()),
+        **written,
+        **{word: word for word in words},
+    }.items():
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            place = Place(what.encode(errors="backslashreplace").decode())
+            raise ConfigError(place, "this name is not UTF-8; rename it, or link to it by one that is") from None
 
 
 def _read(path: Path) -> str:

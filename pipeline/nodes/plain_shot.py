@@ -2,8 +2,19 @@
 
 from typing import Any
 
-from framewire.pipeline.frame.answer import INT_MAX, plain_count, plain_flag, plain_ratio, plain_text, plain_times
+from framewire.pipeline.frame.answer import (
+    INT_MAX,
+    InvalidAnswerError,
+    plain_count,
+    plain_flag,
+    plain_ratio,
+    plain_text,
+    plain_times,
+)
 from framewire.pipeline.stage import Shot
+
+LATEST_MS = 253_402_300_799_999
+"""The last millisecond of the year 9999: what a date can say."""
 
 
 class PlainShots:
@@ -23,8 +34,10 @@ class PlainShots:
             and shot.replaced is last.replaced
             and shot.cut is last.cut
             and shot.pixel_aspect is last.pixel_aspect
+            and shot.file is last.file
             and type(shot.pts) is int
             and -INT_MAX <= shot.pts <= INT_MAX
+            and (shot.taken_ms is None or (type(shot.taken_ms) is int and 0 <= shot.taken_ms <= LATEST_MS))
         ):
             return shot
         self._last = plain = plain_shot(shot)
@@ -46,6 +59,8 @@ def plain_shot(shot: Shot) -> Shot:
         replaced=plain_count(shot.replaced, "replaced"),
         cut=plain_flag(shot.cut, "cut"),
         pixel_aspect=pixel_aspect,
+        taken_ms=None if shot.taken_ms is None else _taken(shot.taken_ms),
+        file=plain_text(shot.file, "file"),
     )
 
 
@@ -62,7 +77,17 @@ def _is_plain(shot: Shot) -> bool:
         and type(shot.replaced) is int
         and 0 <= shot.replaced <= INT_MAX
         and (shot.pixel_aspect is None or _is_plain_ratio(shot.pixel_aspect))
+        and (shot.taken_ms is None or (type(shot.taken_ms) is int and 0 <= shot.taken_ms <= LATEST_MS))
+        and type(shot.file) is str
+        and shot.file.isascii()
     )
+
+
+def _taken(value: Any) -> int:
+    number = plain_count(value, "taken_ms")
+    if number > LATEST_MS:
+        raise InvalidAnswerError(f"taken_ms must be milliseconds since 1970, not {number}")
+    return number
 
 
 def _is_plain_ratio(value: Any) -> bool:

@@ -270,6 +270,8 @@ class SourceNode:
             end=end,
             live=self._live,
             pixel_aspect=shot.pixel_aspect if shot else None,
+            taken_ms=shot.taken_ms if shot else None,
+            file=shot.file if shot else "",
         )
 
 

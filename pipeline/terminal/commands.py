@@ -9,6 +9,7 @@ from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -25,11 +26,13 @@ from framewire.pipeline.option import options_of
 from framewire.pipeline.processes.open_files import files_missing
 from framewire.pipeline.processes.standard_streams import outlast
 from framewire.pipeline.registry import UnknownStageError, find_stage, known_stages
+from framewire.pipeline.result.result import schema_of_results
 from framewire.pipeline.seen.summary import Summary
 from framewire.pipeline.server.listen import DEFAULT, OFF, TOKEN_VARIABLE, Listening, listen
 from framewire.pipeline.stage import StageError
 from framewire.pipeline.supervisor import Outcome, Supervisor
 from framewire.pipeline.supervisor.trace_file import TraceFile
+from framewire.pipeline.terminal.arguments import Config, Out, Sets, Source, SummaryFile, TraceFilePath
 from framewire.pipeline.terminal.display.log_format import JsonFormatter, LogFormat
 from framewire.pipeline.terminal.display.progress import progress_on
 from framewire.pipeline.terminal.display.summary_table import print_summary
@@ -53,26 +56,6 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-
-Config = Annotated[
-    Path,
-    typer.Argument(
-        help="A YAML file, or the name of a pipeline that comes with Framewire (see init)",
-        show_default=False,
-        autocompletion=shipped_names,
-    ),
-]
-Source = Annotated[
-    str | None, typer.Option("--source", help="Override the `source` option of the pipeline's only source")
-]
-Sets = Annotated[
-    list[str] | None, typer.Option("--set", metavar="STAGE.OPTION=VALUE", help="Set an option; may be repeated")
-]
-Out = Annotated[Path, typer.Option("--out", help="The folder that stages write to")]
-SummaryFile = Annotated[Path | None, typer.Option("--summary", help="Write the summary as JSON to this file")]
-TraceFilePath = Annotated[
-    Path | None, typer.Option("--trace", help="Write a frame trace to this file, for ui.perfetto.dev")
-]
 
 
 class DrawingFormat(StrEnum):
@@ -234,9 +217,11 @@ def stages(
 
 
 @app.command()
-def schema() -> None:
+def schema(
+    results: Annotated[bool, typer.Option("--results", help="Of the lines that jsonl_writer writes")] = False,
+) -> None:
     """Write the JSON Schema of pipeline files, for editors."""
-    typer.echo(schema_text())
+    typer.echo(msgspec.json.format(msgspec.json.encode(schema_of_results())).decode() if results else schema_text())
 
 
 @app.command()

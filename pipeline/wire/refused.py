@@ -17,7 +17,22 @@ TEXT_MAX = 200
 _NAMES = {kind.__struct_config__.tag: kind.__name__ for kind in get_args(Message)}
 _TYPES: dict[str, Any] = get_type_hints(Packet, include_extras=True)
 _ESSENTIAL = ("source", "stream", "seq", "window")
-_KEPT = (*_ESSENTIAL, "mark", "pts", "time_base", "rate", "captured", "width", "height", "end", "sent", "cut", "live")
+_KEPT = (
+    *_ESSENTIAL,
+    "mark",
+    "pts",
+    "time_base",
+    "rate",
+    "captured",
+    "width",
+    "height",
+    "end",
+    "sent",
+    "cut",
+    "live",
+    "taken_ms",
+    "file",
+)
 """Fields of a packet that the engine sets: what it has of detections and pictures is not to be trusted."""
 
 

@@ -114,7 +114,8 @@ class Count(Stage[CountOptions]):
         for name, line in self.options.lines.items():
             way = crossed(line, visit.at, at)
             if way:
-                yield Event("crossed", f"{name} {'right' if way > 0 else 'left'}", track)
+                direction = "right" if way > 0 else "left"
+                yield Event("crossed", f"{name} {direction}", track, direction=direction)
         yield from self._zones(visit, track, at, now)
         visit.at, visit.seen = at, now
 

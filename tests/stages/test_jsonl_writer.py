@@ -32,6 +32,7 @@ def test_a_line_says_what_there_is_and_no_more(tmp_path: Path) -> None:
         assert runner.write(runner.packet(PICTURE).drop("dull").by("filter")) == 2
     assert lines(tmp_path / "frames.jsonl") == [
         {
+            "schema": 1,
             "stream": "stream",
             "seq": 0,
             "pts": 0.0,
@@ -52,6 +53,7 @@ def test_a_line_says_what_there_is_and_no_more(tmp_path: Path) -> None:
             ],
         },
         {
+            "schema": 1,
             "stream": "stream",
             "seq": 1,
             "pts": 0.04,

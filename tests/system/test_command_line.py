@@ -227,3 +227,17 @@ def test_a_run_that_needs_more_open_files_than_it_may_have_says_how_many(tmp_pat
     # The soft limit is none of the user's making.
     enough = subprocess.run(["bash", "-c", f"ulimit -S -n 64; {arguments}"], capture_output=True, text=True, timeout=60)
     assert enough.returncode == 0, enough.stderr
+
+
+def test_names_that_are_not_text_are_refused_in_words(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
+    folder.mkdir()
+    config = folder / "p.yaml"
+    config.write_text("stages:\n  capture: {source: demo}\n  list: {use: jsonl_writer, input: capture}\n")
+    plain = tmp_path / "p.yaml"
+    plain.write_text(config.read_text())
+    for arguments in ((config,), (plain, "--out", folder), (plain, "--source", folder / "film.mp4")):
+        done = framewire("run", *map(str, arguments), "--http", "off")
+        assert done.code == 2
+        assert "this name is not UTF-8; rename it" in done.stderr
+        assert "Traceback" not in done.stderr

@@ -62,8 +62,11 @@ def arriving(container: InputContainer) -> Iterator[Came]:
 
 
 class _Seen(Struct):
+    """`at` by the monotonic clock, `taken_ms` since 1970."""
+
     came: Came
     at: float
+    taken_ms: int
 
 
 class LiveStream:
@@ -145,17 +148,21 @@ class LiveStream:
         seen, replaced = self._newest.take()
         if seen is None:
             return None
-        frame, time = seen.came.frame, seen.came.time
+        frame, own = seen.came.frame, seen.came.time
         rate = (self.rate.numerator, self.rate.denominator) if self.rate else None
         if self.began is None:
             self.began = seen.at
-        since, unit = (round((seen.at - self.began) * 1e6), MICROSECONDS) if time is None else self._later(time)
+        since, unit = (round((seen.at - self.began) * 1e6), MICROSECONDS) if own is None else self._later(own)
+        # A film's own time says nothing of when it was made.
+        taken_ms = seen.taken_ms if own is None else None
         if frame is None:
-            return Shot(since, unit, rate, CORRUPT, replaced=replaced)
+            return Shot(since, unit, rate, CORRUPT, replaced=replaced, taken_ms=taken_ms)
         picture = picture_of(frame)
         slot(*picture.shape[:2])[...] = picture
         aspect = pixel_aspect(frame, self._aspect)
-        return Shot(since, unit, rate, damaged=frame.is_corrupt, replaced=replaced, pixel_aspect=aspect)
+        return Shot(
+            since, unit, rate, damaged=frame.is_corrupt, replaced=replaced, pixel_aspect=aspect, taken_ms=taken_ms
+        )
 
     def _later(self, time: Fraction) -> tuple[int, tuple[int, int]]:
         """A picture's own time, in whole units: behind the frames of the worker before this one."""
@@ -204,7 +211,7 @@ class LiveStream:
                     if self.state is StreamPhase.STALLED:
                         self._say(logging.INFO, "receiving again")
                         self._now(StreamPhase.LIVE)
-                    if self._newest.put(_Seen(came, now)):
+                    if self._newest.put(_Seen(came, now, round(time.time() * 1000))):
                         self._wake()
         except (av.error.FFmpegError, OSError, ValueError, IndexError) as error:
             # Its text may include the address and password; its type does not.

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -200,3 +201,38 @@ def test_at_its_own_pace_a_frame_is_due_at_its_time(video: Path) -> None:
         next(runner.shots())
         assert isinstance(runner.stage, Capture)
         assert runner.stage.ready()
+
+
+def test_a_film_that_says_when_it_was_made_gives_each_frame_its_time(video: Path, tmp_path: Path) -> None:
+    dated = tmp_path / "dated.mp4"
+    with av.open(str(video)) as given, av.open(str(dated), "w") as container:
+        container.metadata["creation_time"] = "2026-03-01T12:00:00.000000Z"
+        stream = container.add_stream_from_template(given.streams.video[0])
+        for packet in given.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                container.mux(packet)
+    began = 1_772_366_400_000
+    assert [shot.taken_ms for shot, _ in shots(dated)] == [began + 40 * number for number in range(30)]
+    assert [shot.taken_ms for shot, _ in shots(dated, 13)] == [began + 40 * number for number in range(13, 30)]
+    later = [shot.taken_ms for shot, _ in shots(dated, start_s=0.4)]
+    assert later[0] == began + 400
+    assert {shot.taken_ms for shot, _ in shots(dated, loops=2)} == {None}
+    assert {shot.taken_ms for shot, _ in shots(video)} == {None}
+
+
+def test_pictures_of_a_folder_say_which_file_they_are(tmp_path: Path) -> None:
+    names = ["b 1.png", "größer.png", "z10.png", "z9.png"]
+    for name in names:
+        cv2.imwrite(str(tmp_path / name), picture(1, 16, 12))
+    (tmp_path / "z11.png").write_bytes(b"no picture")
+    os.link(tmp_path / "z9.png", os.fsencode(tmp_path) + b"/zz\xff.png")
+    found = [(shot.file, shot.failed) for shot, _ in shots(tmp_path)]
+    assert found == [
+        ("b 1.png", ""),
+        ("größer.png", ""),
+        ("z9.png", ""),
+        ("z10.png", ""),
+        ("z11.png", "unreadable"),
+        ("zz\ufffd.png", ""),
+    ]

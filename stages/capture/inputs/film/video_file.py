@@ -19,6 +19,7 @@ from framewire.stages.capture.inputs.excerpt import Excerpt
 from framewire.stages.capture.inputs.film.clock import JUMPING, FilmClock
 from framewire.stages.capture.inputs.film.decoder import WITHOUT_TIMES, Decoded, decode, rate_of
 from framewire.stages.capture.inputs.film.deinterlace import deinterlaced
+from framewire.stages.capture.inputs.film.made import made_ms
 from framewire.stages.capture.inputs.film.stream_choice import BY_ITSELF, NoVideoError, choose, others
 from framewire.stages.capture.inputs.hardware import HardwareError, open_input
 from framewire.stages.capture.inputs.picture_source import RATE_OTHERWISE, Slot, StreamFacts
@@ -187,6 +188,8 @@ class VideoFile:
         """Tell what is known before the first picture."""
         if self._video == BY_ITSELF and (text := others(container, stream)):
             self._say("video", text)
+        # A film that is played again is not made again.
+        self._made = made_ms(container.metadata | stream.metadata) if self._excerpt.loops == 1 else None
         begins = (stream.start_time or 0) * (stream.time_base or 1)
         if begins > LATE_S:
             self._said["clock"] = f"begins at {float(begins):.3f} s; times count from the first picture"
@@ -216,7 +219,8 @@ class VideoFile:
         picture = picture_of(frame)
         slot(*picture.shape[:2])[...] = picture
         aspect = pixel_aspect(frame, self._aspect)
-        return Shot(decoded.pts, unit, nominal, damaged=frame.is_corrupt, pixel_aspect=aspect)
+        taken_ms = None if self._made is None else self._made + round(decoded.pts * decoded.unit * 1000)
+        return Shot(decoded.pts, unit, nominal, damaged=frame.is_corrupt, pixel_aspect=aspect, taken_ms=taken_ms)
 
 
 def _at(decoded: Decoded, seconds: Fraction) -> Decoded:

@@ -1,5 +1,6 @@
 """A sequence of picture files: a folder, a pattern, or one file; of animations and TIFFs, all pictures."""
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -26,6 +27,11 @@ def natural_order(path: Path) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
 
 
+def shown_name(path: Path) -> str:
+    """The file's name as text that anybody can read: names are bytes, and need not be UTF-8."""
+    return os.fsencode(path.name).decode(errors="replace")
+
+
 class ImageFiles:
     """Pictures in natural order of their files' names, at a rate of your choice. Sizes may differ."""
 
@@ -48,7 +54,8 @@ class ImageFiles:
             if picture is not None:
                 slot(*picture.shape[:2])[...] = picture
             failed = "" if picture is not None else UNREADABLE
-            yield Shot(number, (rate.denominator, rate.numerator), (rate.numerator, rate.denominator), failed)
+            unit, nominal = (rate.denominator, rate.numerator), (rate.numerator, rate.denominator)
+            yield Shot(number, unit, nominal, failed, file=shown_name(self._places[number][0]))
 
     def close(self) -> None:
         """Nothing is kept open."""

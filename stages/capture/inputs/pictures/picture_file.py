@@ -1,5 +1,7 @@
 """What one picture file holds: a picture, the pages of a TIFF, or an animation with times of its own."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from framewire.pipeline.frame.ring import Pixels
+from framewire.stages.capture.inputs.pictures.header import may_have_several
 
 SUFFIXES = frozenset(
     [
@@ -61,11 +64,12 @@ def is_image(path: Path) -> bool:
 
 def pictures_in(file: Path) -> int:
     """How many pictures a file holds; 1 if that cannot be told."""
-    if file.suffix.lower() not in PAGED | ANIMATED:
+    if file.suffix.lower() not in PAGED | ANIMATED or not may_have_several(file):
         return 1
     try:
-        return max(1, cv2.imcount(str(file)))
-    except cv2.error:
+        with _named(file) as name:
+            return max(1, cv2.imcount(name))
+    except (OSError, cv2.error):
         return 1
 
 
@@ -85,8 +89,9 @@ def read_pictures(file: Path) -> list[Pixels]:
     """All pictures in a file, uint8 (height, width, 3) BGR; none if it cannot be read."""
     if file.suffix.lower() in PAGED:
         try:
-            _, pages = cv2.imreadmulti(str(file), flags=cv2.IMREAD_COLOR)
-        except cv2.error:
+            with _named(file) as name:
+                _, pages = cv2.imreadmulti(name, flags=cv2.IMREAD_COLOR)
+        except (OSError, cv2.error):
             return []
         return [np.asarray(page, np.uint8) for page in pages]
     animation = read_animation(file)
@@ -99,12 +104,20 @@ def read_animation(file: Path) -> Animation | None:
     if read is None:
         return None
     try:
-        was_read, found = read(str(file))
-    except cv2.error:
+        with _named(file) as name:
+            was_read, found = read(name)
+    except (OSError, cv2.error):
         return None
     if not was_read or not len(found.frames):
         return None
     return Animation([_bgr(frame) for frame in found.frames], [int(ms) or DURATION_MS for ms in found.durations])
+
+
+@contextmanager
+def _named(file: Path) -> Iterator[str]:
+    """A name for OpenCV, which crashes on names that are not UTF-8. Raises OSError."""
+    with file.open("rb") as opened:
+        yield f"/proc/self/fd/{opened.fileno()}"
 
 
 def _bgr(frame: NDArray[Any]) -> Pixels:

@@ -9,7 +9,7 @@ from typing import Any
 
 from framewire.pipeline.stage import AbsentError, Shot
 from framewire.stages.capture.inputs.picture_source import Slot, StreamFacts
-from framewire.stages.capture.inputs.pictures.image_files import UNREADABLE, natural_order
+from framewire.stages.capture.inputs.pictures.image_files import UNREADABLE, natural_order, shown_name
 from framewire.stages.capture.inputs.pictures.picture_file import is_image, read_picture
 
 WHOLE_AFTER_S = 0.3
@@ -88,12 +88,13 @@ class WatchedFolder:
         self._seen.close()
 
     def _shot(self, name: str, slot: Slot, began: float) -> Shot:
-        picture = read_picture(self._folder / name)
+        path = self._folder / name
+        picture = read_picture(path)
         since = round((time.monotonic() - began) * 1e6)
         if picture is None:
-            return Shot(since, MICROSECONDS, failed=UNREADABLE)
+            return Shot(since, MICROSECONDS, failed=UNREADABLE, file=shown_name(path))
         slot(*picture.shape[:2])[...] = picture
-        return Shot(since, MICROSECONDS)
+        return Shot(since, MICROSECONDS, taken_ms=_written_ms(path), file=shown_name(path))
 
     def _look(self) -> None:
         """Files that have not changed for a while are complete."""
@@ -138,3 +139,11 @@ def _watcher(folder: Path) -> Any:
     from watchfiles._rust_notify import RustNotify
 
     return RustNotify([str(folder)], False, False, 0, False, False)
+
+
+def _written_ms(path: Path) -> int | None:
+    """When the file was written, in milliseconds since 1970: the same if it is read again after a crash."""
+    try:
+        return max(0, path.stat().st_mtime_ns // 1_000_000)
+    except OSError:
+        return None

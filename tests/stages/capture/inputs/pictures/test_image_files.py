@@ -1,5 +1,6 @@
 """All pictures of a file come, whatever kind of file it is."""
 
+import os
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from framewire.pipeline.frame.ring import Pixels
 from framewire.pipeline.stage import Shot
+from framewire.stages.capture.inputs.pictures.header import may_have_several
 from framewire.stages.capture.inputs.pictures.image_files import AnimatedPicture, ImageFiles
 from framewire.stages.capture.inputs.pictures.picture_file import pictures_in
 
@@ -79,3 +81,35 @@ def test_all_pictures_of_a_folder(tmp_path: Path) -> None:
 def test_the_pages_of_a_tiff(tmp_path: Path) -> None:
     source = ImageFiles([pages(tmp_path / "a.tiff")], "a.tiff", 25)
     assert played(source)[0] == GREYS
+
+
+@needs_animations
+def test_names_need_not_be_text(tmp_path: Path) -> None:
+    """OpenCV crashes on them."""
+    animated(tmp_path / "a.webp", [40] * 5).rename(tmp_path / os.fsdecode(b"1\xff.webp"))
+    pages(tmp_path / "a.tif").rename(tmp_path / os.fsdecode(b"2\xff.tif"))
+    cv2.imwrite(str(tmp_path / "a.png"), pictures()[3])
+    (tmp_path / "a.png").rename(tmp_path / os.fsdecode(b"3\xff.png"))
+    greys, _ = played(ImageFiles(list(tmp_path.iterdir()), "folder", 10))
+    assert greys == pytest.approx([*GREYS, *GREYS, 120], abs=2)
+
+
+@needs_animations
+def test_only_files_that_may_have_several_are_counted(tmp_path: Path) -> None:
+    for suffix in (".png", ".webp", ".avif", ".tif"):
+        path = tmp_path / f"one{suffix}"
+        assert cv2.imwrite(str(path), pictures()[0])
+        assert not may_have_several(path), suffix
+        several = tmp_path / f"several{suffix}"
+        _ = pages(several) if suffix == ".tif" else animated(several, [40] * 5)
+        assert may_have_several(several), suffix
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\x89PNG\r\n\x1a\n", b"II*\0\xff\xff\xff\xff", b"RIFF....WEBPVP8X", b"MM\0*"]
+)
+def test_a_file_that_breaks_off_has_one_at_most(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "cut.png"
+    path.write_bytes(content)
+    assert not may_have_several(path)
+    assert pictures_in(path) == 1
