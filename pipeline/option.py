@@ -12,6 +12,8 @@ from framewire.pipeline.nearest import nearest
 OUTPUT = "framewire-output"
 OutputPath = Annotated[str, Meta(min_length=1, extra={OUTPUT: True})]
 """The type of an option that names a file to write: relative to the output folder, one sink per path."""
+STDOUT = "-"
+"""The path of a file to write that is standard output, for sinks that can."""
 INPUT = "framewire-input"
 InputFile = Annotated[str, Meta(extra={INPUT: "file"})]
 """The type of an option that may name a file to read: beside the YAML file, or else in the current folder."""

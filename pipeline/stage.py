@@ -321,6 +321,8 @@ class Sink(Stage[OptionsT]):
     """
 
     ordered: ClassVar[bool] = True
+    may_print: ClassVar[bool] = False
+    """Whether its path may be `-`, standard output."""
     may_skip: ClassVar[bool] = False
     """Whether YAML may say `lag: skip`: frames that come while it is busy are then left out, and a `write` that raises
     has written nothing of its frame once `resume` was called."""

@@ -24,7 +24,8 @@ class StageContext:
     `threads` is how many threads this worker may use in all, so that all workers of the run together use no more than
     there are cores. With `to_disk`, a frame is safe only once the disk itself has it, not just the kernel.
     `unfinished` lists the files that a sink has begun, in case it is killed. `with context.long_work():` is for what
-    may take longer than `stuck_after_s` without being stuck, such as finishing a file.
+    may take longer than `stuck_after_s` without being stuck, such as finishing a file. A sink that needs no more frames
+    calls `context.enough("why")`: sources take none from then on, and the run ends well; frames in flight still come.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class StageContext:
         self.facts: dict[str, str] = {}
         self.inference: dict[str, Histogram] = {}
         self.long_work: Callable[[], AbstractContextManager[None]] = nullcontext
+        self.enough: Callable[[str], None] = lambda why: None
         self._rings: dict[tuple[str, str], StreamRings] = {}
         self._unfinished: list[tuple[StreamRings, int]] = []
 

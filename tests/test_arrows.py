@@ -74,11 +74,12 @@ ARROWS: dict[str, set[str]] = {
         *("stages.capture.inputs.film", "stages.capture.inputs.pictures"),
     },
     "stages.count": {"pipeline", "pipeline.frame"},
+    "stages.jsonl_writer": {"pipeline", "pipeline.frame", "pipeline.result", "stages.parts"},
     "stages.track": {"models", "pipeline", "pipeline.frame"},
     "stages.video_writer": {"pipeline", "pipeline.frame", "stages.parts"},
     "stages": {
         *("models", "models.catalogue", "models.classifiers", "models.crops", "models.finders", "models.finders.haar"),
-        *("models.runtime", "models.store", "pipeline", "pipeline.frame", "pipeline.result", "stages.parts"),
+        *("models.runtime", "models.store", "pipeline", "pipeline.frame", "stages.parts"),
     },
 }
 NOT_FOR_THE_ENGINE = {"cv2", "av", "onnxruntime"}

@@ -22,7 +22,7 @@ from framewire.pipeline.graph.structure import cycles, unmet_needs, unread, wron
 from framewire.pipeline.graph.yaml_text import Document, parse, parse_scalar
 from framewire.pipeline.input_path import beside, inputs_of
 from framewire.pipeline.nearest import nearest
-from framewire.pipeline.option import OptionError, check_values, options_of
+from framewire.pipeline.option import STDOUT, OptionError, check_values, options_of
 from framewire.pipeline.registry import UnknownStageError, find_stage
 from framewire.pipeline.stage import RESERVED_KEYS, Sink, Stage
 from framewire.pipeline.user_modules import look_beside
@@ -153,6 +153,7 @@ class _Checker:
             drain_s=keys.drain_s,
             folder=str(self.folder),
             outputs=written,
+            prints=any(spec.kind == "sink" and STDOUT in spec.options.values() for spec in stages),
         )
         make_plan(spec)
         return spec
@@ -285,14 +286,19 @@ class _Checker:
         for spec in specs:
             cls, options = self.classes[spec.name], self.options[spec.name]
             is_output = [option.name for option in options_of(cls.Options) if option.is_output]
-            named += [self.output(spec, str(spec.options[name]), name) for name in is_output if "." not in name]
+            paths = {name: str(spec.options[name]) for name in is_output if "." not in name}
+            for name in [name for name, path in paths.items() if path == STDOUT and not getattr(cls, "may_print", 0)]:
+                place = self.document.place("stages", spec.name, name)
+                raise ConfigError(place, f"{spec.use} cannot write to standard output; name a file")
+            named += [self.output(spec, path, name) for name, path in paths.items()]
             outputs += [self.output(spec, path, "path") for path in cls.outputs(options)]
             inputs += [
                 Input(repr(spec.name), str(Path(name).absolute()), _short(name))
                 for name in inputs_of(cls.Options, spec.options)
             ]
         check_outputs([*named, *outputs], inputs)
-        return tuple(str(PathTemplate(output.path).name_for_all) for output in named)
+        files = [output.path for output in named if Path(output.path).name != STDOUT]
+        return tuple(str(PathTemplate(path).name_for_all) for path in files)
 
     def output(self, spec: StageSpec, path: str, option: str) -> Output:
         place = self.document.place("stages", spec.name, option)

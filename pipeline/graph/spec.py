@@ -83,6 +83,8 @@ class PipelineSpec(Struct, frozen=True, kw_only=True):
     folder: str = "."
     outputs: tuple[str, ...] = ()
     """Files that sinks write, absolute; of a path with fields, a name for all that it may mean."""
+    prints: bool = False
+    """Whether a sink writes to standard output: nobody else may then."""
 
     def stage(self, name: str) -> StageSpec:
         """The stage of that name. Raises KeyError."""

@@ -37,6 +37,7 @@ class Ending:
 
     def __init__(self, drain_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.interrupts = 0
+        self.is_satisfied = False
         self._drain_s = drain_s
         self._clock = clock
         self._first = 0.0
@@ -54,9 +55,19 @@ class Ending:
         self.interrupts += is_new
         return is_new
 
+    def satisfied(self) -> bool:
+        """Nobody needs more frames; returns whether that is new."""
+        was_draining, self.is_satisfied = self.is_draining, True
+        return not was_draining
+
     @property
     def is_draining(self) -> bool:
         """Whether no more frames are to be taken."""
+        return self.is_satisfied or self.is_interrupted
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether somebody has told the run to stop."""
         return self.interrupts > 0
 
     @property
@@ -84,7 +95,7 @@ class Ending:
     @property
     def must_close(self) -> bool:
         """Whether frames in flight have been waited for long enough."""
-        return self.is_draining and not self.is_closing and self._is_due()
+        return self.is_interrupted and not self.is_closing and self._is_due()
 
     @property
     def must_kill(self) -> bool:

@@ -2,15 +2,16 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Set
 
 import msgspec
 import zmq
 
+from framewire.pipeline.crew.worker_record import WorkerRecord
 from framewire.pipeline.seen.snapshot import Snapshot
 from framewire.pipeline.server.listen import Listening
 from framewire.pipeline.wire.inbox import Outbox
-from framewire.pipeline.wire.message import Told, Watch, encode
+from framewire.pipeline.wire.message import Look, Told, Watch, encode
 
 TOKEN = "=server"
 """Its name at the nursery: no worker can have it."""
@@ -93,6 +94,11 @@ class ServerKeeper:
             self._outbox.close()
             self._outbox = None
 
-    def watch(self, width: int) -> Watch | None:
-        """Tells sinks that somebody is watching, and wants pictures this wide; None if nobody knows where."""
-        return Watch(self.endpoint, WATCH_S, GLIMPSE_S, width) if self.endpoint else None
+    def show_pictures(self, look: Look, workers: Iterable[WorkerRecord], sinks: Set[str]) -> None:
+        """Somebody is watching: sinks show pictures for a while."""
+        if not self.endpoint:
+            return
+        watch = Watch(self.endpoint, WATCH_S, GLIMPSE_S, look.width)
+        for worker in workers:
+            if sinks & set(worker.process.stages):
+                worker.send(watch)

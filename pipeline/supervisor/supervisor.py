@@ -34,6 +34,7 @@ from framewire.pipeline.wire.message import (
     Connect,
     CutShort,
     Drain,
+    Enough,
     Exit,
     Look,
     Mark,
@@ -128,7 +129,7 @@ class Supervisor:
 
     def _outcome(self, summary: Summary) -> Outcome:
         how = Outcome.FAILED if summary.error else Outcome.DONE
-        return Outcome.INTERRUPTED if self._ending.is_draining else how
+        return Outcome.INTERRUPTED if self._ending.is_interrupted else how
 
     def _loop(self, woken: socket.socket, show: Callable[[Callable[[], Snapshot]], None] | None) -> None:
         poller = zmq.Poller()
@@ -143,7 +144,7 @@ class Supervisor:
                 woken.recv(64)
             while self._signals:
                 self._signalled(*self._signals.popleft())
-            if self._ending.is_draining:
+            if self._ending.is_interrupted:
                 self._books.stopped()
             if crew in ready:
                 self._news()
@@ -301,23 +302,19 @@ class Supervisor:
             case CutShort():
                 self._books.take(message)
                 self._failure = self._failure or f"{message.stage}: {message.text}"
+            case Enough():
+                if self._ending.satisfied():
+                    log.info("%s: %s; taking no more frames", message.stage, message.text)
+                    self._drain()
             case ServerReady():
                 if self._server is not None:
                     self._server.ready(self._context, message.endpoint)
             case Look():
-                self._show_pictures(message)
+                if self._server is not None:
+                    self._server.show_pictures(message, self._workers.values(), self._sinks)
             case Closed():
                 if self._workers[message.worker].incarnation == message.incarnation:
                     self._workers[message.worker].said_why()
-
-    def _show_pictures(self, message: Look) -> None:
-        """Somebody is watching: sinks show pictures for a while."""
-        assert self._server is not None
-        if (watch := self._server.watch(message.width)) is None:
-            return
-        for worker in self._workers.values():
-            if self._sinks.intersection(worker.process.stages):
-                worker.send(watch)
 
     def _ready(self, message: Ready) -> None:
         worker = self._workers[message.worker]

@@ -106,7 +106,7 @@ def run(
         _say_how_it_goes_on(taken_over.books, out)
     taken_over.release()
     lost = _write(summary, account)
-    print_summary(account, _console())
+    print_summary(account, _console(stderr=spec.prints))
     for error in (account.error, lost):
         if error:
             _say(error)

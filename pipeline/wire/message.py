@@ -244,6 +244,14 @@ class CutShort(Struct, frozen=True, array_like=True, tag=16):
     text: str
 
 
+class Enough(Struct, frozen=True, array_like=True, tag=23):
+    """A sink needs no more frames: sources take none, and the run ends as if they had ended."""
+
+    worker: str
+    stage: str
+    text: str
+
+
 class Remark(Struct, frozen=True, array_like=True, tag=12):
     """A line for the log: `level` as in the logging module."""
 
@@ -302,6 +310,7 @@ ToSupervisor = (
     | Spans
     | Trouble
     | CutShort
+    | Enough
     | Remark
     | Closed
     | ServerReady

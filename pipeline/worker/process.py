@@ -28,9 +28,9 @@ from framewire.pipeline.stage import Sink, Source, StageError
 from framewire.pipeline.stage_context import StageContext
 from framewire.pipeline.user_modules import look_beside
 from framewire.pipeline.wire.inbox import Inbox, Outbox, Outboxes, Waker, new_endpoint
-from framewire.pipeline.wire.message import Closed, Message, Ready, Wake, encode
+from framewire.pipeline.wire.message import Closed, Enough, Message, Ready, Wake, encode
 from framewire.pipeline.worker.allocator import keep_freed_memory
-from framewire.pipeline.worker.teller import RemarkHandler, Teller
+from framewire.pipeline.worker.teller import RemarkHandler, Teller, plain
 from framewire.pipeline.worker.worker import Worker
 
 REPLACE = os.EX_TEMPFAIL
@@ -163,6 +163,7 @@ def _open_stage(
         chosen=boot.chosen.get(name, {}),
         to_disk=boot.spec.durable == "disk",
     )
+    context.enough = lambda why: tell(Enough(plan.process_of(name).workers[boot.replica], name, plain(why)))
     stage = cls(check_values(cls.Options, spec.options), context)
     if isinstance(stage, Source):
         stage.wake = wake

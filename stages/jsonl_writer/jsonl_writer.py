@@ -10,10 +10,11 @@ from msgspec import Meta, Struct
 
 from framewire.pipeline.disk import is_still_at, sync_folder
 from framewire.pipeline.frame.packet import Packet
-from framewire.pipeline.option import OutputPath
+from framewire.pipeline.option import STDOUT, OutputPath
 from framewire.pipeline.result.result import json_line
 from framewire.pipeline.stage import Sink, StageError, stage
-from framewire.stages.lines_file import append, cut_back, recover_lines
+from framewire.stages.jsonl_writer.lines_file import append, cut_back, recover_lines
+from framewire.stages.jsonl_writer.pipe_output import PipeOutput
 from framewire.stages.parts.output_folder import OutputFolder
 from framewire.stages.parts.part_index import Part
 from framewire.stages.parts.part_name import part_templates
@@ -28,7 +29,7 @@ class JsonlWriterOptions(RotationOptions, frozen=True, kw_only=True, forbid_unkn
         OutputPath,
         Meta(
             description="The file, relative to the output folder; {stream} gives each stream its own, "
-            "{start:%Y%m%d-%H%M%S} is when the file began, {part} its number"
+            "{start:%Y%m%d-%H%M%S} is when the file began, {part} its number; - is standard output"
         ),
     ] = "frames.jsonl"
 
@@ -50,16 +51,20 @@ class JsonlWriter(Sink[JsonlWriterOptions]):
     Example:
         metadata: {use: jsonl_writer, input: eyes, path: faces.jsonl}
         daily: {use: jsonl_writer, input: eyes, path: "{stream}/{start:%Y%m%d}.jsonl", rotate_s: 86400, keep_files: 30}
+        piped: {use: jsonl_writer, input: eyes, path: "-"}      # framewire run ... | jq
     """
 
     Options = JsonlWriterOptions
     looks = False
     may_skip = True
+    may_print = True
     tuning = KEEPING
 
     @classmethod
     def outputs(cls, options: JsonlWriterOptions) -> Sequence[str]:
         """All parts."""
+        if options.path == STDOUT:
+            return ()
         return part_templates(options.path, options.rotates)
 
     @classmethod
@@ -71,6 +76,13 @@ class JsonlWriter(Sink[JsonlWriterOptions]):
         """Check that files can be made there; they are made with their first frame."""
         self._open_parts: dict[str, _OpenPart] = {}
         self._marks: dict[str, int] = {}
+        self._pipe: PipeOutput | None = None
+        self._nobody_reads = False
+        self._goes_to_pipe = self.options.path == STDOUT or (self.context.out / self.options.path).is_fifo()
+        if self._goes_to_pipe:
+            if self.options.rotates:
+                raise StageError("a pipe has no parts; remove what rotates it, or name a file")
+            return
         try:
             self._parts = Parts(self.context, self.options, self.options.path)
             folder = self._parts.path_of(str(self._parts.names.fixed_folder))
@@ -82,6 +94,8 @@ class JsonlWriter(Sink[JsonlWriterOptions]):
 
     def write(self, packet: Packet) -> int:
         """Write the frame's whole line; the mark is the end of what is safe."""
+        if self._goes_to_pipe:
+            return self._pass_on(packet)
         opened = self._part_for(packet)
         line = json_line(packet)
         append(opened.file, line)
@@ -92,12 +106,16 @@ class JsonlWriter(Sink[JsonlWriterOptions]):
 
     def end(self, packet: Packet) -> None:
         """A stream without any frame has an empty file."""
+        if self._goes_to_pipe:
+            return
         self._part_for(packet)
         if self.context.to_disk:
             self._sync(packet)
 
     def resume(self, stream: str, mark: int) -> None:
-        """Remove the stream's lines from frame `mark` on, and any torn line."""
+        """Remove the stream's lines from frame `mark` on, and any torn line. A pipe's writer knows what it has."""
+        if self._goes_to_pipe:
+            return
         key = self._parts.key(stream)
         opened = self._open_parts.pop(key, None)
         if opened is not None:
@@ -118,8 +136,31 @@ class JsonlWriter(Sink[JsonlWriterOptions]):
 
     def close(self) -> None:
         """Close the files."""
+        if self._pipe is not None:
+            self._pipe.close()
         for opened in self._open_parts.values():
             opened.file.close()
+
+    def _pass_on(self, packet: Packet) -> int:
+        """Write to a pipe; a reader that has left has seen enough, and ends the run."""
+        if self._pipe is None:
+            self._pipe = self._open_pipe()
+        if not self._nobody_reads:
+            try:
+                self._pipe.write(packet.stream, packet.seq, json_line(packet))
+            except BrokenPipeError:
+                self._nobody_reads = True
+                self.context.enough("nobody reads the pipe any more")
+        return packet.seq + 1
+
+    def _open_pipe(self) -> PipeOutput:
+        fd = 1
+        if self.options.path != STDOUT:
+            with self.context.long_work():
+                # It waits for a reader, as the shell does.
+                fd = os.open(self.context.out / self.options.path, os.O_WRONLY | os.O_CLOEXEC)
+        state = self.context.state_file("pipe")
+        return PipeOutput(state.parent, self.context.name, self.context.resumed, fd)
 
     def _is_due(self, packet: Packet) -> bool:
         """Whether the lines of the stream must be on disk now: a quarter of a window is held back at most."""
