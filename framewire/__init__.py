@@ -1,4 +1,4 @@
-"""Real-time video analytics pipelines: the API that stage authors write against.
+"""Real-time video analytics pipelines: the API of programs that run them, and of stage authors.
 
 The links beside this file are the rooms of the repository: `pipeline/` is imported as `framewire.pipeline`, and so on.
 A name below is loaded when it is first used, so `import framewire` costs next to nothing.
@@ -9,34 +9,56 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from framewire.pipeline.frame.packet import Attribute, Detection, Event, Packet
+    from framewire.pipeline.graph.config_error import ConfigError
+    from framewire.pipeline.guest.api import frames, run
+    from framewire.pipeline.guest.frame import Frame, PictureInUseError, PicturePassedError
+    from framewire.pipeline.guest.frames import Frames
+    from framewire.pipeline.guest.run_process import RunError
     from framewire.pipeline.option import InputFile, InputFolder, InputPath, OutputPath
+    from framewire.pipeline.seen.summary import Summary
     from framewire.pipeline.stage import Shot, Sink, Source, Stage, StageError, stage
     from framewire.pipeline.testing import StageRunner
 
 __all__ = [
     "Attribute",
+    "ConfigError",
     "Detection",
     "Event",
+    "Frame",
+    "Frames",
     "InputFile",
     "InputFolder",
     "InputPath",
     "OutputPath",
     "Packet",
+    "PictureInUseError",
+    "PicturePassedError",
+    "RunError",
     "Shot",
     "Sink",
     "Source",
     "Stage",
     "StageError",
     "StageRunner",
+    "Summary",
+    "frames",
+    "run",
     "stage",
 ]
 
+_GUEST = "framewire.pipeline.guest"
 _PACKET, _STAGE = "framewire.pipeline.frame.packet", "framewire.pipeline.stage"
 _MODULE_OF = {
     **dict.fromkeys(("Attribute", "Detection", "Event", "Packet"), _PACKET),
     **dict.fromkeys(("Shot", "Sink", "Source", "Stage", "StageError", "stage"), _STAGE),
     **dict.fromkeys(("InputFile", "InputFolder", "InputPath", "OutputPath"), "framewire.pipeline.option"),
     "StageRunner": "framewire.pipeline.testing",
+    "ConfigError": "framewire.pipeline.graph.config_error",
+    "Summary": "framewire.pipeline.seen.summary",
+    **dict.fromkeys(("Frame", "PictureInUseError", "PicturePassedError"), f"{_GUEST}.frame"),
+    "Frames": f"{_GUEST}.frames",
+    "RunError": f"{_GUEST}.run_process",
+    **dict.fromkeys(("frames", "run"), f"{_GUEST}.api"),
 }
 
 

@@ -4,7 +4,7 @@ import logging
 import os
 import select
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from msgspec import Struct
@@ -42,8 +42,22 @@ class Crew:
     Make it before this process has any thread: it forks the nursery at once.
     """
 
-    def __init__(self, spec: PipelineSpec, plan: Plan, listening_fd: int | None, locks: Sequence[int]) -> None:
-        """Whoever writes files must hold `locks`, descriptors, for as long as it lives."""
+    def __init__(
+        self,
+        spec: PipelineSpec,
+        plan: Plan,
+        listening_fd: int | None,
+        locks: Sequence[int],
+        invite: Callable[[bytes], None] | None = None,
+    ) -> None:
+        """Whoever writes files must hold `locks`, descriptors, for as long as it lives.
+
+        `invite` passes its boot to the guest, who is no child of ours: it says itself when it goes.
+        """
+        self._invite = invite
+        self._guests = {
+            worker for stage in spec.stages if stage.is_guest for worker in plan.process_of(stage.name).workers
+        }
         self._spec = spec
         self._listening_fd = listening_fd
         self._locks = list(locks)
@@ -63,7 +77,10 @@ class Crew:
         return self._nursery.fileno()
 
     def spawn(self, token: str, boot: bytes) -> None:
-        """Start a process."""
+        """Start a process, or invite the guest."""
+        if token in self._guests and self._invite is not None:
+            self._invite(boot)
+            return
         self._unborn.append(token)
         self._nursery.spawn(token, boot)
 

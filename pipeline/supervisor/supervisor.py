@@ -76,18 +76,19 @@ class Supervisor:
         trace: TraceFile | None = None,
         bookkeeping: Bookkeeping | None = None,
         locks: Sequence[int] = (),
+        invite: Callable[[bytes], None] | None = None,
     ) -> None:
         """With `listening`, a server shows the run there; with `trace`, a trace of the frames is written.
 
         With `bookkeeping`, a journal is kept, from which the run can be resumed, or is. `locks` are descriptors by
-        which the run owns what it writes: whoever writes holds them.
+        which the run owns what it writes: whoever writes holds them. `invite` is for a guest: see Crew.
         """
         self.spec = spec
         self.plan = make_plan(spec)
         self._sinks = {sink for sinks in self.plan.sinks_of.values() for sink in sinks}
         self._out = out
         fd = listening.socket.fileno() if listening is not None else None
-        self._crew = Crew(spec, self.plan, fd, locks)
+        self._crew = Crew(spec, self.plan, fd, locks, invite)
         self._workers = self._crew.workers
         self._trace = trace
         self._server = ServerKeeper(listening, spec.name) if listening is not None else None

@@ -5,6 +5,7 @@ import os
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import zmq
@@ -14,7 +15,7 @@ from setproctitle import setproctitle
 from framewire.pipeline.cores import threads_each, usable_cores
 from framewire.pipeline.frame.answer import plain_facts
 from framewire.pipeline.graph.plan import Plan, Process, make_plan
-from framewire.pipeline.graph.spec import PipelineSpec
+from framewire.pipeline.graph.spec import PipelineSpec, StageSpec
 from framewire.pipeline.nodes.batch_node import BatchNode
 from framewire.pipeline.nodes.node import MustBeReplacedError, StageNode
 from framewire.pipeline.nodes.notes import Notes
@@ -24,7 +25,7 @@ from framewire.pipeline.nodes.source_node import SourceNode
 from framewire.pipeline.nodes.stage_note import note_stage, noted_stage
 from framewire.pipeline.option import check_values
 from framewire.pipeline.registry import find_stage
-from framewire.pipeline.stage import Sink, Source, StageError
+from framewire.pipeline.stage import Sink, Source, Stage, StageError
 from framewire.pipeline.stage_context import StageContext
 from framewire.pipeline.user_modules import look_beside
 from framewire.pipeline.wire.inbox import Inbox, Outbox, Outboxes, Waker, new_endpoint
@@ -37,6 +38,14 @@ REPLACE = os.EX_TEMPFAIL
 """Exit status of a worker that must be replaced."""
 LAST_WORDS_MS = 2000
 """How long an exiting worker waits for its last messages to be sent."""
+
+
+Make = Callable[[StageSpec, StageContext], Stage[Any]]
+
+
+def _make(spec: StageSpec, context: StageContext) -> Stage[Any]:
+    cls = find_stage(spec.use)
+    return cls(check_values(cls.Options, spec.options), context)
 
 
 class Boot(Struct, frozen=True, tag=True):
@@ -75,7 +84,7 @@ def run_worker(boot: Boot) -> int:
     log.propagate = False
     log.setLevel(logging.INFO)
     try:
-        return _live(boot, plan, process, context, tell)
+        return live(boot, plan, process, context, tell)
     except MustBeReplacedError as error:
         log.warning("%s; a new worker goes on from what is safe", error)
         return REPLACE
@@ -103,7 +112,15 @@ def _without_working_directory(boot: Boot) -> Boot:
     return msgspec.structs.replace(boot, spec=spec, out=str(Path(boot.out).absolute()))
 
 
-def _live(boot: Boot, plan: Plan, process: Process, context: "zmq.Context[zmq.Socket[bytes]]", tell: Teller) -> int:
+def live(
+    boot: Boot,
+    plan: Plan,
+    process: Process,
+    context: "zmq.Context[zmq.Socket[bytes]]",
+    tell: Teller,
+    make: Make = _make,
+) -> int:
+    """A worker's life, until the supervisor ends it. Raises what keeps it from going on."""
     name = process.workers[boot.replica]
     inbox = Inbox(context, new_endpoint(boot.spec.name, name))
     outboxes = Outboxes(context)
@@ -114,7 +131,7 @@ def _live(boot: Boot, plan: Plan, process: Process, context: "zmq.Context[zmq.So
     sources: list[SourceNode] = []
     for stage_name in process.stages:
         try:
-            node = _open_stage(boot, plan, stage_name, notes, tell, waker)
+            node = _open_stage(boot, plan, stage_name, notes, tell, waker, make)
         except Exception as error:
             note_stage(error, stage_name)
             raise
@@ -147,10 +164,15 @@ def _live(boot: Boot, plan: Plan, process: Process, context: "zmq.Context[zmq.So
 
 
 def _open_stage(
-    boot: Boot, plan: Plan, name: str, notes: Notes, tell: Callable[[Message], None], wake: Callable[[], None]
+    boot: Boot,
+    plan: Plan,
+    name: str,
+    notes: Notes,
+    tell: Callable[[Message], None],
+    wake: Callable[[], None],
+    make: Make,
 ) -> StageNode | SourceNode:
     spec = boot.spec.stage(name)
-    cls = find_stage(spec.use)
     threads = threads_each(usable_cores(), plan.workers)
     context = StageContext(
         name,
@@ -164,7 +186,7 @@ def _open_stage(
         to_disk=boot.spec.durable == "disk",
     )
     context.enough = lambda why: tell(Enough(plan.process_of(name).workers[boot.replica], name, plain(why)))
-    stage = cls(check_values(cls.Options, spec.options), context)
+    stage = make(spec, context)
     if isinstance(stage, Source):
         stage.wake = wake
     stage.open()

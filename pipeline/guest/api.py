@@ -1,0 +1,93 @@
+"""The Python API: `run` a pipeline, or take its `frames` one by one. docs/python.md has examples."""
+
+from collections.abc import Mapping
+from os import PathLike
+from typing import Any
+
+from framewire.pipeline.guest.frames import Frames
+from framewire.pipeline.guest.order import Order
+from framewire.pipeline.guest.run_process import RunProcess
+from framewire.pipeline.seen.summary import Summary
+
+Path = str | PathLike[str]
+
+
+def run(
+    config: Path,
+    *,
+    source: str | None = None,
+    set: Mapping[str, Any] | None = None,  # noqa: A002 - as on the command line
+    out: Path = "out",
+    http: str | None = None,
+    resume: bool = False,
+) -> Summary:
+    """Run a pipeline to its end, as the command does, and return its summary.
+
+    `config` is a YAML file, or the name of a pipeline that comes with Framewire. `set` overrides options:
+    {"faces.method": "dnn"}. `http` is HOST:PORT for the live page, by default none. Several runs at once need a folder
+    `out` each. KeyboardInterrupt finishes frames in flight and files first.
+
+    Raises ConfigError for what is wrong with the file, RunError for a run that failed.
+
+    Example:
+        summary = framewire.run("faces.yaml", source="people.mp4", out="out")
+        print(summary.frames.written)
+    """
+    process = RunProcess(_order(config, source, set, out, None, http, resume))
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.interrupt()
+        process.end()
+        raise
+
+
+def frames(
+    config: Path,
+    *,
+    source: str | None = None,
+    set: Mapping[str, Any] | None = None,  # noqa: A002 - as on the command line
+    at: str = "",
+    out: Path | None = None,
+    http: str | None = None,
+) -> Frames:
+    """The frames of a pipeline as they leave stage `at`, in order; by default the stage that feeds all sinks.
+
+    The pipeline runs in its own processes, at most a window ahead: a frame is settled when the next is asked for.
+    Failed and dropped frames come too. Without `out` the pipeline's own sinks are left out, and nothing is written.
+    Leaving the loop ends the run.
+
+    Raises ConfigError, RunError; PictureInUseError for pictures that were kept without `.copy()`.
+
+    Example:
+        for frame in framewire.frames("faces.yaml", source="people.mp4"):
+            print(frame.seq, len(frame.detections), frame.picture.shape)
+    """
+    return Frames(_order(config, source, set, out, at, http, False))
+
+
+def _order(
+    config: Path,
+    source: str | None,
+    overrides: Mapping[str, Any] | None,
+    out: Path | None,
+    at: str | None,
+    http: str | None,
+    resume: bool,
+) -> Order:
+    words = [f"{option}={_written(value)}" for option, value in (overrides or {}).items()]
+    return Order(str(config), None, source, words, None if out is None else str(out), at, http, resume)
+
+
+def _written(value: Any) -> str:
+    """A value as `--set` takes it."""
+    import yaml
+
+    if isinstance(value, str):
+        try:
+            is_plain = yaml.safe_load(value) == value
+        except yaml.YAMLError:
+            is_plain = False
+        if is_plain:
+            return value
+    return yaml.safe_dump(value, default_flow_style=True, width=2**30).removesuffix("\n...\n").rstrip("\n")
