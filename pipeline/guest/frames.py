@@ -48,8 +48,6 @@ class Frames:
     def __next__(self) -> Frame:
         try:
             return self._next()
-        except PictureInUseError:
-            raise
         except BaseException:
             # A traceback that somebody keeps must not keep the run.
             self.close()

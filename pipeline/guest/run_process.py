@@ -16,6 +16,7 @@ from msgspec import Struct
 from framewire.pipeline.graph.config_error import ConfigError, ConfigGroupError, Place
 from framewire.pipeline.guest.order import Invited, Order, Over, Refused, receive, send
 from framewire.pipeline.seen.summary import Summary
+from framewire.pipeline.terminal.cli import ONE_THREAD
 
 _PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[2]); "
@@ -55,6 +56,7 @@ class RunProcess:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-c", _PROGRAM, str(ends), path],
                 pass_fds=ends,
+                env={**dict.fromkeys(ONE_THREAD, "1"), **os.environ},
                 stderr=subprocess.PIPE,
                 start_new_session=True,
             )
