@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from framewire.pipeline.frame.packet import Attribute, Detection, Event, Packet
     from framewire.pipeline.graph.config_error import ConfigError
-    from framewire.pipeline.guest.api import frames, run
+    from framewire.pipeline.guest.api import frames, load, run
     from framewire.pipeline.guest.frame import Frame, PictureInUseError, PicturePassedError
     from framewire.pipeline.guest.frames import Frames
     from framewire.pipeline.guest.run_process import RunError
@@ -42,6 +42,7 @@ __all__ = [
     "StageRunner",
     "Summary",
     "frames",
+    "load",
     "run",
     "stage",
 ]
@@ -58,7 +59,7 @@ _MODULE_OF = {
     **dict.fromkeys(("Frame", "PictureInUseError", "PicturePassedError"), f"{_GUEST}.frame"),
     "Frames": f"{_GUEST}.frames",
     "RunError": f"{_GUEST}.run_process",
-    **dict.fromkeys(("frames", "run"), f"{_GUEST}.api"),
+    **dict.fromkeys(("frames", "load", "run"), f"{_GUEST}.api"),
 }
 
 

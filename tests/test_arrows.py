@@ -50,6 +50,11 @@ ARROWS: dict[str, set[str]] = {
         "pipeline.supervisor",
         "pipeline.terminal.display",
     },
+    "pipeline.guest": {
+        *("pipeline", "pipeline.frame", "pipeline.graph", "pipeline.ledger", "pipeline.processes", "pipeline.result"),
+        *("pipeline.seen", "pipeline.server", "pipeline.supervisor", "pipeline.terminal", "pipeline.terminal.display"),
+        *("pipeline.wire", "pipeline.worker"),
+    },
     # What all rooms of models/ share.
     "models": set(),
     "models.crops": {"models"},

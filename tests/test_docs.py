@@ -6,10 +6,12 @@ import sys
 import textwrap
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import yaml
 
+from bench.film import demo_clip
 from framewire.pipeline.graph import load_pipeline
 from framewire.pipeline.registry import find_stage, known_stages
 from tests.stages.faces import demo_frame
@@ -85,6 +87,27 @@ def test_pieces_of_pipelines_are_right_in_a_whole_one(block: str, tmp_path: Path
     path = tmp_path / "whole.yaml"
     path.write_text(before + textwrap.indent(block, "  ") + sink)
     assert len(load_pipeline(path).stages) >= 3
+
+
+PYTHON = (ROOT / "docs" / "python.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the pipeline, the film and the picture that docs/python.md speaks of."""
+    folder = tmp_path_factory.mktemp("people")
+    (config,) = blocks(PYTHON, "yaml")
+    (folder / "faces.yaml").write_text(config)
+    demo_clip(folder / "people.mp4", 640)
+    cv2.imwrite(str(folder / "people.jpg"), demo_frame(0))
+    return folder
+
+
+@pytest.mark.parametrize("block", blocks(PYTHON, "python"))
+def test_the_examples_of_the_python_page_run(block: str, people: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", block], cwd=people, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout or "crops" in block
 
 
 def test_every_stage_is_in_the_table() -> None:

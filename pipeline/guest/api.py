@@ -1,10 +1,11 @@
-"""The Python API: `run` a pipeline, or take its `frames` one by one. docs/python.md has examples."""
+"""The Python API: `run` a pipeline, take its `frames` one by one, or `load` one stage. docs/python.md has examples."""
 
 from collections.abc import Mapping
 from os import PathLike
 from typing import Any
 
 from framewire.pipeline.guest.frames import Frames
+from framewire.pipeline.guest.one_stage import OneStage
 from framewire.pipeline.guest.order import Order
 from framewire.pipeline.guest.run_process import RunProcess
 from framewire.pipeline.seen.summary import Summary
@@ -64,6 +65,19 @@ def frames(
             print(frame.seq, len(frame.detections), frame.picture.shape)
     """
     return Frames(_order(config, source, set, out, at, http, False))
+
+
+def load(use: str, **options: Any) -> OneStage:
+    """A stage in this process, for single pictures: `use` is its name in YAML, or module:Class.
+
+    Raises UnknownStageError, OptionError; StageError for what it cannot open, such as a model.
+
+    Example:
+        detector = framewire.load("face_detect", method="dnn")
+        for face in detector(cv2.imread("people.jpg")):
+            print(face.box, face.score)
+    """
+    return OneStage(use, options)
 
 
 def _order(
