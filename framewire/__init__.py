@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from framewire.pipeline.guest.api import frames, load, run
     from framewire.pipeline.guest.frame import Frame, PictureInUseError, PicturePassedError
     from framewire.pipeline.guest.frames import Frames
+    from framewire.pipeline.guest.graph_in_code import Graph
     from framewire.pipeline.guest.run_process import RunError
     from framewire.pipeline.option import InputFile, InputFolder, InputPath, OutputPath
     from framewire.pipeline.seen.summary import Summary
@@ -26,6 +27,7 @@ __all__ = [
     "Event",
     "Frame",
     "Frames",
+    "Graph",
     "InputFile",
     "InputFolder",
     "InputPath",
@@ -58,6 +60,7 @@ _MODULE_OF = {
     "Summary": "framewire.pipeline.seen.summary",
     **dict.fromkeys(("Frame", "PictureInUseError", "PicturePassedError"), f"{_GUEST}.frame"),
     "Frames": f"{_GUEST}.frames",
+    "Graph": f"{_GUEST}.graph_in_code",
     "RunError": f"{_GUEST}.run_process",
     **dict.fromkeys(("frames", "load", "run"), f"{_GUEST}.api"),
 }

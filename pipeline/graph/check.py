@@ -35,13 +35,15 @@ def load_pipeline(
     out: Path = Path("out"),
     environment: Mapping[str, str] | None = None,
     also_written: Mapping[str, Path | None] | None = None,
+    folder: Path | None = None,
 ) -> PipelineSpec:
     """Load and check a pipeline file.
 
     `overrides` are `STAGE.OPTION=VALUE`, `source` replaces the `source` option of the pipeline's sole source,
-    `also_written` are files that options of the command name. Raises ConfigError.
+    `also_written` are files that options of the command name. What it names, and modules, are looked for in `folder`
+    first, by default the file's own. Raises ConfigError.
     """
-    folder = path.resolve().parent
+    folder = folder or path.resolve().parent
     _check_names(path, folder, out, [source or "", *overrides], also_written or {})
     document = parse(_read(path), str(path), environment)
     _check_top(document)

@@ -5,6 +5,7 @@ from os import PathLike
 from typing import Any
 
 from framewire.pipeline.guest.frames import Frames
+from framewire.pipeline.guest.graph_in_code import Graph
 from framewire.pipeline.guest.one_stage import OneStage
 from framewire.pipeline.guest.order import Order
 from framewire.pipeline.guest.run_process import RunProcess
@@ -14,7 +15,7 @@ Path = str | PathLike[str]
 
 
 def run(
-    config: Path,
+    config: Path | Graph,
     *,
     source: str | None = None,
     set: Mapping[str, Any] | None = None,  # noqa: A002 - as on the command line
@@ -24,7 +25,7 @@ def run(
 ) -> Summary:
     """Run a pipeline to its end, as the command does, and return its summary.
 
-    `config` is a YAML file, or the name of a pipeline that comes with Framewire. `set` overrides options:
+    `config` is a YAML file, the name of a pipeline that comes with Framewire, or a Graph. `set` overrides options:
     {"faces.method": "dnn"}. `http` is HOST:PORT for the live page, by default none. Several runs at once need a folder
     `out` each. KeyboardInterrupt finishes frames in flight and files first.
 
@@ -44,7 +45,7 @@ def run(
 
 
 def frames(
-    config: Path,
+    config: Path | Graph,
     *,
     source: str | None = None,
     set: Mapping[str, Any] | None = None,  # noqa: A002 - as on the command line
@@ -81,7 +82,7 @@ def load(use: str, **options: Any) -> OneStage:
 
 
 def _order(
-    config: Path,
+    config: Path | Graph,
     source: str | None,
     overrides: Mapping[str, Any] | None,
     out: Path | None,
@@ -90,7 +91,8 @@ def _order(
     resume: bool,
 ) -> Order:
     words = [f"{option}={_written(value)}" for option, value in (overrides or {}).items()]
-    return Order(str(config), None, source, words, None if out is None else str(out), at, http, resume)
+    name, text = (str(config.folder), config.to_yaml()) if isinstance(config, Graph) else (str(config), None)
+    return Order(name, text, source, words, None if out is None else str(out), at, http, resume)
 
 
 def _written(value: Any) -> str:

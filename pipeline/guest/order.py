@@ -12,7 +12,7 @@ BYTES_MAX = 2**24
 
 
 class Order(Struct, frozen=True, tag=True):
-    """Run this: a file, or the text of one.
+    """Run this: the file `config`, or the `text` of one, which lies as it were in the folder `config`.
 
     `at` is the stage whose frames the guest gets, empty for the one that feeds all sinks; None: there is no guest.
     Without `out` the sinks of the graph are left out, and nothing is written.

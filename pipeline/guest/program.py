@@ -45,7 +45,7 @@ def main(fd: int, leash: int) -> None:
         with contextlib.ExitStack() as closing:
             _run(order, tie, leash, closing)
     except ConfigError as error:
-        faults = [Fault(one.place.file, one.place.line, one.place.column, one.text) for one in error.all]
+        faults = [Fault(_shown(one.place.file, order), one.place.line, one.place.column, one.text) for one in error.all]
         send(tie, Refused(str(error), faults))
     except OSError as error:
         send(tie, Refused(f"{error.filename or order.http}: {error.strerror}"))
@@ -77,16 +77,18 @@ def _run(order: Order, tie: socket.socket, leash: int, closing: contextlib.ExitS
 
 def _spec(order: Order) -> PipelineSpec:
     with contextlib.ExitStack() as closing:
-        path = Path(order.config)
-        if order.text is not None:
-            # A graph made in code: what it names lies where the program is.
-            path = Path(closing.enter_context(tempfile.TemporaryDirectory()), path.name)
-            path.write_text(order.text)
         out = Path(order.out) if order.out is not None else Path("out")
-        spec = load_pipeline(find_config(path), order.overrides, order.source, out)
+        path, folder = find_config(Path(order.config)), None
         if order.text is not None:
-            spec = msgspec.structs.replace(spec, folder=str(Path.cwd()))
+            path, folder = Path(closing.enter_context(tempfile.TemporaryDirectory()), "graph"), Path(order.config)
+            path.write_text(order.text)
+        spec = load_pipeline(path, order.overrides, order.source, out, folder=folder)
     return spec if order.at is None else with_guest(spec, order.at, keeps_sinks=order.out is not None)
+
+
+def _shown(file: str, order: Order) -> str:
+    """A graph made in code has no file that anybody knows."""
+    return Path(file).name if order.text is not None else file
 
 
 def _taken_over(spec: PipelineSpec, out: Path, resume: bool, tie: socket.socket) -> TakenOver:

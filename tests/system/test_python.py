@@ -255,3 +255,15 @@ def test_numbers_of_numpy_and_words_that_yaml_bends_are_taken_as_they_are(config
     summary = framewire.run(config, set={"capture.limit": np.int64(3).item(), "list.path": "007"}, out=tmp_path / "out")
     assert summary.frames.written == 3
     assert (tmp_path / "out" / "007").exists()
+
+
+def test_a_graph_made_in_code_runs(tmp_path: Path) -> None:
+    graph = framewire.Graph("looped", window=8)
+    capture = graph.add("capture", source="demo", limit=10)
+    faces = graph.add("face_detect", input=capture, width=320)
+    graph.add("jsonl_writer", input=faces, path="list.jsonl")
+    assert framewire.run(graph, out=tmp_path).frames.written == 10
+    assert [frame.seq for frame in framewire.frames(graph)] == list(range(10))
+    graph.add("annotate", input=faces, txt_px=3)
+    with pytest.raises(framewire.ConfigError, match=r"^graph:\d+:\d+: stage 'annotate' has no option 'txt_px'"):
+        framewire.run(graph, out=tmp_path)
