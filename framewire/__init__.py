@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from framewire.pipeline.frame.packet import Attribute, Detection, Event, Packet
     from framewire.pipeline.graph.config_error import ConfigError
     from framewire.pipeline.guest.api import frames, load, run
+    from framewire.pipeline.guest.feed import Feed, FeedEndedError
     from framewire.pipeline.guest.frame import Frame, PictureInUseError, PicturePassedError
     from framewire.pipeline.guest.frames import Frames
     from framewire.pipeline.guest.graph_in_code import Graph
@@ -25,6 +26,8 @@ __all__ = [
     "ConfigError",
     "Detection",
     "Event",
+    "Feed",
+    "FeedEndedError",
     "Frame",
     "Frames",
     "Graph",
@@ -59,6 +62,7 @@ _MODULE_OF = {
     "ConfigError": "framewire.pipeline.graph.config_error",
     "Summary": "framewire.pipeline.seen.summary",
     **dict.fromkeys(("Frame", "PictureInUseError", "PicturePassedError"), f"{_GUEST}.frame"),
+    **dict.fromkeys(("Feed", "FeedEndedError"), f"{_GUEST}.feed"),
     "Frames": f"{_GUEST}.frames",
     "Graph": f"{_GUEST}.graph_in_code",
     "RunError": f"{_GUEST}.run_process",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import Any
 
+from framewire.pipeline.guest.feed import Feed
 from framewire.pipeline.guest.frames import Frames
 from framewire.pipeline.guest.graph_in_code import Graph
 from framewire.pipeline.guest.one_stage import OneStage
@@ -17,7 +18,7 @@ Path = str | PathLike[str]
 def run(
     config: Path | Graph,
     *,
-    source: str | None = None,
+    source: str | Feed | None = None,
     set: Mapping[str, Any] | None = None,  # noqa: A002 - as on the command line
     out: Path = "out",
     http: str | None = None,
@@ -26,8 +27,8 @@ def run(
     """Run a pipeline to its end, as the command does, and return its summary.
 
     `config` is a YAML file, the name of a pipeline that comes with Framewire, or a Graph. `set` overrides options:
-    {"faces.method": "dnn"}. `http` is HOST:PORT for the live page, by default none. Several runs at once need a folder
-    `out` each. KeyboardInterrupt finishes frames in flight and files first.
+    {"faces.method": "dnn"}. `source` is an address, or a Feed. `http` is HOST:PORT for the live page, by default none.
+    Several runs at once need a folder `out` each. KeyboardInterrupt finishes frames in flight and files first.
 
     Raises ConfigError for what is wrong with the file, RunError for a run that failed.
 
@@ -35,7 +36,8 @@ def run(
         summary = framewire.run("faces.yaml", source="people.mp4", out="out")
         print(summary.frames.written)
     """
-    process = RunProcess(_order(config, source, set, out, None, http, resume))
+    feed = source if isinstance(source, Feed) else None
+    process = RunProcess(_order(config, source, set, out, None, http, resume), None, feed)
     try:
         return process.wait()
     except KeyboardInterrupt:
@@ -47,7 +49,7 @@ def run(
 def frames(
     config: Path | Graph,
     *,
-    source: str | None = None,
+    source: str | Feed | None = None,
     set: Mapping[str, Any] | None = None,  # noqa: A002 - as on the command line
     at: str = "",
     out: Path | None = None,
@@ -65,7 +67,8 @@ def frames(
         for frame in framewire.frames("faces.yaml", source="people.mp4"):
             print(frame.seq, len(frame.detections), frame.picture.shape)
     """
-    return Frames(_order(config, source, set, out, at, http, False))
+    feed = source if isinstance(source, Feed) else None
+    return Frames(_order(config, source, set, out, at, http, False), feed)
 
 
 def load(use: str, **options: Any) -> OneStage:
@@ -83,7 +86,7 @@ def load(use: str, **options: Any) -> OneStage:
 
 def _order(
     config: Path | Graph,
-    source: str | None,
+    source: str | Feed | None,
     overrides: Mapping[str, Any] | None,
     out: Path | None,
     at: str | None,
@@ -92,7 +95,9 @@ def _order(
 ) -> Order:
     words = [f"{option}={_written(value)}" for option, value in (overrides or {}).items()]
     name, text = (str(config.folder), config.to_yaml()) if isinstance(config, Graph) else (str(config), None)
-    return Order(name, text, source, words, None if out is None else str(out), at, http, resume)
+    feeds = isinstance(source, Feed)
+    address = source if isinstance(source, str) else None
+    return Order(name, text, address, words, None if out is None else str(out), at, http, resume, feeds)
 
 
 def _written(value: Any) -> str:

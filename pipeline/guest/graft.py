@@ -11,6 +11,7 @@ from framewire.pipeline.nearest import nearest
 GUEST = "python"
 """The guest's name, as the page and the summary show it."""
 USE = "framewire.pipeline.guest.guest_sink:GuestSink"
+FEED = "framewire.pipeline.guest.feed:FeedSource"
 
 
 def with_guest(spec: PipelineSpec, at: str, keeps_sinks: bool) -> PipelineSpec:
@@ -28,6 +29,17 @@ def with_guest(spec: PipelineSpec, at: str, keeps_sinks: bool) -> PipelineSpec:
     )
     kept = spec.stages if keeps_sinks else tuple(stages[name] for name in stages if name in _above(stages, at))
     return msgspec.structs.replace(spec, stages=(*kept, guest), outputs=spec.outputs if keeps_sinks else ())
+
+
+def with_feed(spec: PipelineSpec) -> PipelineSpec:
+    """The pipeline with the program's own pictures in place of its only source. Raises ConfigError."""
+    sources = [stage.name for stage in spec.stages if stage.kind == "source"]
+    if len(sources) != 1:
+        raise ConfigError(Place("source"), f"the pipeline has {len(sources)} sources; a feed takes the place of one")
+    feed = StageSpec(name=sources[0], use=FEED, kind="source", is_guest=True)
+    return msgspec.structs.replace(
+        spec, stages=tuple(feed if stage.name == feed.name else stage for stage in spec.stages)
+    )
 
 
 def _feeding_all(spec: PipelineSpec) -> str:

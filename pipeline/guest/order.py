@@ -26,6 +26,8 @@ class Order(Struct, frozen=True, tag=True):
     at: str | None
     http: str | None
     resume: bool = False
+    feeds: bool = False
+    """Whether the program is the source itself."""
 
 
 class Fault(Struct, frozen=True):

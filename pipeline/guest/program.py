@@ -16,7 +16,7 @@ import msgspec
 import typer
 
 from framewire.pipeline.graph import ConfigError, PipelineSpec, load_pipeline
-from framewire.pipeline.guest.graft import with_guest
+from framewire.pipeline.guest.graft import with_feed, with_guest
 from framewire.pipeline.guest.order import Fault, Invited, Order, Over, Refused, receive_raw, send
 from framewire.pipeline.ledger.bookkeeping import Bookkeeping
 from framewire.pipeline.processes.open_files import raise_limit
@@ -83,6 +83,8 @@ def _spec(order: Order) -> PipelineSpec:
             path, folder = Path(closing.enter_context(tempfile.TemporaryDirectory()), "graph"), Path(order.config)
             path.write_text(order.text)
         spec = load_pipeline(path, order.overrides, order.source, out, folder=folder)
+    if order.feeds:
+        spec = with_feed(spec)
     return spec if order.at is None else with_guest(spec, order.at, keeps_sinks=order.out is not None)
 
 

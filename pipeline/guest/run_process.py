@@ -7,15 +7,23 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from framewire.pipeline.graph.config_error import ConfigError, ConfigGroupError, Place
+from framewire.pipeline.graph.spec import StageSpec
+from framewire.pipeline.guest.feed import Feed, FeedSource
+from framewire.pipeline.guest.frame import Frame
+from framewire.pipeline.guest.guest_sink import GuestSink
+from framewire.pipeline.guest.guest_thread import GuestThread
+from framewire.pipeline.guest.handover import Handover
 from framewire.pipeline.guest.order import Invited, Order, Over, Refused, receive, send
 from framewire.pipeline.seen.summary import Summary
+from framewire.pipeline.stage import NoOptions, Stage
+from framewire.pipeline.stage_context import StageContext
 from framewire.pipeline.terminal.cli import ONE_THREAD
 
 _PROGRAM = (
@@ -45,8 +53,11 @@ class _Line(Struct):
 class RunProcess:
     """A run in a process of its own. Ctrl-C in a terminal reaches only the program, which decides what it means."""
 
-    def __init__(self, order: Order) -> None:
-        """Start it."""
+    def __init__(self, order: Order, handover: Handover[Frame] | None = None, feed: Feed | None = None) -> None:
+        """Start it; frames go to `handover`, and come from `feed`."""
+        self._handover = handover
+        self._feed = feed
+        self._guests: list[GuestThread] = []
         ours, theirs = socket.socketpair()
         path = msgspec.json.encode([str(Path(place).absolute()) for place in sys.path]).decode()
         # It ends when the last process that holds the other end is gone: we, and what we may have forked.
@@ -64,55 +75,34 @@ class RunProcess:
             theirs.close()
             os.close(leash)
         self._tie = ours
-        self._over: Over | None = None
-        self._waiting: threading.Thread | None = None
+        self._said: Over | Refused | None = None
+        self._is_over = threading.Event()
         self._last_words: list[str] = []
         self._log = threading.Thread(target=self._read_log, name="framewire log", daemon=True)
         self._log.start()
         send(ours, order)
-
-    def invitation(self) -> bytes | None:
-        """What the guest needs to join; None if the run ended before. Raises ConfigError, RunError."""
-        match receive(self._tie):
-            case Invited(boot):
-                return boot
-            case Refused() as refused:
-                self._reap()
-                raise _error(refused)
-            case Over() as over:
-                self._over = over
-                return None
-            case None:
-                self._reap()
-                raise RunError(f"the run could not start: {self._how()}")
+        threading.Thread(target=self._listen, name="framewire run", daemon=True).start()
 
     def wait(self) -> Summary:
         """Wait for its end. Raises ConfigError, RunError."""
-        while self._over is None:
-            match receive(self._tie):
-                case Over() as over:
-                    self._over = over
-                case Refused() as refused:
-                    self._reap()
-                    raise _error(refused)
-                case None:
-                    self._reap()
-                    raise RunError(f"the run has died: {self._how()}")
-        self._reap()
-        if self._over.summary.error:
-            raise RunError(self._over.summary.error, self._over.summary)
-        return self._over.summary
+        self._is_over.wait()
+        self.end()
+        match self._said:
+            case Refused() as refused:
+                raise _error(refused)
+            case Over(_, summary):
+                if summary.error:
+                    raise RunError(summary.error, summary)
+                return summary
+            case None:
+                said = "; ".join(self._last_words[-3:])
+                raise RunError(f"the run has died: {said or f'exit status {self._process.returncode}'}")
 
-    def when_over(self, done: Callable[[], None]) -> None:
-        """Call `done`, from a thread of its own, when the run is over, however it ends."""
-
-        def wait() -> None:
-            message = receive(self._tie)
-            self._over = message if isinstance(message, Over) else self._over
-            done()
-
-        self._waiting = threading.Thread(target=wait, name="framewire run", daemon=True)
-        self._waiting.start()
+    def enough(self) -> None:
+        """No more frames are wanted."""
+        for guest in self._guests:
+            if guest.kind == "sink":
+                guest.enough()
 
     def interrupt(self) -> None:
         """Tell it to stop, as Ctrl-C does."""
@@ -125,26 +115,42 @@ class RunProcess:
             self._process.wait(patience_s)
         except subprocess.TimeoutExpired:
             self._process.kill()
-        self._reap()
-
-    @property
-    def over(self) -> Over | None:
-        """How it ended, if it has."""
-        return self._over
-
-    def _reap(self) -> None:
-        self._process.wait()
-        if self._waiting is not None:
-            self._waiting.join()
+            self._process.wait()
+        self._is_over.wait()
         self._log.join(timeout=1.0)
         self._tie.close()
         if self._leash >= 0:
             os.close(self._leash)
             self._leash = -1
 
-    def _how(self) -> str:
-        said = "; ".join(self._last_words[-3:])
-        return said or f"exit status {self._process.returncode}"
+    def _listen(self) -> None:
+        """Hear what the run says, until it is over."""
+        while True:
+            match receive(self._tie):
+                case Invited(boot):
+                    self._guests.append(GuestThread(boot, self._make, self._let_go))
+                    continue
+                case None:
+                    break
+                case said:
+                    self._said = said
+                    break
+        self._let_go()
+        self._is_over.set()
+
+    def _let_go(self) -> None:
+        """Nobody need wait for frames, or for room, any more."""
+        if self._handover is not None:
+            self._handover.end()
+        if self._feed is not None:
+            self._feed.over()
+
+    def _make(self, spec: StageSpec, context: StageContext) -> Stage[Any]:
+        if spec.kind == "source":
+            assert self._feed is not None
+            return FeedSource(NoOptions(), context, self._feed)
+        assert self._handover is not None
+        return GuestSink(NoOptions(), context, self._handover)
 
     def _read_log(self) -> None:
         assert self._process.stderr is not None

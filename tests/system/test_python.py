@@ -8,7 +8,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -267,3 +269,94 @@ def test_a_graph_made_in_code_runs(tmp_path: Path) -> None:
     graph.add("annotate", input=faces, txt_px=3)
     with pytest.raises(framewire.ConfigError, match=r"^graph:\d+:\d+: stage 'annotate' has no option 'txt_px'"):
         framewire.run(graph, out=tmp_path)
+
+
+def pictures(count: int) -> list[np.ndarray]:
+    return [np.full((48, 64, 3), number % 256, np.uint8) for number in range(count)]
+
+
+def filled(feed: framewire.Feed, count: int) -> threading.Thread:
+    def fill() -> None:
+        with feed:
+            for number, picture in enumerate(pictures(count)):
+                feed.put(picture, time=number / 10)
+
+    thread = threading.Thread(target=fill)
+    thread.start()
+    return thread
+
+
+def test_frames_of_ones_own_come_through_whole_and_in_order(config: Path) -> None:
+    feed = framewire.Feed()
+    thread = filled(feed, 60)
+    found = []
+    for frame in framewire.frames(config, source=feed, at="capture"):
+        assert frame.picture is not None
+        found.append((frame.seq, round(frame.pts, 6), int(frame.picture[0, 0, 0])))
+        assert (frame.picture == frame.seq).all()
+    thread.join()
+    assert found == [(number, number / 10, number) for number in range(60)]
+
+
+def test_a_feed_runs_into_files(config: Path, tmp_path: Path) -> None:
+    feed = framewire.Feed()
+    thread = filled(feed, 30)
+    summary = framewire.run(config, source=feed, out=tmp_path / "out")
+    thread.join()
+    assert summary.frames.written == 30
+    assert (tmp_path / "out" / "list.jsonl").read_text().count("\n") == 30
+
+
+def test_a_feed_that_drops_never_waits_and_counts(config: Path) -> None:
+    feed = framewire.Feed(drop=True)
+    began = datetime.now(UTC)
+    loop = framewire.frames(config, source=feed, at="capture")
+
+    def fill() -> None:
+        for number in range(2000):
+            feed.put(pictures(1)[0], time=began + timedelta(milliseconds=number))
+        feed.end()
+
+    thread = threading.Thread(target=fill)
+    thread.start()
+    times = [frame.time for frame in loop]
+    thread.join()
+    assert times == sorted(times)  # type: ignore[type-var]
+    assert loop.summary is not None
+    stream = loop.summary.streams["capture"]
+    assert stream.frames.written + sum(stream.skipped.values()) == 2000
+
+
+def test_who_feeds_a_loop_that_was_left_is_told(config: Path) -> None:
+    feed = framewire.Feed()
+
+    def fill() -> None:
+        with contextlib.suppress(framewire.FeedEndedError):
+            while True:
+                feed.put(pictures(1)[0])
+
+    thread = threading.Thread(target=fill)
+    thread.start()
+    for frame in framewire.frames(config, source=feed, at="capture"):
+        if frame.seq == 5:
+            break
+    thread.join(30)
+    assert not thread.is_alive()
+    with pytest.raises(framewire.FeedEndedError):
+        feed.put(pictures(1)[0])
+
+
+@pytest.mark.parametrize(
+    ("picture", "error"),
+    [
+        (np.zeros((4, 4, 3), np.float32), "not a float32 array"),
+        ([[0]], "not a list"),
+        (np.zeros((4, 4, 4), np.uint8), r"not \(4, 4, 4\)"),
+        (np.zeros((0, 4, 3), np.uint8), r"not \(0, 4, 3\)"),
+    ],
+)
+def test_what_is_no_picture_is_refused(picture: Any, error: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=error):
+        framewire.Feed().put(picture)
+    with pytest.raises(ValueError, match="has no time zone"):
+        framewire.Feed().put(pictures(1)[0], time=datetime(2026, 1, 1))
