@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from framewire.pipeline.frame.packet import Attribute, Detection, Event, Packet
     from framewire.pipeline.graph.config_error import ConfigError
-    from framewire.pipeline.guest.api import frames, load, run
     from framewire.pipeline.guest.feed import Feed, FeedEndedError
     from framewire.pipeline.guest.frame import Frame, PictureInUseError, PicturePassedError
     from framewire.pipeline.guest.frames import Frames
-    from framewire.pipeline.guest.graph_in_code import Graph
     from framewire.pipeline.guest.run_process import RunError
+    from framewire.pipeline.library.api import frames, load, run
+    from framewire.pipeline.library.graph_in_code import Graph
     from framewire.pipeline.option import InputFile, InputFolder, InputPath, OutputPath
     from framewire.pipeline.seen.summary import Summary
     from framewire.pipeline.stage import Shot, Sink, Source, Stage, StageError, stage
@@ -52,7 +52,7 @@ __all__ = [
     "stage",
 ]
 
-_GUEST = "framewire.pipeline.guest"
+_GUEST, _LIBRARY = "framewire.pipeline.guest", "framewire.pipeline.library"
 _PACKET, _STAGE = "framewire.pipeline.frame.packet", "framewire.pipeline.stage"
 _MODULE_OF = {
     **dict.fromkeys(("Attribute", "Detection", "Event", "Packet"), _PACKET),
@@ -64,9 +64,9 @@ _MODULE_OF = {
     **dict.fromkeys(("Frame", "PictureInUseError", "PicturePassedError"), f"{_GUEST}.frame"),
     **dict.fromkeys(("Feed", "FeedEndedError"), f"{_GUEST}.feed"),
     "Frames": f"{_GUEST}.frames",
-    "Graph": f"{_GUEST}.graph_in_code",
+    "Graph": f"{_LIBRARY}.graph_in_code",
     "RunError": f"{_GUEST}.run_process",
-    **dict.fromkeys(("frames", "load", "run"), f"{_GUEST}.api"),
+    **dict.fromkeys(("frames", "load", "run"), f"{_LIBRARY}.api"),
 }
 
 

@@ -55,6 +55,7 @@ ARROWS: dict[str, set[str]] = {
         *("pipeline.seen", "pipeline.server", "pipeline.supervisor", "pipeline.terminal", "pipeline.terminal.display"),
         *("pipeline.wire", "pipeline.worker"),
     },
+    "pipeline.library": {"pipeline", "pipeline.frame", "pipeline.guest", "pipeline.seen"},
     # What all rooms of models/ share.
     "models": set(),
     "models.crops": {"models"},

@@ -6,10 +6,10 @@ from typing import Any
 
 from framewire.pipeline.guest.feed import Feed
 from framewire.pipeline.guest.frames import Frames
-from framewire.pipeline.guest.graph_in_code import Graph
-from framewire.pipeline.guest.one_stage import OneStage
 from framewire.pipeline.guest.order import Order
 from framewire.pipeline.guest.run_process import RunProcess
+from framewire.pipeline.library.graph_in_code import Graph
+from framewire.pipeline.library.one_stage import OneStage
 from framewire.pipeline.seen.summary import Summary
 
 Path = str | PathLike[str]

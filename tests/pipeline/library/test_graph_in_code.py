@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from framewire.pipeline.graph import load_pipeline
-from framewire.pipeline.guest.graph_in_code import Graph
+from framewire.pipeline.library.graph_in_code import Graph
 from framewire.pipeline.stage import Stage, stage
 from tests.system.pipelines import odd_stages
 
