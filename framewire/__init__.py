@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from framewire.pipeline.guest.frame import Frame, PictureInUseError, PicturePassedError
     from framewire.pipeline.guest.frames import Frames
     from framewire.pipeline.guest.run_process import RunError
-    from framewire.pipeline.library.api import frames, load, run
+    from framewire.pipeline.library.api import frames, load, load_graph, run
     from framewire.pipeline.library.graph_in_code import Graph
     from framewire.pipeline.option import InputFile, InputFolder, InputPath, OutputPath
     from framewire.pipeline.seen.summary import Summary
@@ -48,6 +48,7 @@ __all__ = [
     "Summary",
     "frames",
     "load",
+    "load_graph",
     "run",
     "stage",
 ]
@@ -66,7 +67,7 @@ _MODULE_OF = {
     "Frames": f"{_GUEST}.frames",
     "Graph": f"{_LIBRARY}.graph_in_code",
     "RunError": f"{_GUEST}.run_process",
-    **dict.fromkeys(("frames", "load", "run"), f"{_LIBRARY}.api"),
+    **dict.fromkeys(("frames", "load", "load_graph", "run"), f"{_LIBRARY}.api"),
 }
 
 

@@ -55,7 +55,10 @@ ARROWS: dict[str, set[str]] = {
         *("pipeline.seen", "pipeline.server", "pipeline.supervisor", "pipeline.terminal", "pipeline.terminal.display"),
         *("pipeline.wire", "pipeline.worker"),
     },
-    "pipeline.library": {"pipeline", "pipeline.frame", "pipeline.guest", "pipeline.seen"},
+    "pipeline.library": {
+        *("pipeline", "pipeline.flow", "pipeline.frame", "pipeline.graph", "pipeline.guest", "pipeline.seen"),
+        "pipeline.terminal",
+    },
     # What all rooms of models/ share.
     "models": set(),
     "models.crops": {"models"},

@@ -1,5 +1,6 @@
 """A frame as a program gets it from a run."""
 
+import importlib
 import weakref
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -76,6 +77,52 @@ class Frame:
         """What a line of `jsonl_writer` says of it: see docs/results.md."""
         found: dict[str, Any] = msgspec.to_builtins(result_of(self._packet))
         return found
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A flat row for each detection, as pandas.DataFrame, polars.DataFrame and pyarrow.Table.from_pylist take them.
+
+        Box in pixels: x, y, width, height. An attribute is a column of its name, with NAME_score and NAME_value.
+        """
+        frame = result_of(self._packet)
+        rows = []
+        for found in frame.detections:
+            x, y, width, height = found.box
+            row: dict[str, Any] = {
+                "stream": frame.stream,
+                "seq": frame.seq,
+                "pts": frame.pts,
+                "time": self.time,
+                "id": found.id,
+                "label": found.label,
+                "x": x,
+                "y": y,
+                "width": width,
+                "height": height,
+                "score": found.score,
+                "track": found.track,
+                "parent": found.parent,
+            }
+            for name, said in found.attributes.items():
+                row |= {name: said.label, f"{name}_score": said.score, f"{name}_value": said.value}
+            rows.append(row)
+        return rows
+
+    def to_supervision(self) -> Any:
+        """Its detections as `supervision.Detections`, which must be installed. Raises ImportError.
+
+        Labels are in `data["class_name"]`, and numbered in `class_id` in alphabetical order of this frame's.
+        """
+        supervision = importlib.import_module("supervision")
+        boxes = np.array([found.box for found in self.detections], np.float32).reshape(-1, 4)
+        labels = sorted({found.label for found in self.detections})
+        tracks = [found.track for found in self.detections]
+        return supervision.Detections(
+            xyxy=np.hstack([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]]),
+            confidence=np.array([1.0 if found.score is None else found.score for found in self.detections], np.float32),
+            class_id=np.array([labels.index(found.label) for found in self.detections], int),
+            tracker_id=np.array(tracks, int) if tracks and None not in tracks else None,
+            data={"class_name": np.array([found.label for found in self.detections])},
+        )
 
     def pass_by(self) -> None:
         """The loop goes on."""

@@ -1,16 +1,24 @@
-"""The Python API: `run` a pipeline, take its `frames` one by one, or `load` one stage. docs/python.md has examples."""
+"""The Python API: `run` a pipeline, take its `frames` one by one, or `load` stages for single pictures.
+
+docs/python.md has examples.
+"""
 
 from collections.abc import Mapping
 from os import PathLike
+from pathlib import Path as PurePath
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from framewire.pipeline.graph import load_pipeline
 from framewire.pipeline.guest.feed import Feed
 from framewire.pipeline.guest.frames import Frames
 from framewire.pipeline.guest.order import Order
 from framewire.pipeline.guest.run_process import RunProcess
 from framewire.pipeline.library.graph_in_code import Graph
+from framewire.pipeline.library.one_graph import OneGraph
 from framewire.pipeline.library.one_stage import OneStage
 from framewire.pipeline.seen.summary import Summary
+from framewire.pipeline.terminal.shipped import find_config
 
 Path = str | PathLike[str]
 
@@ -84,6 +92,33 @@ def load(use: str, **options: Any) -> OneStage:
     return OneStage(use, options)
 
 
+def load_graph(
+    config: Path | Graph,
+    *,
+    set: Mapping[str, Any] | None = None,  # noqa: A002 - as on the command line
+) -> OneGraph:
+    """The stages of a pipeline in this process, for single pictures; its source and sinks are left out.
+
+    Raises ConfigError; StageError for what it cannot open.
+
+    Example:
+        look = framewire.load_graph("faces.yaml")
+        frame = look(cv2.imread("people.jpg"))
+        print(frame.detections)
+    """
+    words = _words(set)
+    if not isinstance(config, Graph):
+        return OneGraph(load_pipeline(find_config(PurePath(config)), words))
+    with TemporaryDirectory() as folder:
+        path = PurePath(folder, "graph")
+        path.write_text(config.to_yaml())
+        return OneGraph(load_pipeline(path, words, folder=config.folder))
+
+
+def _words(overrides: Mapping[str, Any] | None) -> list[str]:
+    return [f"{option}={_written(value)}" for option, value in (overrides or {}).items()]
+
+
 def _order(
     config: Path | Graph,
     source: str | Feed | None,
@@ -93,7 +128,7 @@ def _order(
     http: str | None,
     resume: bool,
 ) -> Order:
-    words = [f"{option}={_written(value)}" for option, value in (overrides or {}).items()]
+    words = _words(overrides)
     name, text = (str(config.folder), config.to_yaml()) if isinstance(config, Graph) else (str(config), None)
     feeds = isinstance(source, Feed)
     address = source if isinstance(source, str) else None

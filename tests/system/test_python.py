@@ -360,3 +360,27 @@ def test_what_is_no_picture_is_refused(picture: Any, error: str) -> None:
         framewire.Feed().put(picture)
     with pytest.raises(ValueError, match="has no time zone"):
         framewire.Feed().put(pictures(1)[0], time=datetime(2026, 1, 1))
+
+
+def test_stages_in_this_process_say_what_a_run_says(config: Path) -> None:
+    def boxes(frame: framewire.Frame) -> list[tuple[float, ...]]:
+        # OpenCV's own order depends on its threads, of which a run has one.
+        return sorted(tuple(map(float, found.box)) for found in frame.detections)
+
+    whole = [boxes(frame) for frame in framewire.frames(config, set={"capture.limit": 5})]
+    with framewire.load_graph(config) as look:
+        for number in range(5):
+            frame = look(demo_frame(number))
+            assert boxes(frame) == whole[number]
+            assert number < 4 or {found.track for found in frame.detections} >= {1, 2}
+            assert frame.picture is not None
+            assert (frame.picture == demo_frame(number)).all()
+    with framewire.load("face_detect", width=320) as detector:
+        assert sorted(tuple(map(float, found.box)) for found in detector(demo_frame(0))) == whole[0]
+
+
+def test_rows_are_flat_and_of_what_tables_take(config: Path) -> None:
+    found = [row for frame in framewire.frames(config, set={"capture.limit": 3}) for row in frame.rows()]
+    assert {"stream", "seq", "pts", "label", "x", "y", "width", "height", "track"} <= set(found[0])
+    assert {row["seq"] for row in found} == {0, 1, 2}
+    assert all(not isinstance(value, dict | list | tuple) for row in found for value in row.values())
