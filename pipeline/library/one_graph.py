@@ -1,10 +1,8 @@
 """The stages of a pipeline in this process, for one picture at a time: no run, no other process."""
 
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
-from typing import Self
 
 from framewire.pipeline.flow.join import merge
 from framewire.pipeline.frame.packet import Packet
@@ -17,7 +15,7 @@ from framewire.pipeline.stage import StageError
 from framewire.pipeline.testing import StageRunner
 
 
-class OneGraph:
+class OneGraph(AbstractContextManager["OneGraph"]):
     """All stages of a pipeline between its source and its sinks, called with pictures.
 
     Close it, or use it in a `with`, to free what it holds. Stages with a memory, such as `track`, take the pictures for
@@ -53,17 +51,12 @@ class OneGraph:
             answers[stage.name] = self._runners[stage.name].process(given) if given.alive else given
         return Frame(self._merged(answers, self._ends), self._reader)
 
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Free what it holds."""
         self._open.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _merged(self, answers: dict[str, Packet], names: tuple[str, ...] | list[str]) -> Packet:
         parts = [answers[name] for name in names]

@@ -1,9 +1,9 @@
 """One stage in this process, for one picture at a time: no run, no other process."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from framewire.pipeline.frame.packet import Detection
 from framewire.pipeline.frame.ring import Pixels
@@ -12,7 +12,7 @@ from framewire.pipeline.stage import Sink, Source
 from framewire.pipeline.testing import StageRunner
 
 
-class OneStage:
+class OneStage(AbstractContextManager["OneStage"]):
     """A stage that is called with pictures. Close it, or use it in a `with`, to free what it holds.
 
     A stage with a memory, such as `track`, takes the pictures for frames of one stream, 40 ms apart.
@@ -35,15 +35,10 @@ class OneStage:
         packet = self._runner.packet(picture).plus(detections)
         return self._runner.process(packet).detections
 
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Free what it holds."""
         self._runner.__exit__(None, None, None)
         self._folder.cleanup()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
