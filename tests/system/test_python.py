@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import psutil
 import pytest
@@ -364,9 +365,10 @@ def test_what_is_no_picture_is_refused(picture: Any, error: str) -> None:
 
 def test_stages_in_this_process_say_what_a_run_says(config: Path) -> None:
     def boxes(frame: framewire.Frame) -> list[tuple[float, ...]]:
-        # OpenCV's own order depends on its threads, of which a run has one.
         return sorted(tuple(map(float, found.box)) for found in frame.detections)
 
+    # What OpenCV finds depends a little on its threads, of which each stage of a run has one.
+    cv2.setNumThreads(1)
     whole = [boxes(frame) for frame in framewire.frames(config, set={"capture.limit": 5})]
     with framewire.load_graph(config) as look:
         for number in range(5):
