@@ -94,4 +94,4 @@ def lines(out: Path) -> list[dict[str, int | str]]:
 def lines_of(out: Path, stream: str) -> int:
     if not lines_in(out / "streams.jsonl"):
         return 0
-    return (out / "streams.jsonl").read_bytes().count(f'{{"stream":"{stream}"'.encode())
+    return (out / "streams.jsonl").read_bytes().count(f'"stream":"{stream}"'.encode())
