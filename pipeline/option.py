@@ -9,6 +9,8 @@ from msgspec import Meta, Struct
 
 from framewire.pipeline.nearest import nearest
 
+LARGEST = 2**63 - 1
+"""No message takes a larger whole number."""
 OUTPUT = "framewire-output"
 OutputPath = Annotated[str, Meta(min_length=1, extra={OUTPUT: True})]
 """The type of an option that names a file to write: relative to the output folder, one sink per path."""
@@ -153,7 +155,7 @@ def check_values(struct: type[Struct], values: Mapping[str, Any]) -> Struct:
     _check_struct(struct, values, (), "")
     try:
         return msgspec.convert(dict(values), struct)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, OverflowError) as error:
         raise OptionError((), str(error)) from error
 
 
@@ -186,6 +188,8 @@ def _check(hint: Any, value: Any, path: Path, name: str) -> None:
     elif isinstance(value, list) and get_origin(bare) is list:
         for index, item in enumerate(value):
             _check(get_args(bare)[0], item, (*path, index), name)
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise OptionError(path, f"{name}: {value} is too large")
     try:
         msgspec.convert(value, hint)
     except msgspec.ValidationError as error:

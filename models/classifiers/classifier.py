@@ -7,11 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framewire.models.catalogue.model_entry import Head, ModelInput
-from framewire.models.classifiers.answer import Answer, Teller, teller
+from framewire.models.classifiers.answer import DONE, Answer, Teller, teller
 from framewire.models.classifiers.resize import resized
 from framewire.models.picture import Picture
 from framewire.models.runtime.network import ModelError, Network
 
+SHARES = "Softmax"
+TRIALS = 4
+ROUNDING = 2e-3
+"""Probabilities in half precision, or quantised, do not add up to 1 exactly."""
 CROPS_MAX = 64
 """Most crops per call: more gain nothing, and a crowd must not exhaust the memory."""
 
@@ -61,9 +65,29 @@ class Classifier:
 
     def _teller(self, head: Head, output: str, warm: NDArray[np.float32]) -> Teller:
         try:
-            return teller(head, warm.size // (self._batch_size or 1), self._network.last_operation(output))
+            if output in self._network.whole_numbers and head.answer != "value":
+                others = [name for name in self._network.outputs if name not in self._network.whole_numbers]
+                cure = f"set `output` ({', '.join(others)})" if others else "export it with floats at its end"
+                raise ModelError(f"its output {output} has whole numbers, which are no scores; {cure}")
+            count = warm.size // (self._batch_size or 1)
+            operation = self._network.last_operation(output)
+            if head.answer == "auto" and operation not in DONE and 1 < count == len(head.labels):
+                operation = SHARES if self._gives_shares(output) else operation
+            return teller(head, count, operation)
         except ModelError as error:
             raise ModelError(f"{self._network.path}: {error}") from error
+
+    def _gives_shares(self, output: str) -> bool:
+        """Whether its numbers are probabilities, whatever makes them: of no picture negative, and 1 in all."""
+        noise = np.random.default_rng(0)
+        height, width = self._size
+        for _ in range(TRIALS):
+            picture = noise.integers(0, 256, (height, width, 3), np.uint8)
+            (numbers,) = self._network.run(self._batch([picture]), [output])
+            row = numbers.reshape(self._batch_size or 1, -1)[0]
+            if row.min() < 0 or abs(float(row.sum()) - 1) > ROUNDING:
+                return False
+        return True
 
     def _takes_two(self) -> bool:
         """Whether the batch is as open as the model says: some fail on two pictures, or answer for one."""

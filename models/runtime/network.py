@@ -43,6 +43,8 @@ class Network(ABC):
     fallback: str
     input_shape: tuple[int | None, ...]
     outputs: dict[str, tuple[int | None, ...]]
+    whole_numbers: frozenset[str] = frozenset()
+    """Those of its outputs that are integers."""
     takes_bytes: bool = False
 
     def last_operation(self, output: str) -> str:

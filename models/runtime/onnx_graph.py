@@ -28,9 +28,11 @@ PASSING_ON = frozenset(
         "Transpose",
         "QuantizeLinear",
         "DequantizeLinear",
+        "Clip",
+        "Dropout",
     }
 )
-"""Operations that change no value, but its form or precision."""
+"""Operations that change no value that matters, but its form or precision."""
 
 
 class _Node(Struct, frozen=True):

@@ -63,7 +63,11 @@ class OnnxSession(Network):
         self.provider = self._session.get_providers()[0]
         self._input = self._only_input()
         self.input_shape = _shape(self._input.shape)
-        self.outputs = {output.name: _shape(output.shape) for output in self._session.get_outputs()}
+        tensors = [output for output in self._session.get_outputs() if output.type.startswith("tensor(")]
+        if not tensors:
+            raise ModelError(f"{self.path}: its answers are dictionaries (a ZipMap); export it with zipmap=False")
+        self.outputs = {output.name: _shape(output.shape) for output in tensors}
+        self.whole_numbers = frozenset(output.name for output in tensors if "int" in output.type)
         if self._input.type not in DTYPES:
             raise ModelError(f"{self.path}: its input is {self._input.type}, and pictures are none")
         self._dtype = DTYPES[self._input.type]
@@ -75,7 +79,7 @@ class OnnxSession(Network):
         """See Network. On a GPU the batch is padded to one of a few sizes, and the outputs are cut back."""
         given = np.asarray(padded(batch) if self._pads else batch, self._dtype)
         try:
-            answers = self._session.run(outputs, {self._input.name: given})
+            answers = self._session.run(outputs or list(self.outputs), {self._input.name: given})
         except Exception as error:
             raise ModelError(f"{self.path} fails on an input of {batch.shape}: {_reason(error)}") from error
         return [_floats(answer)[: len(batch)] if self._pads else _floats(answer) for answer in answers]

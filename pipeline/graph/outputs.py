@@ -58,6 +58,8 @@ def check_outputs(outputs: Sequence[Output], inputs: Sequence[Input]) -> None:
 
 
 def _check_name(output: Output) -> None:
+    if "\0" in output.path or not Path(output.shown).name:
+        raise ConfigError(output.place, f"{output.owner} would write to {output.shown!r}, which names no file")
     for part in Path(output.path).parts:
         if len(os.fsencode(part)) > NAME_BYTES_MAX:
             raise ConfigError(

@@ -18,7 +18,7 @@ class PathTemplate:
     def __init__(self, text: str) -> None:
         parts = Path(text).parts
         known = list(takewhile(lambda part: "{" not in part, parts))
-        self.fixed = Path(*known).resolve()
+        self.fixed = _resolved(Path(*known))
         """What is certain of it: the file itself if there are no fields, else the folder that all of them lie under."""
         self.is_fixed = len(known) == len(parts)
         self._text = text
@@ -30,8 +30,8 @@ class PathTemplate:
     def may_be(self, path: Path) -> bool:
         """Whether it may mean this file or folder, by this name or another (a link)."""
         if self.is_fixed:
-            return self.fixed == path.resolve() or _is_same(self.fixed, path)
-        if self._regex.fullmatch(str(path.resolve())):
+            return self.fixed == _resolved(path) or _is_same(self.fixed, path)
+        if self._regex.fullmatch(str(_resolved(path))):
             return True
         return any(self._regex.fullmatch(str(other)) and _is_same(other, path) for other in self._existing())
 
@@ -46,7 +46,7 @@ class PathTemplate:
     def may_be_in(self, folder: Path) -> bool:
         """Whether it may mean a file that lies directly in this folder."""
         if self.is_fixed:
-            return self.fixed.parent == folder.resolve() or _is_same(self.fixed.parent, folder)
+            return self.fixed.parent == _resolved(folder) or _is_same(self.fixed.parent, folder)
         return bool(self._regex.fullmatch(str(folder.resolve() / self.example.name)))
 
     @property
@@ -91,3 +91,11 @@ def _is_same(one: Path, other: Path) -> bool:
         return one.samefile(other)
     except OSError:
         return False
+
+
+def _resolved(path: Path) -> Path:
+    """Without links; as it is if a link leads to itself."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):
+        return path.absolute()

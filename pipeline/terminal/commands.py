@@ -1,5 +1,6 @@
 """The commands: run, demo, init, check, graph, stages, schema, replay, top, explain. Exit codes: see exit_code."""
 
+import errno
 import importlib.metadata
 import logging
 import os
@@ -272,7 +273,14 @@ def run_command_line(arguments: list[str] | None = None) -> None:
     elif given[0] not in own:
         _check_command(given[0], [*own, *brought.names])
         given = ["run", *given]
-    app(args=given, prog_name="framewire")
+    try:
+        app(args=given, prog_name="framewire")
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EIO) or error.filename is not None:
+            raise
+        # Standard output is a disk that is full.
+        _say(f"standard output cannot be written: {error.strerror}")
+        os._exit(FAILED)
 
 
 def _check_command(word: str, commands: list[str]) -> None:

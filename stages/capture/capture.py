@@ -22,7 +22,7 @@ from framewire.stages.capture.demo import Demo
 from framewire.stages.capture.inputs.address import STDIN, Address, address_of, is_live, stdin_address
 from framewire.stages.capture.inputs.excerpt import Excerpt
 from framewire.stages.capture.inputs.film.piped import PipedFilm
-from framewire.stages.capture.inputs.film.server_says import may_have_an_end
+from framewire.stages.capture.inputs.film.server_says import Says, what_server_has
 from framewire.stages.capture.inputs.film.video_file import FilmAddress, VideoFile
 from framewire.stages.capture.inputs.live_stream import LiveRules, LiveStream, arriving, shots
 from framewire.stages.capture.inputs.picture_source import PictureSource, Slot
@@ -252,7 +252,9 @@ class Capture(Source[CaptureOptions]):
             self._pace.played(shot)
             yield shot
         if isinstance(self._opened, VideoFile) and (not limit or made < limit):
-            self.cut_short = self._opened.cut_short
+            self.cut_short = self._opened.cut_short or ("" if made else self._opened.why_nothing)
+        if not made:
+            return
         if expected is not None and made < expected:
             self.log.warning("%s ended early, after %d of %d frames", facts.description, made, expected)
 
@@ -347,9 +349,10 @@ class Capture(Source[CaptureOptions]):
             raise StageError(f"{address_shown(self._source)} has no end; remove `live`")
         if asked != AUTO:
             return asked
-        if not may_end or not may_have_an_end(self._source, self.options.verify):
-            return "yes"
-        return "no" if self._film_address().has_an_end else "yes"
+        has = what_server_has(self._source, self.options.verify) if may_end else Says.STREAM
+        if has is Says.PLAYLIST:
+            return "no" if self._film_address().has_an_end else "yes"
+        return "no" if has is Says.FILM else "yes"
 
     def _film_address(self) -> FilmAddress:
         options = self.options

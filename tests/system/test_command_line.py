@@ -229,6 +229,42 @@ def test_a_run_that_needs_more_open_files_than_it_may_have_says_how_many(tmp_pat
     assert enough.returncode == 0, enough.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ("source: demo, limit: 99999999999999999999", "limit: 99999999999999999999 is too large"),
+        ("source: demo}\n  b: {use: jsonl_writer, input: capture, path: .", "would write to '.', which names no file"),
+        ('source: demo}\n  b: {use: jsonl_writer, input: capture, path: "a\\0b"', "which names no file"),
+    ],
+    ids=["number", "dot", "nul"],
+)
+def test_values_that_no_system_takes_are_refused_in_words(options: str, error: str, tmp_path: Path) -> None:
+    config = tmp_path / "p.yaml"
+    config.write_text(f"stages:\n  capture: {{{options}}}\n  list: {{use: jsonl_writer, input: capture}}\n")
+    done = framewire("run", str(config), "--out", str(tmp_path / "out"), "--http", "off")
+    assert done.code == 2
+    assert error in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_output_that_is_full_is_said_in_a_line(tmp_path: Path) -> None:
+    for arguments in (("schema",), ("check", "configs/demo.yaml"), ("graph", "configs/demo.yaml")):
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(command(*arguments), stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+        assert done.returncode == 1
+        assert done.stderr == "error: standard output cannot be written: No space left on device\n"
+
+
+def test_a_link_that_leads_to_itself_is_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    config = tmp_path / "p.yaml"
+    config.write_text("stages:\n  capture: {source: demo, limit: 1}\n  list: {use: jsonl_writer, input: capture}\n")
+    done = framewire("run", str(config), "--out", str(tmp_path / "loop"), "--http", "off")
+    assert done.code in (1, 2)
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("error: ")
+
+
 def test_names_that_are_not_text_are_refused_in_words(tmp_path: Path) -> None:
     folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
     folder.mkdir()

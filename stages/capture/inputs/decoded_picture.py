@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from framewire.pipeline.frame.ring import Pixels
 
+UNALIGNED = 1
+"""AV_CODEC_FLAG_UNALIGNED: else FFmpeg leaves what is cropped at the left of a picture, to keep it aligned."""
 CORRUPT = "corrupt"
 """The reason if a frame was there but could not be decoded."""
 Matrix = NDArray[np.int32]

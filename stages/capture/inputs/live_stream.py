@@ -16,7 +16,7 @@ from msgspec import Struct
 from framewire.pipeline.stage import Shot, StageError, StreamPhase
 from framewire.stages.capture.inputs.address import Address
 from framewire.stages.capture.inputs.backoff import waits
-from framewire.stages.capture.inputs.decoded_picture import CORRUPT, picture_of, pixel_aspect, surprises
+from framewire.stages.capture.inputs.decoded_picture import CORRUPT, UNALIGNED, picture_of, pixel_aspect, surprises
 from framewire.stages.capture.inputs.hardware import HardwareError, open_input
 from framewire.stages.capture.inputs.newest import Newest
 from framewire.stages.capture.inputs.outage import Outage
@@ -233,6 +233,7 @@ class LiveStream:
             raise ValueError("no video stream")
         # No frame threads: each adds a frame of latency.
         container.streams.video[0].thread_type = "NONE"
+        container.streams.video[0].codec_context.flags |= UNALIGNED
         return container
 
     def _connected(self, container: InputContainer, frame: VideoFrame | None, now: float) -> None:

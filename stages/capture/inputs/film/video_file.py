@@ -14,7 +14,14 @@ from av.video.stream import VideoStream
 from msgspec import Struct
 
 from framewire.pipeline.stage import Shot, StageError
-from framewire.stages.capture.inputs.decoded_picture import CORRUPT, FIELDS, picture_of, pixel_aspect, surprises
+from framewire.stages.capture.inputs.decoded_picture import (
+    CORRUPT,
+    FIELDS,
+    UNALIGNED,
+    picture_of,
+    pixel_aspect,
+    surprises,
+)
 from framewire.stages.capture.inputs.excerpt import Excerpt
 from framewire.stages.capture.inputs.film.clock import JUMPING, FilmClock
 from framewire.stages.capture.inputs.film.decoder import WITHOUT_TIMES, Decoded, decode, rate_of
@@ -25,6 +32,9 @@ from framewire.stages.capture.inputs.hardware import HardwareError, open_input
 from framewire.stages.capture.inputs.picture_source import RATE_OTHERWISE, Slot, StreamFacts
 
 MATROSKA_TIME = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)$")
+SEEKING = (
+    "a server that cannot seek cannot give a film whose index is at its end: download it, or use -movflags +faststart"
+)
 MISSING = Fraction(1, 50)
 """Share of a film's length that may be missing without a word: containers round, and sound may last longer."""
 LATE_S = 1.0
@@ -91,6 +101,8 @@ class VideoFile:
         self._said = said if said is not None else {}
         self._log = log or logging.getLogger("framewire")
         self._told: set[str] = set()
+        self._ends: Fraction | None = None
+        """The time of the last picture that was decoded."""
         with self._open() as container:
             stream = self._stream(container)
             height, width = stream.codec_context.height, stream.codec_context.width
@@ -105,6 +117,13 @@ class VideoFile:
             if number >= start:
                 yield self._shot(decoded, rate, slot)
 
+    @property
+    def why_nothing(self) -> str:
+        """Why it has given no frame."""
+        if self._ends is not None and self._excerpt.start_s:
+            return f"{self._path}: start_s: {self._excerpt.start_s:g} is behind its end ({float(self._ends):.1f} s)"
+        return f"{self._path} has no picture that can be decoded"
+
     def close(self) -> None:
         """The file is open only while it is decoded."""
 
@@ -116,6 +135,7 @@ class VideoFile:
             with self._open() as container:
                 stream = self._stream(container)
                 stream.codec_context.thread_count = self._threads
+                stream.codec_context.flags |= UNALIGNED
                 stream.thread_type = "AUTO" if self._threads > 1 else "NONE"
                 rate = rate_of(stream)
                 step = _in_ticks(1 / (rate or RATE_OTHERWISE), stream)
@@ -150,11 +170,13 @@ class VideoFile:
     def _broke_off(self, why: str) -> None:
         """It cannot be read to its end. A file says so by the frames that are missing; a server might be back."""
         if isinstance(self._place, FilmAddress):
-            self.cut_short = f"{self._path}: {why}"
+            hint = "" if self._ends is not None else f" before any picture; {SEEKING}"
+            self.cut_short = f"{self._path}: {why}{hint}"
 
     def _taken(self, frames: Iterator[tuple[Fraction, Decoded]]) -> Iterator[tuple[Fraction, Decoded]]:
         taken = 0
         for time, decoded in frames:
+            self._ends = time
             if self._excerpt.over(float(time)):
                 return
             if self._excerpt.begun(float(time)):

@@ -41,13 +41,13 @@ def several_files(name: str) -> Files | None:
     """The files that a folder, a glob or numbered names mean; None if it is none of these. Raises StageError."""
     path = Path(name)
     if path.is_dir():
-        found = [file for file in path.iterdir() if file.is_file() and not file.name.startswith(".")]
+        found = [file for file in path.iterdir() if _is_file(file) and not file.name.startswith(".")]
     elif path.exists():
         return None
     elif NUMBERED.search(path.name):
         found = _numbered(path)
     elif glob.has_magic(name):
-        found = [Path(file) for file in glob.glob(name, recursive=True) if Path(file).is_file()]  # noqa: PTH207
+        found = [Path(file) for file in glob.glob(name, recursive=True) if _is_file(Path(file))]  # noqa: PTH207
     else:
         return None
     files = Files([file for file in found if is_image(file)], [file for file in found if not is_image(file)])
@@ -55,6 +55,15 @@ def several_files(name: str) -> Files | None:
         cure = _cure(files.others[0]) or "name one film, or several under `sources`"
         raise StageError(f"no pictures in {name}, only {_named(files.others)}: {cure}")
     return files
+
+
+def _is_file(path: Path) -> bool:
+    """A link that leads nowhere counts: its picture is missing, not wanted less."""
+    try:
+        return path.is_file() or (path.is_symlink() and not path.exists())
+    except (OSError, RuntimeError):
+        # It leads to itself.
+        return True
 
 
 def check_supported(path: Path) -> None:
