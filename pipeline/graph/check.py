@@ -45,6 +45,7 @@ def load_pipeline(
     """
     folder = folder or path.resolve().parent
     _check_names(path, folder, out, [source or "", *overrides], also_written or {})
+    _check_links(out)
     document = parse(_read(path), str(path), environment)
     _check_top(document)
     for override in overrides:
@@ -72,6 +73,14 @@ def _check_names(
         except UnicodeEncodeError:
             place = Place(what.encode(errors="backslashreplace").decode())
             raise ConfigError(place, "this name is not UTF-8; rename it, or link to it by one that is") from None
+
+
+def _check_links(out: Path) -> None:
+    """Raises ConfigError for an output folder that is a link to itself."""
+    try:
+        out.resolve()
+    except (OSError, RuntimeError) as error:
+        raise ConfigError(Place(f"--out {out}"), "this is a link that leads to itself; name a folder") from error
 
 
 def _read(path: Path) -> str:

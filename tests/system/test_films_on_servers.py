@@ -98,3 +98,22 @@ def test_a_camera_has_no_end(config: Path, tmp_path: Path) -> None:
     finished = run(config, tmp_path, "--source", "rtsp://me:it@127.0.0.1:1/x", "--set", "capture.live=no")
     assert finished.code == 1
     assert finished.stderr.splitlines()[-1] == "error: capture: rtsp://***@127.0.0.1:1/x has no end; remove `live`"
+
+
+@pytest.mark.parametrize("name", ["film.ts", "film.mkv"])
+def test_a_film_is_one_though_the_server_cannot_seek(name: str, folder: Path, config: Path, tmp_path: Path) -> None:
+    """Its length is what counts: such a server tells FFmpeg no duration."""
+    write_video(folder / name, FRAMES)
+    with serving_files(folder, Server) as address:
+        finished = run(config, tmp_path / "out", "--source", f"{address}/{name}")
+    assert finished.code == 0, finished.stderr
+    assert finished.summary is not None
+    assert finished.summary.frames.written == FRAMES
+
+
+def test_an_index_at_the_end_behind_such_a_server_has_a_cure(folder: Path, config: Path, tmp_path: Path) -> None:
+    write_video(folder / "late.mp4", 60, 640, 360, options={"qp": "0"})
+    with serving_files(folder, Server) as address:
+        finished = run(config, tmp_path / "out", "--source", f"{address}/late.mp4")
+    assert finished.code == 1
+    assert "-movflags +faststart" in finished.stderr

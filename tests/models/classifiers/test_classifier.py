@@ -88,6 +88,10 @@ def said(one: Classifier, pictures: Sequence[Any]) -> list[tuple[str, float | No
         ((), "auto", 1 / (1 + 2 * np.exp(-10))),
         (("Softmax",), "auto", 1 / (1 + 2 * np.exp(-10))),
         (("Softmax", "Cast", "Identity"), "auto", 1 / (1 + 2 * np.exp(-10))),
+        # Seen by their values, whatever makes them: none negative, and 1 in all.
+        (("Softmax", "Abs"), "auto", 1 / (1 + 2 * np.exp(-10))),
+        (("Sigmoid", "Clip"), "auto", 1 / (1 + np.exp(-10))),
+        (("Softmax", "Dropout"), "auto", 1 / (1 + 2 * np.exp(-10))),
         (("LogSoftmax",), "auto", 1 / (1 + 2 * np.exp(-10))),
         (("Sigmoid",), "auto", 1 / (1 + np.exp(-10))),
         ((), "sigmoid", 1 / (1 + np.exp(-10))),
@@ -103,6 +107,51 @@ def test_its_score_is_what_the_graph_means_alone_and_in_a_batch(
     assert alone == ("red", pytest.approx(score, abs=1e-4))
     for batch in ([RED, MIXED], [MIXED, RED, MIXED]):
         assert said(one, batch)[batch.index(RED) if batch[0] is RED else 1] == alone
+
+
+def whole_numbers(path: Path) -> Path:
+    """The model's scores as bytes, as some quantised exports give them."""
+    made = onnx.load(model(path, ("Softmax",)))
+    made.graph.initializer.extend(
+        [
+            numpy_helper.from_array(np.array(1 / 255, np.float32), "unit"),
+            numpy_helper.from_array(np.array(0, np.uint8), "zero"),
+        ]
+    )
+    made.graph.node.append(helper.make_node("QuantizeLinear", ["output", "unit", "zero"], ["bytes"]))
+    del made.graph.output[:]
+    made.graph.output.append(helper.make_tensor_value_info("bytes", TensorProto.UINT8, ["n", 3]))
+    onnx.save(made, path)
+    return path
+
+
+def test_whole_numbers_are_no_scores(tmp_path: Path) -> None:
+    path = whole_numbers(tmp_path / "m.onnx")
+    with pytest.raises(
+        ModelError, match=r"m\.onnx: its output bytes has whole numbers, which are no scores; export it"
+    ):
+        classifier(path)
+    made = onnx.load(path)
+    made.graph.output.append(helper.make_tensor_value_info("output", TensorProto.FLOAT, ["n", 3]))
+    onnx.save(made, path)
+    with pytest.raises(ModelError, match=r"which are no scores; set `output` \(output\)"):
+        classifier(path)
+    assert said(classifier(path, output="output"), [RED]) == [
+        ("red", pytest.approx(1 / (1 + 2 * np.exp(-10)), abs=1e-4))
+    ]
+
+
+def test_dictionaries_are_no_scores(tmp_path: Path) -> None:
+    made = onnx.load(model(tmp_path / "m.onnx", ("Softmax",)))
+    made.opset_import.append(helper.make_opsetid("ai.onnx.ml", 1))
+    node = helper.make_node("ZipMap", ["output"], ["map"], domain="ai.onnx.ml", classlabels_strings=list(LABELS))
+    made.graph.node.append(node)
+    value = helper.make_map_type_proto(TensorProto.STRING, helper.make_tensor_type_proto(TensorProto.FLOAT, []))
+    del made.graph.output[:]
+    made.graph.output.append(helper.make_value_info("map", helper.make_sequence_type_proto(value)))
+    onnx.save(made, tmp_path / "m.onnx")
+    with pytest.raises(ModelError, match=r"its answers are dictionaries \(a ZipMap\); export it with zipmap=False"):
+        classifier(tmp_path / "m.onnx")
 
 
 @pytest.mark.parametrize(

@@ -236,3 +236,41 @@ def test_pictures_of_a_folder_say_which_file_they_are(tmp_path: Path) -> None:
         ("z11.png", "unreadable"),
         ("zz\ufffd.png", ""),
     ]
+
+
+def test_a_start_behind_the_end_is_said(video: Path, tmp_path: Path) -> None:
+    with StageRunner(Capture, {"source": str(video), "start_s": 100.0}) as runner:
+        assert list(runner.shots()) == []
+        assert isinstance(runner.stage, Capture)
+        assert runner.stage.cut_short == f"{video}: start_s: 100 is behind its end (1.2 s)"
+
+
+def test_what_is_cropped_at_the_left_is_not_shown(tmp_path: Path) -> None:
+    plain, cropped = write_video(tmp_path / "plain.h264", 5, 160, 120), tmp_path / "cropped.h264"
+    with av.open(str(plain)) as given, av.open(str(cropped), "w") as container:
+        stream = container.add_stream_from_template(given.streams.video[0])
+        crop = av.BitStreamFilterContext(
+            "h264_metadata=crop_left=16:crop_right=32:crop_top=8:crop_bottom=16", given.streams.video[0], stream
+        )
+        for packet in [*given.demux(video=0)]:
+            for filtered in crop.filter(packet if packet.size else None):
+                filtered.stream = stream
+                container.mux(filtered)
+    whole = [pixels for _, pixels in shots(plain)]
+    for (_, pixels), full in zip(shots(cropped), whole, strict=True):
+        assert pixels is not None
+        assert full is not None
+        assert pixels.shape == (104, 112, 3)
+        assert abs(pixels.astype(int) - full[8:112, 16:128].astype(int)).max() <= 2
+
+
+def test_links_that_lead_nowhere_are_failed_frames(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "1.png"), picture(1, 16, 12))
+    (tmp_path / "2.png").symlink_to("gone.png")
+    (tmp_path / "3.png").symlink_to("3.png")
+    for source in (tmp_path, tmp_path / "*.png"):
+        assert [(shot.file, shot.failed) for shot, _ in shots(source)] == [
+            ("1.png", ""),
+            ("2.png", "unreadable"),
+            ("3.png", "unreadable"),
+        ]
