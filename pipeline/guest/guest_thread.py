@@ -3,6 +3,7 @@
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
 import zmq
@@ -35,7 +36,9 @@ class GuestThread:
 
     def enough(self) -> None:
         """No more frames are wanted."""
-        self._supervisor.send(encode(Enough(self._name, self._boot.process, "the loop has been left")))
+        with suppress(zmq.ZMQError):
+            # The run may be over already, and the socket closed.
+            self._supervisor.send(encode(Enough(self._name, self._boot.process, "the loop has been left")))
 
     def _live(self) -> None:
         boot, tell = self._boot, Teller(self._supervisor, self._name)

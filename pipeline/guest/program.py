@@ -21,7 +21,7 @@ from framewire.pipeline.guest.order import Fault, Invited, Order, Over, Refused,
 from framewire.pipeline.ledger.bookkeeping import Bookkeeping
 from framewire.pipeline.processes.open_files import raise_limit
 from framewire.pipeline.processes.standard_streams import open_all
-from framewire.pipeline.server.listen import Listening, listen
+from framewire.pipeline.server.listen import TOKEN_VARIABLE, Listening, listen
 from framewire.pipeline.supervisor import Supervisor
 from framewire.pipeline.terminal.display.log_format import JsonFormatter
 from framewire.pipeline.terminal.shipped import find_config
@@ -104,7 +104,7 @@ def _taken_over(spec: PipelineSpec, out: Path, resume: bool, tie: socket.socket)
 
 
 def _listening(http: str | None) -> Listening | None:
-    return None if http is None else listen(http, os.environ.get("FRAMEWIRE_TOKEN", ""))
+    return None if http is None else listen(http, os.environ.get(TOKEN_VARIABLE, ""))
 
 
 def _end_with(leash: int) -> None:

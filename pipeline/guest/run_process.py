@@ -100,9 +100,12 @@ class RunProcess:
 
     def enough(self) -> None:
         """No more frames are wanted."""
-        for guest in self._guests:
-            if guest.kind == "sink":
-                guest.enough()
+        sinks = [guest for guest in self._guests if guest.kind == "sink"]
+        for guest in sinks:
+            guest.enough()
+        if not sinks:
+            # Left before it had begun: there is nothing to finish.
+            self.interrupt()
 
     def interrupt(self) -> None:
         """Tell it to stop, as Ctrl-C does."""

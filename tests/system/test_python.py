@@ -386,3 +386,13 @@ def test_rows_are_flat_and_of_what_tables_take(config: Path) -> None:
     assert {"stream", "seq", "pts", "label", "x", "y", "width", "height", "track"} <= set(found[0])
     assert {row["seq"] for row in found} == {0, 1, 2}
     assert all(not isinstance(value, dict | list | tuple) for row in found for value in row.values())
+
+
+def test_a_loop_that_is_left_before_it_has_begun_leaves_nothing(config: Path) -> None:
+    loop = framewire.frames(config, set={"capture.loops": 0})
+    thread = threading.Thread(target=lambda: next(loop, None))
+    thread.start()
+    wait_until(lambda: bool(processes()), "the run")
+    loop.close()
+    thread.join(30)
+    assert not thread.is_alive()
