@@ -103,8 +103,8 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("block", blocks(PYTHON, "python"))
-def test_the_examples_of_the_python_page_run(block: str, people: Path) -> None:
+@pytest.mark.parametrize("block", [*blocks(README, "python"), *blocks(PYTHON, "python")])
+def test_the_examples_in_python_run(block: str, people: Path) -> None:
     done = subprocess.run([sys.executable, "-c", block], cwd=people, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
     assert done.stdout or "crops" in block
@@ -115,8 +115,8 @@ def test_every_stage_is_in_the_table() -> None:
     assert rows == {name: find_stage(name).kind() for name in known_stages()}
 
 
-def test_the_readmes_pipeline_runs(tmp_path: Path) -> None:
-    (config,) = blocks(README, "yaml")
+@pytest.mark.parametrize("config", blocks(README, "yaml"))
+def test_the_readmes_pipelines_run(config: str, tmp_path: Path) -> None:
     path = tmp_path / "people.yaml"
     path.write_text(config)
     finished = run(path, tmp_path / "out", "--source", "demo", "--set", "capture.limit=10")
