@@ -114,6 +114,14 @@ def topological(stages: tuple[StageSpec, ...]) -> list[StageSpec]:
     return list(done.values())
 
 
+def above(stages: tuple[StageSpec, ...]) -> dict[str, frozenset[str]]:
+    """For each stage, all whose frames reach it. Raises ValueError naming a cycle."""
+    found: dict[str, frozenset[str]] = {}
+    for spec in topological(stages):
+        found[spec.name] = frozenset(spec.inputs).union(*(found[name] for name in spec.inputs))
+    return found
+
+
 def make_plan(spec: PipelineSpec) -> Plan:
     """The plan of a checked pipeline: the same in every process that makes it."""
     ordered = topological(spec.stages)

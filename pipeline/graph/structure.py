@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from framewire.pipeline.graph.config_error import ConfigError
-from framewire.pipeline.graph.plan import topological
+from framewire.pipeline.graph.plan import above, topological
 from framewire.pipeline.graph.spec import StageSpec
 from framewire.pipeline.graph.yaml_text import Document
 from framewire.pipeline.nearest import nearest
@@ -63,10 +63,9 @@ def unread(document: Document, specs: Specs) -> Iterator[ConfigError]:
 
 def unmet_needs(document: Document, specs: Specs, classes: Mapping[str, type[Stage[Any]]]) -> Iterator[ConfigError]:
     """Stages that need what no stage before them gives: without it they would do nothing, and say nothing."""
-    above: dict[str, set[str]] = {}
-    for spec in topological(specs):
-        above[spec.name] = set(spec.inputs).union(*(above[name] for name in spec.inputs))
-        given = {what for name in above[spec.name] for what in classes[name].gives}
+    reaching = above(specs)
+    for spec in specs:
+        given = {what for name in reaching[spec.name] for what in classes[name].gives}
         for what, giver in classes[spec.name].needs.items():
             if what not in given:
                 yield ConfigError(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from framewire.pipeline.graph.config_error import ConfigError, Place
+from framewire.pipeline.graph.plan import above
 from framewire.pipeline.graph.spec import PipelineSpec, StageSpec
 from framewire.pipeline.nearest import nearest
 
@@ -27,7 +28,8 @@ def with_guest(spec: PipelineSpec, at: str, keeps_sinks: bool) -> PipelineSpec:
     guest = StageSpec(
         name=_free_name(stages), use=USE, inputs=(at,), kind="sink", ordered=True, stuck_after_s=0.0, is_guest=True
     )
-    kept = spec.stages if keeps_sinks else tuple(stages[name] for name in stages if name in _above(stages, at))
+    needed = {at, *above(spec.stages)[at]}
+    kept = spec.stages if keeps_sinks else tuple(stage for stage in spec.stages if stage.name in needed)
     return msgspec.structs.replace(spec, stages=(*kept, guest), outputs=spec.outputs if keeps_sinks else ())
 
 
@@ -51,17 +53,6 @@ def _feeding_all(spec: PipelineSpec) -> str:
     known = [stage.name for stage in spec.stages if stage.kind != "sink"]
     what = f"its sinks read {' and '.join(named)}" if named else "it has no sink"
     raise ConfigError(Place("at"), f"say which stage's frames you want, since {what}{_choose(known)}")
-
-
-def _above(stages: dict[str, StageSpec], at: str) -> set[str]:
-    """The stage, and all whose frames reach it."""
-    above, further = {at}, [at]
-    while further:
-        for name in stages[further.pop()].inputs:
-            if name not in above:
-                above.add(name)
-                further.append(name)
-    return above
 
 
 def _choose(known: Sequence[str]) -> str:

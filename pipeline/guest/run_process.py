@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from framewire.pipeline.graph.config_error import ConfigError, ConfigGroupError, Place
 from framewire.pipeline.graph.spec import StageSpec
@@ -25,6 +24,7 @@ from framewire.pipeline.seen.summary import Summary
 from framewire.pipeline.stage import NoOptions, Stage
 from framewire.pipeline.stage_context import StageContext
 from framewire.pipeline.terminal.cli import ONE_THREAD
+from framewire.pipeline.terminal.display.log_format import JsonLine
 
 _PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[2]); "
@@ -40,14 +40,6 @@ class RunError(RuntimeError):
     def __init__(self, text: str, summary: Summary | None = None) -> None:
         super().__init__(text)
         self.summary = summary
-
-
-class _Line(Struct):
-    """A line of the run's log: see JsonLine."""
-
-    level: str
-    message: str
-    stage: str = ""
 
 
 class RunProcess:
@@ -161,7 +153,7 @@ class RunProcess:
             for raw in stderr:
                 text = raw.decode(errors="replace").rstrip("\n")
                 try:
-                    line = msgspec.json.decode(raw, type=_Line)
+                    line = msgspec.json.decode(raw, type=JsonLine)
                 except (msgspec.DecodeError, UnicodeDecodeError):
                     self._last_words = [*self._last_words[-20:], text]
                     logging.getLogger("framewire").info("%s", text)

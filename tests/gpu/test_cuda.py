@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +27,15 @@ CUDA = "CUDAExecutionProvider"
 def _missing() -> str:
     if missing := gpu_missing():
         return missing
+    if find_spec("onnxruntime") is None:
+        return 'onnxruntime is not installed: pip install "framewire[gpu]"'
     if CUDA not in load_runtime().get_available_providers():
         return 'this onnxruntime is built without CUDA: pip install "framewire[gpu]" in its place'
     return ""
 
 
-pytestmark = pytest.mark.skipif(bool(_missing()), reason=_missing() or "there is a GPU")
+MISSING = _missing()
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 
 BATCHES = 10_000
 SIDE = 120
