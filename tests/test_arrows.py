@@ -51,9 +51,9 @@ ARROWS: dict[str, set[str]] = {
         "pipeline.terminal.display",
     },
     "pipeline.guest": {
-        *("pipeline", "pipeline.frame", "pipeline.graph", "pipeline.ledger", "pipeline.processes", "pipeline.result"),
-        *("pipeline.seen", "pipeline.server", "pipeline.supervisor", "pipeline.terminal", "pipeline.terminal.display"),
-        *("pipeline.wire", "pipeline.worker"),
+        *("pipeline", "pipeline.frame", "pipeline.graph", "pipeline.ledger", "pipeline.output", "pipeline.processes"),
+        *("pipeline.result", "pipeline.seen", "pipeline.server", "pipeline.supervisor", "pipeline.terminal"),
+        *("pipeline.terminal.display", "pipeline.wire", "pipeline.worker"),
     },
     "pipeline.library": {
         *("pipeline", "pipeline.flow", "pipeline.frame", "pipeline.graph", "pipeline.guest", "pipeline.seen"),

@@ -35,18 +35,18 @@ def load_pipeline(
     out: Path = Path("out"),
     environment: Mapping[str, str] | None = None,
     also_written: Mapping[str, Path | None] | None = None,
-    folder: Path | None = None,
+    text: str | None = None,
 ) -> PipelineSpec:
     """Load and check a pipeline file.
 
     `overrides` are `STAGE.OPTION=VALUE`, `source` replaces the `source` option of the pipeline's sole source,
-    `also_written` are files that options of the command name. What it names, and modules, are looked for in `folder`
-    first, by default the file's own. Raises ConfigError.
+    `also_written` are files that options of the command name. What it names, and modules, are looked for in its folder
+    first. A graph made in code is `text`, and `path` what it would be as a file. Raises ConfigError.
     """
-    folder = folder or path.resolve().parent
+    folder = path.resolve().parent
     _check_names(path, folder, out, [source or "", *overrides], also_written or {})
     _check_links(out)
-    document = parse(_read(path), str(path), environment)
+    document = parse(_read(path) if text is None else text, str(path), environment)
     _check_top(document)
     for override in overrides:
         _override(document, override)

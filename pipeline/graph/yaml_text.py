@@ -84,8 +84,17 @@ class Document:
 
 def parse(text: str, file: str, environment: Mapping[str, str] | None = None) -> Document:
     """Parse YAML text. Raises ConfigError for invalid YAML, duplicate keys, unset variables and alias bombs."""
+    return _Builder(file, text, os.environ if environment is None else environment).document(_composed(text, file))
+
+
+def parse_unfilled(text: str, file: str) -> Any:
+    """The values of YAML text, in which variables stay as they are written. Raises ConfigError as `parse` does."""
+    return _Builder(file, text, None).document(_composed(text, file)).value
+
+
+def _composed(text: str, file: str) -> yaml.Node:
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
@@ -101,7 +110,7 @@ def parse(text: str, file: str, environment: Mapping[str, str] | None = None) ->
         raise ConfigError(Place(file), "this is nested too deeply for a pipeline") from error
     if root is None:
         raise ConfigError(Place(file, 1, 1), "the file is empty; a pipeline needs `stages:`")
-    return _Builder(file, text, os.environ if environment is None else environment).document(root)
+    return root
 
 
 def parse_scalar(text: str) -> Any:
@@ -130,7 +139,8 @@ def _no_date(value: Any, text: str) -> Any:
 
 
 class _Builder:
-    def __init__(self, file: str, text: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, file: str, text: str, environment: Mapping[str, str] | None) -> None:
+        # None: variables stay as they are written.
         self.file = file
         self.lines = text.splitlines()
         self.bent: dict[KeyPath, str] = {}
@@ -192,8 +202,9 @@ class _Builder:
 
     def scalar(self, node: yaml.ScalarNode, path: KeyPath) -> Any:
         text = str(node.value)
-        if _VARIABLE.search(text):
-            text = _VARIABLE.sub(lambda match: self.variable(match, node), text)
+        if self.environment is not None and _VARIABLE.search(text):
+            known = self.environment
+            text = _VARIABLE.sub(lambda match: self.variable(match, node, known), text)
             plain = node.style is None
             tag = self.scalars.resolve(yaml.ScalarNode, text, (True, False)) if plain else _STRING
             node = yaml.ScalarNode(tag, text, node.start_mark, node.end_mark)
@@ -212,9 +223,9 @@ class _Builder:
         found = re.search(r":\s+(#\S.*)$", line)
         return found[1].strip() if found else ""
 
-    def variable(self, match: re.Match[str], node: yaml.Node) -> str:
+    def variable(self, match: re.Match[str], node: yaml.Node, environment: Mapping[str, str]) -> str:
         name, default = match.group(1), match.group(2)
-        value = self.environment.get(name)
+        value = environment.get(name)
         if not value and default is not None:
             # As in a shell: a variable that is set, but empty, has the default, too.
             return default

@@ -9,6 +9,8 @@ from msgspec import Struct
 from framewire.pipeline.seen.summary import Summary
 
 BYTES_MAX = 2**24
+IN_CODE = "<graph>"
+"""What a graph made in code is called where a file's name would stand."""
 
 
 class Order(Struct, frozen=True, tag=True):

@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import io
 import logging
 import os
 import select
@@ -13,19 +12,18 @@ import tempfile
 from pathlib import Path
 
 import msgspec
-import typer
 
 from framewire.pipeline.graph import ConfigError, PipelineSpec, load_pipeline
 from framewire.pipeline.guest.graft import with_feed, with_guest
-from framewire.pipeline.guest.order import Fault, Invited, Order, Over, Refused, receive_raw, send
+from framewire.pipeline.guest.order import IN_CODE, Fault, Invited, Order, Over, Refused, receive_raw, send
 from framewire.pipeline.ledger.bookkeeping import Bookkeeping
+from framewire.pipeline.output.take_over import NothingToResumeError, TakenOver, TakeOverError
 from framewire.pipeline.processes.open_files import raise_limit
 from framewire.pipeline.processes.standard_streams import open_all
 from framewire.pipeline.server.listen import TOKEN_VARIABLE, Listening, listen
 from framewire.pipeline.supervisor import Supervisor
 from framewire.pipeline.terminal.display.log_format import JsonFormatter
 from framewire.pipeline.terminal.shipped import find_config
-from framewire.pipeline.terminal.take_over import TakenOver
 
 
 def main(fd: int, leash: int) -> None:
@@ -47,11 +45,10 @@ def main(fd: int, leash: int) -> None:
     except ConfigError as error:
         faults = [Fault(_shown(one.place.file, order), one.place.line, one.place.column, one.text) for one in error.all]
         send(tie, Refused(str(error), faults))
+    except (TakeOverError, NothingToResumeError) as error:
+        send(tie, Refused(str(error)))
     except OSError as error:
         send(tie, Refused(f"{error.filename or order.http}: {error.strerror}"))
-    except typer.Exit:
-        # It has sent why.
-        return
 
 
 def _run(order: Order, tie: socket.socket, leash: int, closing: contextlib.ExitStack) -> None:
@@ -61,7 +58,7 @@ def _run(order: Order, tie: socket.socket, leash: int, closing: contextlib.ExitS
         books, locks = Bookkeeping(spec, out), []
     else:
         out = Path(order.out)
-        taken_over = _taken_over(spec, out, order.resume, tie)
+        taken_over = TakenOver(spec, out, order.resume)
         closing.callback(taken_over.release)
         books, locks = taken_over.books, taken_over.locks
         for news in taken_over.news:
@@ -76,13 +73,9 @@ def _run(order: Order, tie: socket.socket, leash: int, closing: contextlib.ExitS
 
 
 def _spec(order: Order) -> PipelineSpec:
-    with contextlib.ExitStack() as closing:
-        out = Path(order.out) if order.out is not None else Path("out")
-        path, folder = find_config(Path(order.config)), None
-        if order.text is not None:
-            path, folder = Path(closing.enter_context(tempfile.TemporaryDirectory()), "graph"), Path(order.config)
-            path.write_text(order.text)
-        spec = load_pipeline(path, order.overrides, order.source, out, folder=folder)
+    out = Path(order.out) if order.out is not None else Path("out")
+    path = find_config(Path(order.config)) if order.text is None else Path(order.config, IN_CODE)
+    spec = load_pipeline(path, order.overrides, order.source, out, text=order.text)
     if order.feeds:
         spec = with_feed(spec)
     return spec if order.at is None else with_guest(spec, order.at, keeps_sinks=order.out is not None)
@@ -90,17 +83,7 @@ def _spec(order: Order) -> PipelineSpec:
 
 def _shown(file: str, order: Order) -> str:
     """A graph made in code has no file that anybody knows."""
-    return Path(file).name if order.text is not None else file
-
-
-def _taken_over(spec: PipelineSpec, out: Path, resume: bool, tie: socket.socket) -> TakenOver:
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said):
-            return TakenOver(spec, out, resume)
-    except typer.Exit:
-        send(tie, Refused(said.getvalue().strip().removeprefix("error: ") or f"the run in {out} has ended"))
-        raise
+    return IN_CODE if order.text is not None and Path(file).name == IN_CODE else file
 
 
 def _listening(http: str | None) -> Listening | None:

@@ -6,13 +6,12 @@ docs/python.md has examples.
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path as PurePath
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from framewire.pipeline.graph import load_pipeline
 from framewire.pipeline.guest.feed import Feed
 from framewire.pipeline.guest.frames import Frames
-from framewire.pipeline.guest.order import Order
+from framewire.pipeline.guest.order import IN_CODE, Order
 from framewire.pipeline.guest.run_process import RunProcess
 from framewire.pipeline.library.graph_in_code import Graph
 from framewire.pipeline.library.one_graph import OneGraph
@@ -109,10 +108,7 @@ def load_graph(
     words = _words(set)
     if not isinstance(config, Graph):
         return OneGraph(load_pipeline(find_config(PurePath(config)), words))
-    with TemporaryDirectory() as folder:
-        path = PurePath(folder, "graph")
-        path.write_text(config.to_yaml())
-        return OneGraph(load_pipeline(path, words, folder=config.folder))
+    return OneGraph(load_pipeline(config.folder / IN_CODE, words, text=config.to_yaml()))
 
 
 def _words(overrides: Mapping[str, Any] | None) -> list[str]:

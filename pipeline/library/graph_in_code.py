@@ -7,6 +7,8 @@ from typing import Any, Self
 
 import yaml
 
+from framewire.pipeline.graph.config_error import ConfigError, Place
+from framewire.pipeline.graph.yaml_text import parse_unfilled
 from framewire.pipeline.stage import Stage
 
 
@@ -41,13 +43,16 @@ class Graph:
 
     @classmethod
     def load(cls, path: str | PurePath) -> Self:
-        """The graph in a YAML file, to be added to; variables (${X}) stay as they are. Raises OSError, YAMLError."""
-        found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        """The graph in a YAML file, to be added to; variables (${X}) stay as they are. Raises OSError, ConfigError."""
+        found = parse_unfilled(Path(path).read_text(encoding="utf-8"), str(path))
         if not isinstance(found, dict) or not isinstance(found.get("stages"), dict):
-            raise ValueError(f"{path} is not a pipeline: it needs a mapping `stages`")
+            raise ConfigError(Place(str(path)), "this is not a pipeline: it needs a mapping `stages`")
+        for name, keys in found["stages"].items():
+            if not isinstance(keys, dict | None):
+                raise ConfigError(Place(str(path)), f"stage {name!r} needs a mapping of options")
         graph = cls(**{"name": Path(path).stem, **{key: value for key, value in found.items() if key != "stages"}})
         graph.folder = Path(path).resolve().parent
-        graph._stages = {str(name): dict(keys or {}) for name, keys in found["stages"].items()}
+        graph._stages = {name: dict(keys or {}) for name, keys in found["stages"].items()}
         return graph
 
     def add(

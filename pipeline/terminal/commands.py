@@ -39,8 +39,8 @@ from framewire.pipeline.terminal.display.progress import progress_on
 from framewire.pipeline.terminal.display.summary_table import print_summary
 from framewire.pipeline.terminal.exit_code import FAILED, INTERRUPTED, WRONG
 from framewire.pipeline.terminal.looking_on import explain_run, top
+from framewire.pipeline.terminal.out_folder import recover_folder, take_over
 from framewire.pipeline.terminal.shipped import find_config, shipped_names, starter
-from framewire.pipeline.terminal.take_over import TakenOver, recover_folder
 from framewire.pipeline.terminal.try_out import try_out
 from framewire.pipeline.testing import replay as replay_frame
 from framewire.pipeline.user_modules import look_beside
@@ -93,7 +93,7 @@ def run(
     if missing := files_missing(make_plan(spec).workers):
         _say(missing)
         raise typer.Exit(WRONG)
-    taken_over = TakenOver(spec, out, resume)
+    taken_over = take_over(spec, out, resume)
     listening = _listen(http)
     supervisor = Supervisor(spec, out, listening, _trace_file(trace, trace_every), taken_over.books, taken_over.locks)
     console = _console(stderr=True)

@@ -268,7 +268,7 @@ def test_a_graph_made_in_code_runs(tmp_path: Path) -> None:
     assert framewire.run(graph, out=tmp_path).frames.written == 10
     assert [frame.seq for frame in framewire.frames(graph)] == list(range(10))
     graph.add("annotate", input=faces, txt_px=3)
-    with pytest.raises(framewire.ConfigError, match=r"^graph:\d+:\d+: stage 'annotate' has no option 'txt_px'"):
+    with pytest.raises(framewire.ConfigError, match=r"^<graph>:\d+:\d+: stage 'annotate' has no option 'txt_px'"):
         framewire.run(graph, out=tmp_path)
 
 

@@ -1,14 +1,18 @@
 """A graph made in code is the file that it writes."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from framewire.pipeline.graph import load_pipeline
+from framewire.pipeline.graph import ConfigError, load_pipeline
 from framewire.pipeline.library.graph_in_code import Graph
 from framewire.pipeline.stage import Stage, stage
 from tests.system.pipelines import odd_stages
+
+ROOT = Path(__file__).resolve().parents[3]
+FILES = sorted([*(ROOT / "configs").glob("*.yaml"), *(ROOT / "tests/system/pipelines").glob("*.yaml")])
 
 
 @stage("nested")
@@ -61,6 +65,44 @@ def test_a_file_can_be_added_to(tmp_path: Path) -> None:
     assert spec.stage("capture").options["source"] == "demo"
     with pytest.raises(KeyError):
         graph["nobody"]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda path: path.stem)
+def test_a_file_that_is_loaded_and_written_again_is_the_same_pipeline(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in re.findall(r"\$\{(\w+)\}", file.read_text()):
+        monkeypatch.setenv(variable, "rtsp://127.0.0.1/")
+    before = load_pipeline(file)
+    graph = Graph.load(file)
+    after = load_pipeline(graph.folder / file.name, text=graph.to_yaml())
+    assert after == before
+
+
+def test_words_that_yaml_takes_for_something_else(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(
+        "stages:\n"
+        "  on: {use: capture, source: '2024-01-01'}\n"
+        "  list: {use: jsonl_writer, input: 'on', path: '{stream}-12:30.jsonl'}\n"
+    )
+    assert load_pipeline(path, text=Graph.load(path).to_yaml()) == load_pipeline(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("[1, 2]", "this is not a pipeline: it needs a mapping `stages`"),
+        ("stages: [capture]", "this is not a pipeline: it needs a mapping `stages`"),
+        ("stages: {capture: demo}", "stage 'capture' needs a mapping of options"),
+        ("stages: {capture: ", "invalid YAML"),
+    ],
+)
+def test_what_is_not_a_pipeline_is_an_error_with_its_place(tmp_path: Path, text: str, error: str) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=f"^{path}.*{error}"):
+        Graph.load(path)
 
 
 def test_classes_of_ones_own_where_another_process_can_import_them() -> None:

@@ -4,8 +4,6 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import typer
-
 from framewire.pipeline.graph import PipelineSpec
 from framewire.pipeline.ledger.bookkeeping import Bookkeeping, OtherRunError
 from framewire.pipeline.ledger.identity import RunIdentity, identity_of
@@ -14,20 +12,39 @@ from framewire.pipeline.output.drive import absent_drive
 from framewire.pipeline.output.ownership import OwnedError, Ownership
 from framewire.pipeline.output.recovery import Recovered, RecoveryError, recover, strays_of, strays_under
 from framewire.pipeline.stage import StageError
-from framewire.pipeline.terminal.exit_code import FAILED, WRONG
 from framewire.pipeline.unfinished import FOLDER, UnfinishedFile
+
+
+class TakeOverError(Exception):
+    """The folder cannot be had. `is_wrong`: it, or the run, was named wrongly; else it could not be written to."""
+
+    def __init__(self, text: str, is_wrong: bool) -> None:
+        """`text` names the place and the cure."""
+        super().__init__(text)
+        self.is_wrong = is_wrong
+
+
+class NothingToResumeError(Exception):
+    """The run in the folder has ended."""
 
 
 class TakenOver:
     """An output folder that is ours: `news` are lines for the log about what was found in it."""
 
     def __init__(self, spec: PipelineSpec, out: Path, resume: bool) -> None:
-        """Finish what a killed run has left, or, with `resume`, go on with it. Exits if that cannot be."""
+        """Finish what a killed run has left, or, with `resume`, go on with it.
+
+        Raises TakeOverError; NothingToResumeError if that run has ended.
+        """
         self.news: list[str] = []
         self._ownership = _own(spec.name, out, [Path(path) for path in spec.outputs])
-        identity = _identity(spec, must_be=resume)
-        books = self._resumed(spec, out, identity) if resume and identity is not None else None
-        self.books = books or self._begun(spec, out, identity)
+        try:
+            identity = _identity(spec, must_be=resume)
+            books = self._resumed(spec, out, identity) if resume and identity is not None else None
+            self.books = books or self._begun(spec, out, identity)
+        except BaseException:
+            self.release()
+            raise
 
     @property
     def locks(self) -> list[int]:
@@ -43,14 +60,12 @@ class TakenOver:
         try:
             books = Bookkeeping.resumed(spec, out, identity)
         except (OtherRunError, JournalError, OSError) as error:
-            raise _exit(f"the run in {out} cannot be resumed: {error}; {cure}", WRONG) from error
+            raise TakeOverError(f"the run in {out} cannot be resumed: {error}; {cure}", is_wrong=True) from error
         if books is None:
             self.news.append(f"there is no run to resume in {out}: beginning anew")
             return None
         if books.has_ended:
-            typer.echo(f"the run in {out} has ended: there is nothing to resume")
-            self.release()
-            raise typer.Exit
+            raise NothingToResumeError(f"the run in {out} has ended: there is nothing to resume")
         begun = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(books.begun_at))
         settled = sum(account.settled for account in books.ledger.streams.values())
         self.news.append(f"resuming the run of {begun} behind {settled} frames")
@@ -62,53 +77,51 @@ class TakenOver:
         return Bookkeeping(spec, out, identity)
 
 
-def recover_folder(
-    folder: Path = typer.Argument(help="The output folder of the run", show_default=False),  # noqa: B008
-) -> None:
-    """Finish the files that a killed run has left in its output folder. The run can then no longer be resumed."""
-    if not folder.is_dir():
-        raise _exit(f"there is no folder {folder}", WRONG)
-    had_journal = (folder / FOLDER / NAME).exists()
-    ownership = _own("recover", folder, [])
-    count = 0
-    try:
-        for recovered in _recovered(folder, strays_under(folder)):
-            typer.echo(str(recovered))
-            count += 1
-    finally:
-        ownership.release()
-    if not count:
-        typer.echo(f"there is no unfinished file in {folder}")
-    elif had_journal:
-        typer.echo("the run that wrote them can no longer be resumed")
+class Leftovers:
+    """What a killed run has left in a folder, to be made whole; after that the run can no longer be resumed."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises TakeOverError for a folder that is not there, or that another run has."""
+        if not folder.is_dir():
+            raise TakeOverError(f"there is no folder {folder}", is_wrong=True)
+        self.had_journal = (folder / FOLDER / NAME).exists()
+        self._folder = folder
+
+    def recover(self) -> Iterator[Recovered]:
+        """The files, made whole one by one. Raises TakeOverError at the first that cannot be."""
+        ownership = _own("recover", self._folder, [])
+        try:
+            yield from _recovered(self._folder, strays_under(self._folder))
+        finally:
+            ownership.release()
 
 
 def _recovered(out: Path, strays: Iterable[UnfinishedFile]) -> Iterator[Recovered]:
-    """What killed runs have left, made whole one by one. Exits at the first that cannot be."""
     try:
         yield from recover(out, strays)
     except RecoveryError as error:
-        raise _exit(str(error), FAILED) from error
+        raise TakeOverError(str(error), is_wrong=False) from error
     except OSError as error:
-        raise _exit(f"{error.filename or out}: {error.strerror}", FAILED) from error
+        raise TakeOverError(f"{error.filename or out}: {error.strerror}", is_wrong=False) from error
 
 
 def _own(name: str, out: Path, files: list[Path]) -> Ownership:
     """Keep other runs out of these files."""
     for path in (out.resolve() / FOLDER, *files):
         if (place := absent_drive(path)) is not None:
-            raise _exit(f"cannot write to {path}: no drive is mounted at {place}", WRONG)
+            raise TakeOverError(f"cannot write to {path}: no drive is mounted at {place}", is_wrong=True)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _exit(f"cannot create folder {out} (--out): {error.strerror}", FAILED) from error
+        raise TakeOverError(f"cannot create folder {out} (--out): {error.strerror}", is_wrong=False) from error
     try:
         return Ownership(name, out, files)
     except OwnedError as error:
-        raise _exit(str(error), WRONG) from error
+        raise TakeOverError(str(error), is_wrong=True) from error
     except OSError as error:
         where = error.filename or out
-        raise _exit(f"cannot write to {where}: {error.strerror}; set another folder with --out", FAILED) from error
+        text = f"cannot write to {where}: {error.strerror}; set another folder with --out"
+        raise TakeOverError(text, is_wrong=False) from error
 
 
 def _identity(spec: PipelineSpec, must_be: bool) -> RunIdentity | None:
@@ -117,10 +130,5 @@ def _identity(spec: PipelineSpec, must_be: bool) -> RunIdentity | None:
         return identity_of(spec)
     except (StageError, OSError) as error:
         if must_be:
-            raise _exit(f"this run cannot be resumed: {error}; run without --resume", WRONG) from error
+            raise TakeOverError(f"this run cannot be resumed: {error}; run without --resume", is_wrong=True) from error
         return None
-
-
-def _exit(text: str, code: int) -> typer.Exit:
-    typer.echo(f"error: {text}", err=True)
-    return typer.Exit(code)
