@@ -25,6 +25,7 @@ from bench.hop import hop  # noqa: E402
 from bench.inference import inference  # noqa: E402
 from bench.journal import journal  # noqa: E402
 from bench.live import live  # noqa: E402
+from bench.looped import looped  # noqa: E402
 from bench.promises import promises  # noqa: E402
 from bench.reconnects import reconnects  # noqa: E402
 from bench.report import write_report  # noqa: E402
@@ -51,6 +52,7 @@ PARTS: dict[str, Callable[[Path | None], Struct]] = {
     "promises": promises,
     "watching": lambda clip: watching(),
     "journal": lambda clip: journal(),
+    "looped": looped,
     "storm": lambda clip: storms(),
 }
 BY_NAME_ALONE = frozenset({"storm"})

@@ -15,6 +15,7 @@ from bench.hop import Hop
 from bench.inference import InferenceFigures
 from bench.journal import JournalFigures
 from bench.live import Live
+from bench.looped import Looped
 from bench.machine import Machine
 from bench.promises import Promises
 from bench.reconnects import Reconnects
@@ -233,6 +234,22 @@ time, not one by one: the supervisor has less to do than without a journal.
 {table}"""
 
 
+def _looped() -> str:
+    result = _read("looped", Looped)
+    if result is None:
+        return ""
+    rows: list[list[Cell]] = [
+        [round(one.frames, 1), round(one.run, 1), f"{one.frames / one.run:.1%}"] for one in result.rounds
+    ]
+    table = _table(["`frames()`, frames/s", "`run`, frames/s", "reached"], rows)
+    return f"""## A loop of one's own
+
+{result.clip}, YuNet at half size, and `for frame in framewire.frames(...)` or a jsonl_writer behind it, interleaved;
+{_machine(result.machine)}. In the median the loop reaches {result.reached:.1%} of the run.
+
+{table}"""
+
+
 def _storm() -> str:
     result = _read("storm", Storms)
     if result is None:
@@ -317,6 +334,7 @@ SECTIONS: tuple[Callable[[], str], ...] = (
     _tracks,
     _watching,
     _journal,
+    _looped,
     _storm,
 )
 
