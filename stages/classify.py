@@ -1,6 +1,5 @@
 """classify: adds attributes to faces, or to whole frames, with any number of models."""
 
-import codecs
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from framewire.models.store.model_store import ModelStore
 from framewire.pipeline.frame.packet import Attribute, Detection, Packet
 from framewire.pipeline.option import InputFile, InputFolder
 from framewire.pipeline.stage import AUTO, AbsentError, Stage, StageError, stage
+from framewire.stages.label_file import labels_in
 
 WHOLE_FRAME = "frame"
 """Label of the detection that covers the whole frame."""
@@ -267,7 +267,7 @@ def _merged(chosen: Sequence[_Chosen]) -> list[_Chosen]:
 def _from_file(options: ClassifierOptions) -> _Chosen:
     if not options.labels and options.answer != "value":
         raise StageError(f"{options.model}: set `labels` (a file, one label per line), or `answer: value` for a number")
-    labels = _labels_in(Path(options.labels)) if options.labels else ()
+    labels = labels_in(Path(options.labels)) if options.labels else ()
     facts = ModelInput(
         height=options.height,
         width=options.width,
@@ -278,17 +278,6 @@ def _from_file(options: ClassifierOptions) -> _Chosen:
     path = Path(options.model)
     head = Head(attribute=options.name or path.stem, labels=labels, output=options.output, answer=options.answer)
     return _Chosen(options.model, [path], facts, (head,), _crop(options))
-
-
-def _labels_in(path: Path) -> tuple[str, ...]:
-    """One per line; UTF-8, or UTF-16 with its mark. Raises StageError, OSError."""
-    raw = path.read_bytes()
-    encoding = "utf-16" if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
-    try:
-        text = raw.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise StageError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
-    return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
 def _crop(options: ClassifierOptions) -> FaceCrop:

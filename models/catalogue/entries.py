@@ -5,6 +5,7 @@ from framewire.models.catalogue.model_entry import Head, ModelEntry, ModelInput
 from framewire.models.catalogue.model_file import ModelFile
 from framewire.models.crops.alignment import AlignedCrop
 from framewire.models.crops.face_crop import FER_CROP, UTKFACE_CROP
+from framewire.models.objects.coco import COCO_80
 
 _ZOO = "https://github.com/opencv/opencv_zoo/raw/main/models"
 _TRAIN = "https://github.com/ShiqiYu/libfacedetection.train/raw/master/onnx"
@@ -12,6 +13,7 @@ _ULTRA = "https://github.com/Linzaer/Ultra-Light-Fast-Generic-Face-Detector-1MB/
 _LEARN = "https://github.com/spmallick/learnopencv/raw/master/AgeGender"
 _PARTY = "https://github.com/opencv/opencv_3rdparty/raw"
 _LEVI = "https://github.com/GilLevi/AgeGenderDeepLearning/raw/master"
+_KAZUHITO = "https://github.com/Kazuhito00/YOLOX-ONNX-TFLite-Sample/raw/main/model"
 _ONNX = "https://github.com/onnx/models/raw/main/validated/vision/body_analysis"
 
 LEVI_HASSNER_AGES = ("(0-2)", "(4-6)", "(8-12)", "(15-20)", "(25-32)", "(38-43)", "(48-53)", "(60-100)")
@@ -101,6 +103,47 @@ CATALOGUE: tuple[ModelEntry, ...] = (
         input=ModelInput(height=300, width=300, order="RGB", mean=(104.0, 117.0, 123.0)),
         output="SSD rows: picture, class, score, left, top, right, bottom relative to picture size",
         labels=("background", "face"),
+    ),
+    ModelEntry(
+        name="yolox-nano",
+        task="object detection",
+        runtime="onnxruntime",
+        files=(
+            ModelFile(
+                name="yolox_nano.onnx",
+                url=f"{_KAZUHITO}/yolox_nano.onnx",
+                sha256="695e750a5d5754bb5a8d5325643b59282191a7e7a564e435a415fd3c578eab14",
+                size=3660092,
+            ),
+        ),
+        licence="Apache-2.0",
+        origin="Megvii",
+        input=ModelInput(height=416, width=416, order="BGR", batch=1),
+        output="YOLOX rows at strides 8, 16, 32: x, y, w, h in units of the grids, objectness, classes",
+        labels=COCO_80,
+        head="yolox",
+        accuracy="COCO AP 25.8 (Megvii)",
+    ),
+    ModelEntry(
+        name="yolox-s",
+        task="object detection",
+        runtime="onnxruntime",
+        files=(
+            ModelFile(
+                name="object_detection_yolox_2022nov.onnx",
+                url=f"{_ZOO}/object_detection_yolox/object_detection_yolox_2022nov.onnx",
+                sha256="c5c2d13e59ae883e6af3b45daea64af4833a4951c92d116ec270d9ddbe998063",
+                size=35858002,
+            ),
+        ),
+        licence="Apache-2.0",
+        origin="Megvii, OpenCV Zoo",
+        # The Zoo's own program gives it red first, unlike Megvii's.
+        input=ModelInput(height=640, width=640, order="RGB", batch=1),
+        output="YOLOX rows at strides 8, 16, 32: x, y, w, h in units of the grids, objectness, classes",
+        labels=COCO_80,
+        head="yolox",
+        accuracy="COCO AP 40.5 (Megvii)",
     ),
     ModelEntry(
         name="framewire-age-gender",

@@ -8,7 +8,7 @@ from framewire.models.catalogue.model_file import ModelFile
 from framewire.models.crops.alignment import AlignedCrop
 from framewire.models.crops.face_crop import BoxCrop, SquareCrop
 
-Task = Literal["face detection", "age", "gender", "emotion", "age and gender"]
+Task = Literal["face detection", "object detection", "age", "gender", "emotion", "age and gender"]
 Runtime = Literal["onnxruntime", "cv2.dnn"]
 AnswerKind = Literal["auto", "softmax", "sigmoid", "scores", "value"]
 """What an output's numbers are: such that softmax or sigmoid makes scores of them, scores already, or one number that
@@ -61,6 +61,8 @@ class ModelEntry(Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...] = ()
     heads: tuple[Head, ...] = ()
     """Answers, if there are several, or if one is not a choice of labels."""
+    head: str = ""
+    """Of an object detector: what its outputs mean, see models/objects/heads."""
     crop: BoxCrop | SquareCrop | AlignedCrop | None = None
     """How to cut out a face for it; None: the detector's box, with the margin set by the user."""
     accuracy: str = ""

@@ -15,7 +15,7 @@ from framewire.models.store.model_store import ModelStore
 def find_classifier(name: str) -> ModelEntry:
     """The entry of that name. Raises UnknownModelError, ModelError if it is not a classifier."""
     entry = find_entry(name)
-    if entry.task == "face detection":
+    if entry.task in ("face detection", "object detection"):
         raise ModelError(f"{entry.name} ({entry.task}) is not a classifier")
     return entry
 

@@ -34,6 +34,13 @@ DTYPES: dict[str, type[np.generic]] = {
     "tensor(uint8)": np.uint8,
 }
 """Inputs that can be pictures."""
+SIZE_DTYPES: dict[str, type[np.generic]] = {
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+    "tensor(float)": np.float32,
+}
+"""Inputs that can be sizes."""
+COLOURS = 3
 REASON_MAX = 1000
 LIBRARIES = 'its libraries do not load (see above); pip install "framewire[gpu]" brings those of CUDA'
 _ON_GPU = ("tensorrt", "cuda")
@@ -44,8 +51,12 @@ _WARM_SIZES = (2, 4, 8)
 class OnnxSession(Network):
     """A Network in onnxruntime, on the first provider that really starts."""
 
-    def __init__(self, path: Path, execution: Execution, pads: bool | None = None) -> None:
-        """Load the file. `pads`: whether batches are padded; None: on a GPU. Raises ModelError, RuntimeMissingError."""
+    def __init__(self, path: Path, execution: Execution, pads: bool | None = None, takes_size: bool = False) -> None:
+        """Load the file. Raises ModelError, RuntimeMissingError.
+
+        `pads`: whether batches are padded; None: on a GPU. `takes_size`: the model may have a second input, the size
+        to which its boxes are scaled; it gets that of its first, and gives pixels of it.
+        """
         runtime = load_runtime()
         self.path = path
         available = runtime.get_available_providers()
@@ -61,7 +72,7 @@ class OnnxSession(Network):
         else:
             raise RuntimeMissingError(f"{self.fallback}; use device: auto to allow a fallback")
         self.provider = self._session.get_providers()[0]
-        self._input = self._only_input()
+        self._input, self._size = self._inputs(takes_size)
         self.input_shape = _shape(self._input.shape)
         tensors = [output for output in self._session.get_outputs() if output.type.startswith("tensor(")]
         if not tensors:
@@ -73,13 +84,14 @@ class OnnxSession(Network):
         self._dtype = DTYPES[self._input.type]
         self.takes_bytes = self._dtype is np.uint8
         on_gpu = self.device in _ON_GPU
+        self.metadata = dict(self._session.get_modelmeta().custom_metadata_map)
         self._pads = (on_gpu if pads is None else pads) and self.input_shape[:1] == (None,)
 
     def run(self, batch: NDArray[np.float32], outputs: Sequence[str] | None = None) -> list[NDArray[np.float32]]:
         """See Network. On a GPU the batch is padded to one of a few sizes, and the outputs are cut back."""
         given = np.asarray(padded(batch) if self._pads else batch, self._dtype)
         try:
-            answers = self._session.run(outputs or list(self.outputs), {self._input.name: given})
+            answers = self._session.run(outputs or list(self.outputs), {self._input.name: given, **self._sizes(given)})
         except Exception as error:
             raise ModelError(f"{self.path} fails on an input of {batch.shape}: {_reason(error)}") from error
         return [_floats(answer)[: len(batch)] if self._pads else _floats(answer) for answer in answers]
@@ -125,11 +137,27 @@ class OnnxSession(Network):
         # It silently falls back to the CPU if a provider's libraries are missing.
         return "" if candidate.name in self._session.get_providers() else LIBRARIES
 
-    def _only_input(self) -> Any:
+    def _inputs(self, takes_size: bool) -> tuple[Any, Any]:
+        """The input for pictures, and that for their sizes, or None."""
         inputs = self._session.get_inputs()
+        if takes_size and len(inputs) == 2:
+            sizes = [one for one in inputs if len(one.shape) == 2 and one.shape[1] == 2 and one.type in SIZE_DTYPES]
+            pictures = [one for one in inputs if one not in sizes]
+            if len(sizes) == len(pictures) == 1:
+                return pictures[0], sizes[0]
         if len(inputs) != 1:
-            raise ModelError(f"{self.path}: it has {len(inputs)} inputs, not one")
-        return inputs[0]
+            named = ", ".join(one.name for one in inputs)
+            raise ModelError(
+                f"{self.path}: it has {len(inputs)} inputs ({named}), not one; export it with its picture alone"
+            )
+        return inputs[0], None
+
+    def _sizes(self, batch: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """The second input of models that have one: width and height of each picture, as D-FINE and RT-DETR want it."""
+        if self._size is None:
+            return {}
+        height, width = batch.shape[1:3] if self.input_shape[3] == COLOURS else batch.shape[2:4]
+        return {self._size.name: np.tile(np.array([width, height], SIZE_DTYPES[self._size.type]), (len(batch), 1))}
 
 
 def _shape(shape: Sequence[Any]) -> tuple[int | None, ...]:

@@ -1,0 +1,1 @@
+"""Object detectors: any ONNX file whose outputs are of a head that is known."""

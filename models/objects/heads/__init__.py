@@ -1,0 +1,1 @@
+"""The heads that are known: one file for each family."""
