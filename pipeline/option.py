@@ -24,6 +24,15 @@ InputFolder = Annotated[str, Meta(extra={INPUT: "folder"})]
 InputPath = Annotated[str, Meta(extra={INPUT: "any"})]
 """Likewise for a file, a folder, or a glob of files."""
 
+_Label = Annotated[str, Meta(min_length=1)]
+Labels = _Label | Annotated[list[_Label], Meta(min_length=1)]
+"""The type of an option that names labels of detections: one, or a list."""
+
+
+def labels_of(named: Labels) -> tuple[str, ...]:
+    """The labels that an option names, each once."""
+    return (named,) if isinstance(named, str) else tuple(dict.fromkeys(named))
+
 
 class Option(Struct, frozen=True):
     """One option of a stage as `framewire stages` shows it."""

@@ -20,7 +20,7 @@ from framewire.models.runtime.network import Network, told
 from framewire.models.runtime.provider import Device, Execution, Precision
 from framewire.models.store.model_store import ModelStore
 from framewire.pipeline.frame.packet import Attribute, Detection, Packet
-from framewire.pipeline.option import InputFile, InputFolder
+from framewire.pipeline.option import InputFile, InputFolder, Labels, labels_of
 from framewire.pipeline.stage import AUTO, AbsentError, Stage, StageError, stage
 from framewire.stages.label_file import labels_in
 
@@ -69,9 +69,9 @@ class ClassifyOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What to classify, with which models."""
 
     models: Annotated[list[ClassifierOptions], Meta(min_length=1, description="Models, each with its settings")]
-    of: Annotated[str, Meta(min_length=1, description="Detections to classify, by label; frame: the whole picture")] = (
-        "face"
-    )
+    of: Annotated[
+        Labels, Meta(description="Detections to classify, by label, or a list of labels; frame: the whole picture")
+    ] = "face"
     device: Annotated[Device, Meta(description="Where the networks run; auto: the best available")] = "auto"
     threads: Annotated[
         int, Meta(ge=0, le=64, description="CPU threads per replica; 0: what the other workers leave")
@@ -113,6 +113,7 @@ class Classify(Stage[ClassifyOptions]):
 
     def open(self) -> None:
         """Load the models, check their shapes and labels, and warm them up."""
+        self._labels = labels_of(self.options.of)
         store = ModelStore(Path(self.options.model_dir) if self.options.model_dir else None)
         try:
             chosen = _merged([self._choose(each, store) for each in self.options.models])
@@ -139,7 +140,7 @@ class Classify(Stage[ClassifyOptions]):
 
     def idle(self, packet: Packet) -> bool:
         """Frames without faces skip batching."""
-        return self.options.of != WHOLE_FRAME and not self._subjects(packet)
+        return WHOLE_FRAME not in self._labels and not self._subjects(packet)
 
     def process_batch(self, packets: Sequence[Packet]) -> Sequence[Packet]:
         """Add the models' answers."""
@@ -196,7 +197,7 @@ class Classify(Stage[ClassifyOptions]):
         return keys, crops
 
     def _with_subjects(self, packet: Packet) -> Packet:
-        if self.options.of != WHOLE_FRAME or packet.labelled(WHOLE_FRAME):
+        if WHOLE_FRAME not in self._labels or packet.labelled(WHOLE_FRAME):
             # Another stage before this one has made it: both add to the same.
             return packet
         whole = Detection(
@@ -208,7 +209,7 @@ class Classify(Stage[ClassifyOptions]):
         """What to classify: detections that are due and at least partly in the picture."""
         return [
             found
-            for found in packet.labelled(self.options.of)
+            for found in packet.labelled(*self._labels)
             if found.due and edges_inside(found.box, (0, 0), (packet.width, packet.height)) is not None
         ]
 

@@ -11,7 +11,7 @@ from framewire.models.crops.face_crop import BoxCrop
 from framewire.pipeline.disk import replace_file
 from framewire.pipeline.frame.packet import Detection, Packet
 from framewire.pipeline.frame.ring import Pixels
-from framewire.pipeline.option import OutputPath
+from framewire.pipeline.option import Labels, OutputPath, labels_of
 from framewire.pipeline.stage import Sink, StageError, stage
 from framewire.stages.parts.output_folder import OutputFolder
 from framewire.stages.parts.rotation import Existing, refusal
@@ -33,9 +33,9 @@ class ImageWriterOptions(Struct, frozen=True, kw_only=True, forbid_unknown_field
             "{stream}, {seq}, {id}, {label} and {track} are filled in"
         ),
     ] = "faces/{stream}-{seq:08d}-{id}.jpg"
-    of: Annotated[str, Meta(min_length=1, description="Label of the detections to crop; frame: whole pictures")] = (
-        "face"
-    )
+    of: Annotated[
+        Labels, Meta(description="Label of the detections to crop, or a list of labels; frame: whole pictures")
+    ] = "face"
     every: Annotated[int, Meta(ge=1, description="Use only every n-th frame")] = 1
     where: Annotated[
         dict[str, str], Meta(description="{emotion: happy}: only detections with all these attributes")
@@ -82,6 +82,9 @@ class ImageWriter(Sink[ImageWriterOptions]):
             )
         except (KeyError, IndexError, ValueError) as error:
             raise StageError(f"the path {self.options.path!r} cannot be filled in: {error}") from error
+        self._labels = labels_of(self.options.of)
+        if WHOLE_FRAME in self._labels and len(self._labels) > 1:
+            raise StageError(f"`of: {WHOLE_FRAME}` stands alone; write crops by another image_writer")
         if not cv2.haveImageWriter(str(example)):
             raise StageError(f"{self.options.path}: {example.suffix or 'no suffix'} is invalid; use .jpg or .png")
         try:
@@ -114,7 +117,7 @@ class ImageWriter(Sink[ImageWriterOptions]):
         return packet.seq + 1
 
     def _fitting(self, packet: Packet) -> Iterator[Detection]:
-        whole = self.options.of == WHOLE_FRAME
+        whole = WHOLE_FRAME in self._labels
         said = [one for one in packet.detections if self._fits(one, whole)]
         if not whole:
             yield from said
@@ -122,7 +125,7 @@ class ImageWriter(Sink[ImageWriterOptions]):
             yield Detection(label=WHOLE_FRAME, box=(0, 0, packet.width, packet.height), id=WHOLE_FRAME)
 
     def _fits(self, one: Detection, whole: bool) -> bool:
-        if not whole and (one.label != self.options.of or min(one.box[2:]) < self.options.min_size):
+        if not whole and (one.label not in self._labels or min(one.box[2:]) < self.options.min_size):
             return False
         told = {name: attribute.label for name, attribute in one.attributes.items()}
         return all(told.get(name) == word for name, word in self.options.where.items())

@@ -1,5 +1,6 @@
 """Looking at parts of a picture, for objects that are too small in the whole, and putting together what they show."""
 
+import math
 from collections.abc import Sequence
 
 import msgspec
@@ -54,9 +55,11 @@ def tiles_of(shape: Sequence[int], tiling: Tiling) -> list[Tile]:
 
 def _spans(side: int, count: int, overlap: float) -> list[tuple[int, int]]:
     """`count` parts of a side, equally long, each sharing `overlap` of its length with the next."""
-    length = side / (count - (count - 1) * overlap)
-    starts = [round(number * length * (1 - overlap)) for number in range(count)]
-    return [(start, min(side, start + round(length))) for start in starts]
+    if count == 1:
+        return [(0, side)]
+    length = min(side, math.ceil(side / (count - (count - 1) * overlap)))
+    starts = [round(number * (side - length) / (count - 1)) for number in range(count)]
+    return [(start, start + length) for start in starts]
 
 
 def merged(looks: Sequence[Candidates], tiles: Sequence[Tile], overlap: float) -> Candidates:

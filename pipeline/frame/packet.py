@@ -141,9 +141,9 @@ class Packet(Struct, frozen=True, array_like=True, kw_only=True):
         """Whether there is a frame for stages to process: not the end, not dropped, not failed."""
         return self.outcome is Outcome.OK and not self.end
 
-    def labelled(self, label: str) -> list[Detection]:
-        """The detections with this label, in order of creation."""
-        return [detection for detection in self.detections if detection.label == label]
+    def labelled(self, *labels: str) -> list[Detection]:
+        """The detections with one of these labels, in order of creation."""
+        return [detection for detection in self.detections if detection.label in labels]
 
     def plus(self, detections: Iterable[Detection]) -> Self:
         """This packet with more detections."""

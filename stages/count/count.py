@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from framewire.pipeline.frame.packet import Detection, Event, Packet
+from framewire.pipeline.option import Labels, labels_of
 from framewire.pipeline.stage import Stage, StageError, stage
 from framewire.stages.count.geometry import Point, crossed, inside
 
@@ -19,7 +20,7 @@ Anchor = Literal["middle", "foot"]
 class CountOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to count; coordinates are picture fractions: 0, 0 top left, 1, 1 bottom right."""
 
-    of: Annotated[str, Meta(min_length=1, description="Label of the tracked detections to count")] = "face"
+    of: Annotated[Labels, Meta(description="Label of the tracked detections to count, or a list of labels")] = "face"
     lines: Annotated[
         dict[str, tuple[Place, Place]],
         Meta(description="{door: [[0.5, 0], [0.5, 1]]}: crossings are `right` or `left`, as seen from start to end"),
@@ -71,6 +72,7 @@ class Count(Stage[CountOptions]):
     def open(self) -> None:
         """Check that lines have a length and zones an area."""
         self._seen: dict[str, Seen] = {}
+        self._labels = labels_of(self.options.of)
         for name, (start, end) in self.options.lines.items():
             if start == end:
                 raise StageError(f"the line {name} begins and ends at {start}; give it two different points")
@@ -84,7 +86,7 @@ class Count(Stage[CountOptions]):
         visits = seen.visits
         before = len(visits)
         events = list(_minutes(seen, packet.time))
-        for one in packet.labelled(self.options.of):
+        for one in packet.labelled(*self._labels):
             if one.track is not None:
                 events += self._visit(visits, one.track, self._anchor(one, packet), packet.time)
         seen.arrivals += sum(event.kind == "came" for event in events)

@@ -1,4 +1,4 @@
-"""track: gives each face a stable track ID, and follows it where no detector has looked."""
+"""track: gives each face, or object, a stable track ID, and follows it where no detector has looked."""
 
 import math
 from typing import Annotated
@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from framewire.models.face import LANDMARKS
 from framewire.pipeline.frame.packet import FRAME, Detection, Packet
+from framewire.pipeline.option import Labels, labels_of
 from framewire.pipeline.stage import Stage, stage
 from framewire.stages.track.likeness import find, likeness_of
 from framewire.stages.track.motion import Box
@@ -22,7 +23,9 @@ STEPS_MAX = 1000
 class TrackOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """ByteTrack's rules, and how often classifiers run."""
 
-    of: Annotated[str, Meta(min_length=1, description="Label of the detections to track")] = "face"
+    of: Annotated[
+        Labels, Meta(description="Label of the detections to track, or a list of labels: each is tracked by itself")
+    ] = "face"
     high: Annotated[
         float, Meta(ge=0, le=1, description="Score from which a detection is sure, and may start a track")
     ] = 0.6
@@ -47,15 +50,17 @@ class Looks(Struct):
 class Memory(Struct):
     """The state of one stream."""
 
-    tracker: TrackerState
+    trackers: dict[str, TrackerState] = {}
+    """By label."""
+    next_id: int = 1
     looks: dict[int, Looks] = {}
     last_seq: int = -1
-    searched_last: bool = False
+    searched_last: dict[str, bool] = {}
 
 
 @stage("track")
 class Track(Stage[TrackOptions]):
-    """Track faces with ByteTrack (Zhang et al., 2022): detections get `track`, their track ID in this stream.
+    """Track faces or other objects with ByteTrack (Zhang et al., 2022): detections get `track`, an ID in their stream.
 
     Frames that the detector did not search (`detect_every`) get the tracks in sight, at their estimated places. With
     `look_every`, detections are `due` only now and then, which saves classifier runs; `smooth` carries the results to
@@ -63,6 +68,7 @@ class Track(Stage[TrackOptions]):
 
     Example:
         tracks: {use: track, input: faces, look_every: 10}
+        both: {use: track, input: objects, of: [person, car]}
     """
 
     Options = TrackOptions
@@ -72,28 +78,42 @@ class Track(Stage[TrackOptions]):
     def open(self) -> None:
         """Start with no tracks."""
         self._memories: dict[str, Memory] = {}
+        self._labels = labels_of(self.options.of)
         options = self.options
         self._rules = TrackRules(options.high, options.low, options.gap, options.confirm)
 
     def process(self, packet: Packet) -> Packet:
         """Assign IDs, or follow."""
-        memory = self._memories.setdefault(packet.stream, Memory(TrackerState()))
-        tracker = Tracker(self._rules, memory.tracker)
+        memory = self._memories.setdefault(packet.stream, Memory())
         steps = min(STEPS_MAX, packet.seq - memory.last_seq) if memory.last_seq >= 0 else 1
         memory.last_seq = packet.seq
-        if self.options.of in packet.unsearched:
-            memory.searched_last = False
-            followed = tracker.follow(steps, lambda track: self._look(packet, track))
-            return packet.plus(self._due(memory, packet.seq, one) for one in followed)
-        told = iter(tracker.search(steps, packet.labelled(self.options.of)))
-        self._remember_faces(packet, memory)
-        numbered = [next(told) if one.label == self.options.of else one for one in packet.detections]
+        for label in self._labels:
+            packet = self._tracked(packet, memory, label, steps)
         self._forget(memory)
-        return packet.with_detections([self._due(memory, packet.seq, one) for one in numbered])
+        return packet
+
+    def _tracked(self, packet: Packet, memory: Memory, label: str, steps: int) -> Packet:
+        """The packet with the tracks of one label."""
+        state = memory.trackers.setdefault(label, TrackerState())
+        # All labels share their numbers: a track is one object of its stream.
+        state.next_id = memory.next_id
+        tracker = Tracker(self._rules, state)
+        if label in packet.unsearched:
+            memory.searched_last[label] = False
+            followed = tracker.follow(steps, lambda track: self._look(packet, track))
+            answer = packet.plus(self._due(memory, packet.seq, one) for one in followed)
+        else:
+            told = iter(tracker.search(steps, packet.labelled(label)))
+            self._remember_looks(packet, memory, label)
+            answer = packet.with_detections(
+                [self._due(memory, packet.seq, next(told)) if one.label == label else one for one in packet.detections]
+            )
+        memory.next_id = state.next_id
+        return answer
 
     def memory(self, stream: str) -> bytes:
         """See Stage."""
-        return msgspec.msgpack.encode(self._memories.get(stream, Memory(TrackerState())))
+        return msgspec.msgpack.encode(self._memories.get(stream, Memory()))
 
     def remember(self, stream: str, memory: bytes) -> None:
         """See Stage."""
@@ -104,17 +124,18 @@ class Track(Stage[TrackOptions]):
             return None
         return find(self.picture(packet), track.box, track.likeness)
 
-    def _remember_faces(self, packet: Packet, memory: Memory) -> None:
+    def _remember_looks(self, packet: Packet, memory: Memory, label: str) -> None:
         """Keep the tracks' appearance, unless every frame is searched anyway."""
-        searched_both, memory.searched_last = memory.searched_last, True
+        searched_both = memory.searched_last.get(label, False)
+        memory.searched_last[label] = True
         if searched_both or FRAME not in packet.pictures:
             return
-        for track in memory.tracker.tracks:
+        for track in memory.trackers[label].tracks:
             if not track.unseen:
                 track.likeness = likeness_of(self.picture(packet), track.last.box)
 
     def _due(self, memory: Memory, seq: int, one: Detection) -> Detection:
-        if one.track is None or one.label != self.options.of or self.options.look_every == 1:
+        if one.track is None or self.options.look_every == 1:
             return one
         view = view_of(one)
         looks = memory.looks.get(one.track)
@@ -124,7 +145,7 @@ class Track(Stage[TrackOptions]):
         return msgspec.structs.replace(one, due=False)
 
     def _forget(self, memory: Memory) -> None:
-        alive = {track.id for track in memory.tracker.tracks}
+        alive = {track.id for tracker in memory.trackers.values() for track in tracker.tracks}
         memory.looks = {number: looks for number, looks in memory.looks.items() if number in alive}
 
 

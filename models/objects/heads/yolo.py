@@ -30,6 +30,8 @@ ANCHORS = (1, 3)
 """Boxes for each cell: one, or v5's and v7's three."""
 MASKS = 32
 """Numbers of a mask behind the classes, beside an output of prototypes."""
+ROTATED = "obb"
+"""The task of models whose boxes are turned."""
 WITH_MORE = ("segment", "pose")
 """Tasks that a file may name, whose boxes have masks or key points behind their classes."""
 
@@ -58,6 +60,8 @@ class Yolo(Head):
     @classmethod
     def read(cls, trial: Trial) -> Self | None:
         """See Head."""
+        if trial.task == ROTATED:
+            return None
         for output, values in trial.of_rank(3).items():
             _, first, second = values.shape
             in_columns = _in_columns(first, second, trial.side)
@@ -97,7 +101,8 @@ def _in_columns(first: int, second: int, side: tuple[int, int]) -> bool:
 def _classes(width: int, count: int, in_columns: bool, trial: Trial) -> tuple[bool, int] | None:
     """Whether there is an objectness, and how many classes; None if these are no boxes and scores."""
     known = trial.classes or len(COCO_80)
-    for objectness in (False, True):
+    # Nobody's columns have an objectness: one number more is the angle of a rotated box.
+    for objectness in (False,) if in_columns else (False, True):
         if width == known + 4 + objectness:
             return objectness, known
     if trial.classes:
