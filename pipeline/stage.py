@@ -80,6 +80,10 @@ class Stage(Generic[OptionsT]):
     needs: ClassVar[Mapping[str, str]] = {}
     """What some stage before it must give, and the name of a stage that does: {"tracks": "track"}."""
 
+    hides: ClassVar[bool] = False
+    """Whether it makes parts of the picture unrecognisable: the graph may then have no way around it, failed frames are
+    kept without pixels, and viewers see what is behind it alone."""
+
     tuning: ClassVar[frozenset[str]] = frozenset()
     """Options that do not change any result, such as a time limit: a resumed run may have other values of them."""
 
@@ -212,6 +216,17 @@ class Stage(Generic[OptionsT]):
         pixels, own = self.context.begin_picture(packet, name, ref.height, ref.width, ref.channels, ref.generation + 1)
         pixels[...] = seen
         return packet.with_picture(own, name), pixels
+
+    def with_pixels(self, packet: Packet, pixels: Pixels, name: str = FRAME) -> Packet:
+        """The packet with these pixels, of the same size, in its picture's place: nobody else can reach that any more.
+
+        Raises TypeError as `canvas` does.
+        """
+        self._must_look()
+        ref = packet.pictures[name]
+        place, own = self.context.begin_picture(packet, name, ref.height, ref.width, ref.channels, ref.generation + 1)
+        place[...] = pixels
+        return packet.with_picture(own, name)
 
     def _must_look(self) -> None:
         if not self.looks:

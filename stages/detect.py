@@ -156,9 +156,7 @@ class Detect(Stage[DetectOptions]):
             self.log.info("no %s in %d frames", " or ".join(self.options.only) or "object", self._frames)
 
     def _unsearched(self, packet: Packet) -> Packet:
-        for label in self._labels:
-            packet = packet.without_search(label)
-        return packet
+        return packet.without_search(*self._labels)
 
     def _searched(self, packets: Sequence[Packet]) -> Sequence[Packet]:
         if not packets:
@@ -166,7 +164,10 @@ class Detect(Stage[DetectOptions]):
         started = time.monotonic()
         found = self._finder.find([self.picture(packet) for packet in packets])
         self.context.timed_model(self._name, self._finder.provider, time.monotonic() - started)
-        return [packet.plus(self._kept(objects)) for packet, objects in zip(packets, found, strict=True)]
+        return [
+            packet.plus(self._kept(objects)).with_search(*self._labels)
+            for packet, objects in zip(packets, found, strict=True)
+        ]
 
     def _kept(self, objects: Sequence[Found]) -> list[Detection]:
         kept = [

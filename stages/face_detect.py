@@ -186,7 +186,7 @@ class FaceDetect(Stage[FaceDetectOptions]):
                 "%d of %d faces were smaller than min_size (%d pixels) and are left out; lower it to have them",
                 *(tally.left_out, tally.left_out + tally.kept, self._min_size),
             )
-        return packet.plus(kept)
+        return packet.plus(kept).with_search(FACE)
 
     def close(self) -> None:
         """Say so if nothing was found: a wrong size or score looks like an empty room."""

@@ -61,6 +61,7 @@ def merge(parts: Sequence[Packet]) -> Packet:
         stage=worst.stage,
         events=tuple(dict.fromkeys(event for part in parts for event in part.events)),
         unsearched=tuple(dict.fromkeys(label for part in parts for label in part.unsearched)),
+        searched=tuple(dict.fromkeys(label for part in parts for label in part.searched)),
     )
 
 

@@ -306,6 +306,7 @@ _TAKEN: dict[str, Callable[[Any, str, Any], Any]] = {
     "pictures": _pictures,
     "events": _events,
     "unsearched": _labels,
+    "searched": _labels,
     "outcome": _outcome,
     "reason": _one(_text),
     "stage": _one(_text),

@@ -100,6 +100,7 @@ class Packet(Struct, frozen=True, array_like=True, kw_only=True):
     at capture. `mark` is the stream's settled mark when the source sent it: every frame with a smaller seq is settled,
     and may be forgotten. `sent` is when the previous stage sent the packet, by the same clock as `captured`.
     `unsearched` are labels that a detector did not look for in this frame, to save time: their absence means nothing.
+    `searched` are those that one did look for: each that it could find, found or not.
     `cut` says that the picture starts a new scene. `live` says that the source cannot make the picture again.
     `pixel_aspect` is a pixel's width to its height, None if it is square. `taken_ms` is when the picture was taken, in
     milliseconds since 1970, None if nobody knows; `file` the name of its file, in a folder of pictures.
@@ -130,6 +131,7 @@ class Packet(Struct, frozen=True, array_like=True, kw_only=True):
     pixel_aspect: tuple[Positive, Positive] | None = None
     taken_ms: int | None = None
     file: str = ""
+    searched: tuple[str, ...] = ()
 
     @property
     def time(self) -> float:
@@ -149,9 +151,13 @@ class Packet(Struct, frozen=True, array_like=True, kw_only=True):
         """This packet with more detections."""
         return msgspec.structs.replace(self, detections=(*self.detections, *detections))
 
-    def without_search(self, label: str) -> Self:
-        """This packet, marked as not searched for this label."""
-        return msgspec.structs.replace(self, unsearched=(*self.unsearched, label))
+    def without_search(self, *labels: str) -> Self:
+        """This packet, marked as not searched for these labels."""
+        return msgspec.structs.replace(self, unsearched=(*self.unsearched, *labels))
+
+    def with_search(self, *labels: str) -> Self:
+        """This packet, marked as searched for these labels, whether any was found or not."""
+        return msgspec.structs.replace(self, searched=tuple(dict.fromkeys((*self.searched, *labels))))
 
     def with_detections(self, detections: Sequence[Detection]) -> Self:
         """This packet with these detections and no others."""
@@ -167,7 +173,15 @@ class Packet(Struct, frozen=True, array_like=True, kw_only=True):
 
     def without_content(self) -> Self:
         """This packet without detections and events."""
-        return msgspec.structs.replace(self, detections=(), events=(), unsearched=())
+        return msgspec.structs.replace(self, detections=(), events=(), unsearched=(), searched=())
+
+    def with_only_picture(self, name: str) -> Self:
+        """This packet without any picture but this one."""
+        return msgspec.structs.replace(self, pictures={name: self.pictures[name]})
+
+    def without_pictures(self) -> Self:
+        """This packet without any picture."""
+        return msgspec.structs.replace(self, pictures={})
 
     def drop(self, reason: str) -> Self:
         """This packet as a frame dropped by a filter, for a reason that can be counted (few words, no data)."""

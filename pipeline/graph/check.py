@@ -18,7 +18,7 @@ from framewire.pipeline.graph.spec import (
     StageSpec,
 )
 from framewire.pipeline.graph.streams import expand_streams, stream_path
-from framewire.pipeline.graph.structure import cycles, unmet_needs, unread, wrong_inputs, wrong_processes
+from framewire.pipeline.graph.structure import cycles, unmet_needs, unread, ways_around, wrong_inputs, wrong_processes
 from framewire.pipeline.graph.yaml_text import Document, parse, parse_scalar
 from framewire.pipeline.input_path import beside, inputs_of
 from framewire.pipeline.nearest import nearest
@@ -181,6 +181,7 @@ class _Checker:
         self.errors += unread(self.document, specs)
         self.errors += unmet_needs(self.document, specs, self.classes)
         self.errors += wrong_processes(self.document, specs)
+        self.errors += ways_around(self.document, specs)
         self.tell_errors()
         return specs
 
@@ -234,6 +235,7 @@ class _Checker:
             ordered=cls.ordered,
             batch=(engine.batch or BatchSpec(size=cls.batch_size(checked))) if cls.batches() else None,
             remembers=cls.remembers(),
+            hides=cls.hides,
             lag=engine.lag,
             give_up_s=engine.give_up_s,
             stuck_after_s=engine.stuck_after_s,

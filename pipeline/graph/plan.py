@@ -60,6 +60,13 @@ class Plan(Struct, frozen=True):
     """For each source, the stages on its path whose memory is kept: a mark stands only where all of it is known."""
     sources_at: dict[str, tuple[str, ...]]
     """For each stage, the sources whose frames reach it."""
+    bare_at: dict[str, tuple[str, ...]]
+    """For each stage, the sources whose pictures some stage hides parts of, but none on their way to this one."""
+
+    @property
+    def hides(self) -> bool:
+        """Whether any stage hides parts of pictures."""
+        return any(self.bare_at.values())
 
     @property
     def workers(self) -> int:
@@ -125,7 +132,7 @@ def above(stages: tuple[StageSpec, ...]) -> dict[str, frozenset[str]]:
 def make_plan(spec: PipelineSpec) -> Plan:
     """The plan of a checked pipeline: the same in every process that makes it."""
     ordered = topological(spec.stages)
-    sources_at = _sources_at(ordered)
+    sources_at = sources_reaching(spec.stages)
     processes = _processes(ordered)
     edges = _edges(spec.stages, processes, sources_at)
     sinks_of = {
@@ -139,17 +146,35 @@ def make_plan(spec: PipelineSpec) -> Plan:
         source: tuple(stage.name for stage in ordered if stage.remembers and source in sources_at[stage.name])
         for source in sinks_of
     }
-    return Plan(processes, edges, sinks_of, remembering_of, sources_at)
+    return Plan(processes, edges, sinks_of, remembering_of, sources_at, bare_at(spec.stages))
 
 
-def _sources_at(ordered: list[StageSpec]) -> dict[str, tuple[str, ...]]:
+def sources_reaching(stages: tuple[StageSpec, ...]) -> dict[str, tuple[str, ...]]:
+    """For each stage, the sources whose frames reach it. Raises ValueError naming a cycle."""
     at: dict[str, tuple[str, ...]] = {}
-    for stage in ordered:
+    for stage in topological(stages):
         if stage.kind == "source":
             at[stage.name] = (stage.name,)
         else:
             at[stage.name] = tuple(dict.fromkeys(source for name in stage.inputs for source in at[name]))
     return at
+
+
+def bare_at(specs: tuple[StageSpec, ...]) -> dict[str, tuple[str, ...]]:
+    """For each stage, the sources whose pictures some stage hides, but none on their way to this one."""
+    reaching = sources_reaching(specs)
+    hiding = {source for spec in specs if spec.hides for source in reaching[spec.name]}
+    covered: dict[tuple[str, str], bool] = {}
+    for spec in topological(specs):
+        for source in reaching[spec.name]:
+            ways = [covered[source, name] for name in spec.inputs if source in reaching[name]]
+            covered[source, spec.name] = spec.hides or (bool(ways) and all(ways))
+    return {
+        spec.name: tuple(
+            source for source in reaching[spec.name] if source in hiding and not covered[source, spec.name]
+        )
+        for spec in specs
+    }
 
 
 def _processes(ordered: list[StageSpec]) -> tuple[Process, ...]:

@@ -48,6 +48,8 @@ class StageSpec(Struct, frozen=True, kw_only=True):
     """Seconds after which a call to it counts as stuck; 0: never."""
     remembers: bool = False
     """Whether its memory outlives its process: see Stage.memory."""
+    hides: bool = False
+    """Whether it hides parts of the picture: see Stage.hides."""
     is_guest: bool = False
     """Whether it runs in a process of somebody else's, which joins the run."""
 

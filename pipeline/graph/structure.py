@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from framewire.pipeline.graph.config_error import ConfigError
-from framewire.pipeline.graph.plan import above, topological
+from framewire.pipeline.graph.plan import above, sources_reaching, topological
 from framewire.pipeline.graph.spec import StageSpec
 from framewire.pipeline.graph.yaml_text import Document
 from framewire.pipeline.nearest import nearest
@@ -75,6 +75,30 @@ def unmet_needs(document: Document, specs: Specs, classes: Mapping[str, type[Sta
                 )
 
 
+def ways_around(document: Document, specs: Specs) -> Iterator[ConfigError]:
+    """Joins at which a picture meets itself, hidden by a stage that the other did not pass. The graph has no cycle.
+
+    Of two pictures one is taken, and what only the other had hidden would be seen.
+    """
+    hidden: dict[tuple[str, str], frozenset[str]] = {}
+    """By source and stage: the hiding stages that its pictures have passed on the way out of the stage."""
+    reaching = sources_reaching(specs)
+    for spec in topological(specs):
+        own = frozenset({spec.name} if spec.hides else ())
+        for source in reaching[spec.name]:
+            ways = {name: hidden[source, name] for name in spec.inputs if source in reaching[name]}
+            every, some = _common(ways), frozenset().union(*ways.values())
+            if every != some:
+                missed = min(some - every)
+                around = next(name for name, passed in ways.items() if missed not in passed)
+                yield ConfigError(
+                    document.place("stages", spec.name, "input"),
+                    f"{spec.name!r} would get pictures past {missed!r}, through {around!r}: what is hidden would be "
+                    f"seen; put {spec.name!r} behind {missed!r} alone, and {around!r} before it or behind it",
+                )
+            hidden[source, spec.name] = every | own
+
+
 def wrong_processes(document: Document, specs: Specs) -> Iterator[ConfigError]:
     """Stages that cannot have replicas, or cannot share a process."""
     first: dict[str, StageSpec] = {}
@@ -97,3 +121,7 @@ def wrong_processes(document: Document, specs: Specs) -> Iterator[ConfigError]:
                 f"{spec.name!r} and {mate.name!r} share the process {spec.process!r} "
                 f"but ask for {spec.replicas} and {mate.replicas} replicas; make them the same",
             )
+
+
+def _common(ways: dict[str, frozenset[str]]) -> frozenset[str]:
+    return frozenset.intersection(*ways.values()) if ways else frozenset()

@@ -280,7 +280,7 @@ class StageNode:
                 self.spec.use,
                 self.spec.options,
                 self.context.folder,
-                packet,
+                packet.without_pictures() if self._plan.hides else packet,
                 self.context.reader,
             )
             self.context.log.warning("frame %d of %s saved to %s", packet.seq, packet.stream, path)

@@ -212,7 +212,7 @@ class SinkNode(StageNode):
                 told.mark, told.ended = packet.seq + 1, True
                 self._has_written(told)
                 return True
-            if self.show is not None and packet.alive:
+            if self.show is not None and packet.alive and packet.source not in self._plan.bare_at[self.spec.name]:
                 self.show(self.spec.name, packet, self.context.reader)
             mark = self.stage.write(packet)
         except PictureLostError:
