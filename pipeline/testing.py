@@ -10,7 +10,7 @@ import numpy as np
 
 from framewire.pipeline.frame.failed_frame import FailedFrame
 from framewire.pipeline.frame.packet import FRAME, Packet, PictureRef, number_detections
-from framewire.pipeline.frame.ring import Pixels
+from framewire.pipeline.frame.ring import PictureLostError, Pixels
 from framewire.pipeline.option import check_values
 from framewire.pipeline.registry import find_stage
 from framewire.pipeline.stage import Shot, Sink, Source, Stage
@@ -143,7 +143,12 @@ class StageRunner:
 
 
 def replay(frame: FailedFrame) -> Packet:
-    """Run a saved frame through its stage; returns the answer. Sinks write to the folder `replay`."""
+    """Run a saved frame through its stage; returns the answer. Sinks write to the folder `replay`.
+
+    Raises PictureLostError for one that was saved without its pictures.
+    """
+    if not frame.pictures:
+        raise PictureLostError("this frame was kept without its pixels, since its pipeline hides parts of them")
     look_beside(frame.folder)
     cls = find_stage(frame.use)
     with StageRunner(cls, frame.options, Path("replay"), frame.stage) as runner:

@@ -94,7 +94,7 @@ def ways_around(document: Document, specs: Specs) -> Iterator[ConfigError]:
                 yield ConfigError(
                     document.place("stages", spec.name, "input"),
                     f"{spec.name!r} would get pictures past {missed!r}, through {around!r}: what is hidden would be "
-                    f"seen; put {spec.name!r} behind {missed!r} alone, and {around!r} before it or behind it",
+                    f"seen; let {spec.name!r} read {missed!r} alone, and move {around!r} before or behind that",
                 )
             hidden[source, spec.name] = every | own
 

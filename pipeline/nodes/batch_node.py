@@ -83,8 +83,7 @@ class BatchNode(StageNode):
             answers = [self._work(packet) for packet in packets]
         for one, answer in zip(gathered, answers, strict=True):
             if answer is not None:
-                one.at.memo.keep(answer)
-                yield answer
+                yield self.keep(one.at, answer)
 
     def _call(self, packets: list[Packet]) -> list[Packet | None] | None:
         """The stage's answers, None for a frame whose picture was lost meanwhile; None if the call failed."""

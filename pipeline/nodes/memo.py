@@ -10,10 +10,11 @@ class Memo:
     """The last `window` answers of one stage for one stream, by slot.
 
     A stage that draws must not draw a frame again while the first drawing is being read, and an ordered stage cannot
-    recompute an old frame at all. So both repeat their answer.
+    recompute an old frame at all. So both repeat their answer. One that hides parts of pictures repeats its own alone.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hides: bool = False) -> None:
+        self._hides = hides
         self._answers: dict[int, Packet] = {}
 
     def keep(self, answer: Packet) -> None:
@@ -31,4 +32,5 @@ class Memo:
                 answer, outcome=packet.outcome, reason=packet.reason, stage=packet.stage, pictures={}
             )
         own = {name: ref for name, ref in answer.pictures.items() if context.made(ref)}
-        return msgspec.structs.replace(answer, mark=packet.mark, pictures={**packet.pictures, **own})
+        others = {} if self._hides else packet.pictures
+        return msgspec.structs.replace(answer, mark=packet.mark, pictures={**others, **own})

@@ -40,12 +40,12 @@ class MemoryVoidError(MustBeReplacedError):
 class StreamAtStage:
     """What a stage keeps for one stream."""
 
-    def __init__(self, source: str, join: Join | None) -> None:
+    def __init__(self, source: str, join: Join | None, hides: bool = False) -> None:
         self.source = source
         self.mark = 0
         self.join = join
         self.gate: Gate | None = None
-        self.memo = Memo()
+        self.memo = Memo(hides)
 
 
 class StageNode:
@@ -137,7 +137,7 @@ class StageNode:
         if at is None:
             edges = self._plan.join_edges(self.spec.name, packet.source)
             join = Join(edges) if len(edges) > 1 else None
-            at = self._streams[packet.stream] = StreamAtStage(packet.source, join)
+            at = self._streams[packet.stream] = StreamAtStage(packet.source, join, self.spec.hides)
             if self.spec.ordered:
                 at.gate = Gate(self._first_seq(packet))
         return at
@@ -187,8 +187,16 @@ class StageNode:
 
     def _new_answer(self, at: StreamAtStage, packet: Packet) -> Packet | None:
         answer = self._work(packet) if packet.alive else packet
-        if answer is not None:
-            at.memo.keep(answer)
+        return self.keep(at, answer) if answer is not None else None
+
+    def keep(self, at: StreamAtStage, answer: Packet) -> Packet:
+        """Remember an answer, in case its frame comes again; returns it as it is sent on.
+
+        Past a stage that hides parts of pictures, no frame goes that it has not been able to process.
+        """
+        if self.spec.hides and not answer.alive:
+            answer = answer.without_pictures()
+        at.memo.keep(answer)
         return answer
 
     def _work(self, packet: Packet) -> Packet | None:
