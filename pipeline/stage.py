@@ -81,8 +81,7 @@ class Stage(Generic[OptionsT]):
     """What some stage before it must give, and the name of a stage that does: {"tracks": "track"}."""
 
     hides: ClassVar[bool] = False
-    """Whether it makes parts of the picture unrecognisable: the graph may then have no way around it, failed frames are
-    kept without pixels, and viewers see what is behind it alone."""
+    """Whether it makes parts of the picture unrecognisable: nothing behind it, nor any viewer, then gets another."""
 
     tuning: ClassVar[frozenset[str]] = frozenset()
     """Options that do not change any result, such as a time limit: a resumed run may have other values of them."""
@@ -210,23 +209,22 @@ class Stage(Generic[OptionsT]):
 
         Raises TypeError in a stage with `looks = False`.
         """
-        self._must_look()
-        ref = packet.pictures[name]
-        seen = self.context.reader.view(ref)
-        pixels, own = self.context.begin_picture(packet, name, ref.height, ref.width, ref.channels, ref.generation + 1)
+        seen = self.picture(packet, name)
+        packet, pixels = self._begin(packet, name)
         pixels[...] = seen
-        return packet.with_picture(own, name), pixels
+        return packet, pixels
 
     def with_pixels(self, packet: Packet, pixels: Pixels, name: str = FRAME) -> Packet:
-        """The packet with these pixels, of the same size, in its picture's place: nobody else can reach that any more.
-
-        Raises TypeError as `canvas` does.
-        """
+        """The packet with these pixels in its picture's place, of the same size. Raises TypeError as `canvas` does."""
         self._must_look()
-        ref = packet.pictures[name]
-        place, own = self.context.begin_picture(packet, name, ref.height, ref.width, ref.channels, ref.generation + 1)
+        packet, place = self._begin(packet, name)
         place[...] = pixels
-        return packet.with_picture(own, name)
+        return packet
+
+    def _begin(self, packet: Packet, name: str) -> tuple[Packet, Pixels]:
+        ref = packet.pictures[name]
+        pixels, own = self.context.begin_picture(packet, name, ref.height, ref.width, ref.channels, ref.generation + 1)
+        return packet.with_picture(own, name), pixels
 
     def _must_look(self) -> None:
         if not self.looks:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -21,7 +22,7 @@ from framewire.models.store.model_store import ModelStore
 from framewire.pipeline.frame.packet import Detection, Packet
 from framewire.pipeline.nearest import nearest
 from framewire.pipeline.option import InputFile, InputFolder
-from framewire.pipeline.stage import AbsentError, Stage, StageError, stage
+from framewire.pipeline.stage import AUTO, AbsentError, Stage, StageError, stage
 from framewire.stages.label_file import labels_in
 
 BATCH = 8
@@ -36,8 +37,11 @@ class DetectOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A detector, and what is wanted of it."""
 
     method: Annotated[
-        Literal["dnn", "hog"],
-        Meta(description="dnn: a network; hog: OpenCV's people detector, for people who stand upright"),
+        Literal["dnn", "hog", "auto"],
+        Meta(
+            description="dnn: a network; hog: OpenCV's people detector, for people who stand upright; "
+            "auto: the network if its file is on this machine, else hog"
+        ),
     ] = "dnn"
     model: Annotated[
         InputFile, Meta(min_length=1, description="A detector of the catalogue, or the path of an .onnx file")
@@ -113,11 +117,12 @@ class Detect(Stage[DetectOptions]):
     @classmethod
     def batch_size(cls, options: DetectOptions) -> int:
         """Batching does not help HOG."""
-        return BATCH if options.method == "dnn" else 1
+        return BATCH if method_of(options) == "dnn" else 1
 
     def open(self) -> None:
         """Load the network, and find out what its outputs mean."""
         self._frames = self._found = 0
+        self._method = self._choose_method()
         try:
             self._finder = self._load()
         except (CannotLoadError, OSError) as error:
@@ -132,12 +137,12 @@ class Detect(Stage[DetectOptions]):
     def try_out(self, connect: bool) -> str:
         """See Stage: a model is not downloaded for it."""
         options = self.options
-        if options.method == "dnn" and _is_file(options.model):
+        if self._choose_method() == "dnn" and _is_file(options.model):
             absent = [name for name in (options.model, options.labels) if name not in {"", *SETS}]
             absent = [name for name in absent if not Path(name).exists()]
             if absent:
                 raise AbsentError(f"no such file: {', '.join(absent)}")
-        elif options.method == "dnn" and not connect and self._store().find(find_detector(options.model)) is None:
+        elif self._choose_method() == "dnn" and not connect and _is_missing(options):
             raise AbsentError(f"{options.model} is not on this machine; a run downloads it")
         return super().try_out(connect)
 
@@ -181,11 +186,21 @@ class Detect(Stage[DetectOptions]):
 
     @property
     def _name(self) -> str:
-        return self.options.model if self.options.method == "dnn" else "hog"
+        return self.options.model if self._method == "dnn" else "hog"
+
+    def _choose_method(self) -> str:
+        def choose(method: str) -> str:
+            return method_of(self.options) if method == AUTO else method
+
+        return self.as_chosen("method", self.options.method, choose, str)
 
     def _load(self) -> Detector | HogPeople:
         options = self.options
-        if options.method == "hog":
+        if self._method == "hog":
+            if options.method == AUTO:
+                how = f"because {options.model} cannot run here; `models pull {options.model}` gets it"
+                self.context.facts["hog"] = how
+                self.log.info("hog %s", how)
             return HogPeople(options.width, options.score, options.nms)
         network = self.as_chosen("device", options.device, self._load_on, lambda network: network.device)
         guessed = ", its 80 classes taken for COCO's" if network.guesses_labels else ""
@@ -210,11 +225,29 @@ class Detect(Stage[DetectOptions]):
         across, down = map(int, options.tiles.split("x"))
         execution = Execution(device, options.threads or self.context.threads, options.precision)
         return load_detector(
-            options.model, reading, wanted, Tiling(across, down, options.overlap), self._store(), execution
+            options.model, reading, wanted, Tiling(across, down, options.overlap), _store(options), execution
         )
 
-    def _store(self) -> ModelStore:
-        return ModelStore(Path(self.options.model_dir) if self.options.model_dir else None)
+
+def method_of(options: DetectOptions) -> Literal["dnn", "hog"]:
+    """The method, with `auto` resolved: the network if its file and onnxruntime are here. Downloads nothing."""
+    if options.method != "auto":
+        return options.method
+    return "hog" if find_spec("onnxruntime") is None or _is_missing(options) else "dnn"
+
+
+def _is_missing(options: DetectOptions) -> bool:
+    if _is_file(options.model):
+        return not Path(options.model).exists()
+    try:
+        return _store(options).find(find_detector(options.model)) is None
+    except CannotLoadError:
+        # A corrupt file, or an unknown name, is reported when it is loaded.
+        return False
+
+
+def _store(options: DetectOptions) -> ModelStore:
+    return ModelStore(Path(options.model_dir) if options.model_dir else None)
 
 
 def _is_file(model: str) -> bool:

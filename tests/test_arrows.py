@@ -66,6 +66,8 @@ ARROWS: dict[str, set[str]] = {
     "models.runtime": {"models"},
     "models.catalogue": {"models", "models.crops"},
     "models.store": {"models", "models.catalogue"},
+    "models.objects.heads": {"models", "models.catalogue"},
+    "models.objects": {"models", "models.catalogue", "models.objects.heads", "models.runtime", "models.store"},
     "models.finders.haar": {"models"},
     "models.finders": {"models", "models.catalogue", "models.finders.haar", "models.runtime", "models.store"},
     "models.classifiers": {"models", "models.catalogue", "models.runtime", "models.store"},
@@ -88,7 +90,15 @@ ARROWS: dict[str, set[str]] = {
     "stages.video_writer": {"pipeline", "pipeline.frame", "stages.parts"},
     "stages": {
         *("models", "models.catalogue", "models.classifiers", "models.crops", "models.finders", "models.finders.haar"),
-        *("models.runtime", "models.store", "pipeline", "pipeline.frame", "stages.parts"),
+        *(
+            "models.objects",
+            "models.objects.heads",
+            "models.runtime",
+            "models.store",
+            "pipeline",
+            "pipeline.frame",
+            "stages.parts",
+        ),
     },
 }
 NOT_FOR_THE_ENGINE = {"cv2", "av", "onnxruntime"}

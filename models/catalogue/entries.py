@@ -1,11 +1,11 @@
 """The models that Framewire knows, and the facts about them. Nothing is downloaded until requested."""
 
 from framewire.models.cannot_load import CannotLoadError
+from framewire.models.catalogue.coco import COCO_80
 from framewire.models.catalogue.model_entry import Head, ModelEntry, ModelInput
 from framewire.models.catalogue.model_file import ModelFile
 from framewire.models.crops.alignment import AlignedCrop
 from framewire.models.crops.face_crop import FER_CROP, UTKFACE_CROP
-from framewire.models.objects.coco import COCO_80
 
 _ZOO = "https://github.com/opencv/opencv_zoo/raw/main/models"
 _TRAIN = "https://github.com/ShiqiYu/libfacedetection.train/raw/master/onnx"

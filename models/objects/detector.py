@@ -7,12 +7,12 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from framewire.models.objects.fit import Fit, Preparation, Triple, fit_into
 from framewire.models.objects.found import Found
-from framewire.models.objects.head import Trial
+from framewire.models.objects.heads.fit import Fit, Preparation, Triple, fit_into
+from framewire.models.objects.heads.head import Trial
 from framewire.models.objects.heads.known import HeadName, UnknownHeadError, head_of
+from framewire.models.objects.heads.suppression import Candidates, best_first
 from framewire.models.objects.labels import BY_COUNT, labels_in
-from framewire.models.objects.suppression import Candidates, best_first
 from framewire.models.objects.tiles import Tiling, merged, tiles_of
 from framewire.models.picture import Picture
 from framewire.models.runtime.network import ModelError

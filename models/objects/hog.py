@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from framewire.models.objects.found import Found
-from framewire.models.objects.suppression import Candidates, best_first
+from framewire.models.objects.heads.suppression import Candidates, best_first
 from framewire.models.picture import Picture
 from framewire.models.runtime.provider import Device
 

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Mapping, Sequence
 
-from framewire.models.objects.coco import COCO_80, COCO_90
+from framewire.models.catalogue.coco import COCO_80, COCO_90
 
 SETS: Mapping[str, tuple[str, ...]] = {"coco": COCO_80, "coco-90": COCO_90}
 """Words that stand for a list of labels."""

@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from framewire.models.objects.suppression import Candidates, best_first, joined
+from framewire.models.objects.heads.suppression import Candidates, best_first, joined
 from framewire.models.picture import Picture
 
 EDGE_PX = 3.0

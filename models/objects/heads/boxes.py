@@ -6,9 +6,9 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from framewire.models.objects.coco import COCO_80, COCO_90
-from framewire.models.objects.fit import Preparation
-from framewire.models.objects.head import (
+from framewire.models.catalogue.coco import COCO_80, COCO_90
+from framewire.models.objects.heads.fit import Preparation
+from framewire.models.objects.heads.head import (
     SET_MAX,
     Head,
     Trial,
@@ -20,7 +20,7 @@ from framewire.models.objects.head import (
     sigmoid,
     softmax,
 )
-from framewire.models.objects.suppression import Candidates
+from framewire.models.objects.heads.suppression import Candidates
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_SCALE = (1 / 58.395, 1 / 57.12, 1 / 57.375)

@@ -6,9 +6,9 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from framewire.models.objects.fit import Preparation
-from framewire.models.objects.head import SET_MAX, Head, Trial, in_pixels
-from framewire.models.objects.suppression import Candidates
+from framewire.models.objects.heads.fit import Preparation
+from framewire.models.objects.heads.head import SET_MAX, Head, Trial, in_pixels
+from framewire.models.objects.heads.suppression import Candidates
 
 TENSORFLOW = "detection_"
 """TensorFlow's names for its outputs: its boxes are top, left, bottom, right, and its classes begin with 1."""

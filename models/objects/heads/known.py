@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from framewire.models.objects.head import Head, Trial
 from framewire.models.objects.heads.boxes import Boxes, Detr
 from framewire.models.objects.heads.chosen_boxes import Rows, Ssd
+from framewire.models.objects.heads.head import Head, Trial
 from framewire.models.objects.heads.nanodet import NanoDet
 from framewire.models.objects.heads.yolo import Yolo
 from framewire.models.objects.heads.yolox import YoloX

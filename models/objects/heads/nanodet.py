@@ -11,10 +11,19 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from framewire.models.objects.coco import COCO_80
-from framewire.models.objects.fit import Preparation
-from framewire.models.objects.head import Head, Trial, are_probabilities, cells, chosen, count_of, sigmoid, softmax
-from framewire.models.objects.suppression import Candidates
+from framewire.models.catalogue.coco import COCO_80
+from framewire.models.objects.heads.fit import Preparation
+from framewire.models.objects.heads.head import (
+    Head,
+    Trial,
+    are_probabilities,
+    cells,
+    chosen,
+    count_of,
+    sigmoid,
+    softmax,
+)
+from framewire.models.objects.heads.suppression import Candidates
 
 STRIDES, STRIDES_PLUS = (8, 16, 32), (8, 16, 32, 64)
 BINS = range(4, 33)

@@ -9,9 +9,9 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from framewire.models.objects.coco import COCO_80
-from framewire.models.objects.fit import Fitting, Preparation
-from framewire.models.objects.head import (
+from framewire.models.catalogue.coco import COCO_80
+from framewire.models.objects.heads.fit import Fitting, Preparation
+from framewire.models.objects.heads.head import (
     SET_MAX,
     Head,
     Trial,
@@ -23,8 +23,8 @@ from framewire.models.objects.head import (
     in_pixels,
     sigmoid,
 )
+from framewire.models.objects.heads.suppression import Candidates
 from framewire.models.objects.heads.yolox import STRIDES
-from framewire.models.objects.suppression import Candidates
 
 ANCHORS = (1, 3)
 """Boxes for each cell: one, or v5's and v7's three."""

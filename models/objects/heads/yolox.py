@@ -10,9 +10,9 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from framewire.models.objects.fit import Preparation
-from framewire.models.objects.head import Head, Trial, cells, chosen, corners_of, count_of
-from framewire.models.objects.suppression import Candidates
+from framewire.models.objects.heads.fit import Preparation
+from framewire.models.objects.heads.head import Head, Trial, cells, chosen, corners_of, count_of
+from framewire.models.objects.heads.suppression import Candidates
 
 STRIDES = (8, 16, 32)
 NEAR = 4.0

@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
-from framewire.models.objects.coco import COCO_80
+from framewire.models.catalogue.coco import COCO_80
 from framewire.models.objects.detector import Reading, Wanted
 from framewire.models.objects.load_detector import load_detector
 from framewire.models.objects.tiles import Tiling

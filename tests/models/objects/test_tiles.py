@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from framewire.models.evaluation.faces import overlap
 from framewire.models.objects.detector import Detector, Reading, Wanted
+from framewire.models.objects.heads.suppression import Candidates
 from framewire.models.objects.load_detector import load_detector
-from framewire.models.objects.suppression import Candidates
 from framewire.models.objects.tiles import Tile, Tiling, merged, tiles_of
 from framewire.models.runtime.provider import Execution
 from framewire.models.store.model_store import ModelStore

@@ -8,8 +8,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from framewire.models.objects.fit import Preparation
-from framewire.models.objects.suppression import Candidates
+from framewire.models.objects.heads.fit import Preparation
+from framewire.models.objects.heads.suppression import Candidates
 
 SET_MAX = 1000
 """A head that gives so few boxes has chosen among them itself: DETR's family has 100 to 900, grids have thousands."""
