@@ -25,8 +25,8 @@ from framewire.models.picture import Picture
 from framewire.models.runtime.provider import Execution
 from framewire.models.store.model_store import ModelStore
 from framewire.pipeline.frame.packet import Attribute, Detection
-from framewire.stages.annotate import TUTORIAL_STYLES, draw_box, draw_caption
-from framewire.stages.caption import caption
+from framewire.stages.annotate.caption import caption
+from framewire.stages.annotate.tutorial_look import TUTORIAL_STYLES, draw_box, draw_caption
 from framewire.stages.eye_detect import eyes_from_landmarks
 
 MODELS = ("framewire-age-gender", "framewire-emotion")

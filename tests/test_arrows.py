@@ -88,17 +88,11 @@ ARROWS: dict[str, set[str]] = {
     "stages.jsonl_writer": {"pipeline", "pipeline.frame", "pipeline.result", "stages.parts"},
     "stages.track": {"models", "pipeline", "pipeline.frame"},
     "stages.video_writer": {"pipeline", "pipeline.frame", "stages.parts"},
+    "stages.annotate": {"pipeline", "pipeline.frame"},
     "stages": {
         *("models", "models.catalogue", "models.classifiers", "models.crops", "models.finders", "models.finders.haar"),
-        *(
-            "models.objects",
-            "models.objects.heads",
-            "models.runtime",
-            "models.store",
-            "pipeline",
-            "pipeline.frame",
-            "stages.parts",
-        ),
+        *("models.objects", "models.objects.heads", "models.runtime", "models.store", "pipeline", "pipeline.frame"),
+        *("stages.annotate", "stages.count", "stages.parts"),
     },
 }
 NOT_FOR_THE_ENGINE = {"cv2", "av", "onnxruntime"}

@@ -12,8 +12,19 @@ _PARTS = ("label", "score", "track")
 _OF_ATTRIBUTE = ("value", "score")
 
 
+def caption_parts(detection: Detection) -> list[str]:
+    """What a caption says by default, the most telling first: `#3`, `male`, `25`; the label where nothing is known."""
+    parts = [f"#{detection.track}"] if detection.track is not None else []
+    if not detection.attributes:
+        parts.insert(0, detection.label)
+    return parts + [
+        attribute.label if attribute.value is None else f"{attribute.value:.0f}"
+        for attribute in detection.attributes.values()
+    ]
+
+
 def caption(detection: Detection) -> str:
-    """The default caption: `face #3 90 %: male, 25`, as far as known, in ASCII."""
+    """The tutorial look's caption: `face #3 90 %: male, 25`, as far as known, in ASCII."""
     words = [detection.label]
     if detection.track is not None:
         words.append(f"#{detection.track}")
@@ -23,7 +34,7 @@ def caption(detection: Detection) -> str:
         attribute.label if attribute.value is None else f"{attribute.value:.0f}"
         for attribute in detection.attributes.values()
     )
-    return _ascii(" ".join(words) + (f": {said}" if said else ""))
+    return in_ascii(" ".join(words) + (f": {said}" if said else ""))
 
 
 class CaptionTemplate(string.Formatter):
@@ -37,15 +48,21 @@ class CaptionTemplate(string.Formatter):
 
     def __init__(self, template: str) -> None:
         self._template = template
-        for _, name, _, conversion in self.parse(template):
+        try:
+            self._check()
+        except ValueError as error:
+            raise ValueError(f"{template!r}: {error}") from error
+
+    def _check(self) -> None:
+        for _, name, _, conversion in self.parse(self._template):
             if conversion not in (None, "c"):
                 raise ValueError(f"!{conversion} is unknown; only !c (initial capital) is supported")
             if name is not None and not all(part.isidentifier() or "-" in part for part in name.split(".")):
                 raise ValueError(f"{{{name}}} is not an attribute name; write a brace itself as {{{{ or }}}}")
 
     def of(self, detection: Detection) -> str:
-        """The caption of a detection, in ASCII."""
-        return _ascii(self.vformat(self._template, (), {"": detection}))
+        """The caption of a detection."""
+        return self.vformat(self._template, (), {"": detection})
 
     def get_field(self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, str]:
         """See string.Formatter; no other object attributes are reachable."""
@@ -76,6 +93,6 @@ def _part(attribute: Attribute, part: str) -> str | float | None:
     return getattr(attribute, part) if part in _OF_ATTRIBUTE else None
 
 
-def _ascii(text: str) -> str:
+def in_ascii(text: str) -> str:
     """OpenCV fonts are ASCII only."""
     return text.encode("ascii", "replace").decode()

@@ -1,3 +1,5 @@
+import re
+
 import cv2
 import numpy as np
 import pytest
@@ -7,9 +9,12 @@ from hypothesis import strategies as st
 from framewire.pipeline.frame.packet import FRAME, Attribute, Detection
 from framewire.pipeline.stage import StageError
 from framewire.pipeline.testing import StageRunner
-from framewire.stages.annotate import Annotate, caption_place, luminance, readable_on
-from framewire.stages.caption import CaptionTemplate, caption
+from framewire.stages.annotate import Annotate
+from framewire.stages.annotate.caption import CaptionTemplate, caption
+from framewire.stages.annotate.colors import luminance, readable_on
+from framewire.stages.annotate.tutorial_look import caption_place
 
+TUTORIAL = {"look": "tutorial"}
 FACE = Detection(label="face", box=(20, 30, 40, 50), id="faces.0")
 EYE = Detection(label="eye", box=(25, 40, 10, 8), id="eyes.0", parent="faces.0")
 
@@ -19,7 +24,7 @@ def test_the_tutorials_boxes_to_the_pixel() -> None:
     expected = picture.copy()
     cv2.rectangle(expected, (20, 30), (60, 80), (0, 0, 255), 2)
     cv2.rectangle(expected, (25, 40), (35, 48), (0, 255, 0), 1)
-    with StageRunner(Annotate, {"captions": False}) as runner:
+    with StageRunner(Annotate, {**TUTORIAL, "captions": False}) as runner:
         packet = runner.packet(picture).plus([FACE, EYE])
         drawn = runner.process(packet)
         assert (runner.picture(drawn) == expected).all()
@@ -35,7 +40,7 @@ def test_without_detections_nothing_is_copied() -> None:
 
 
 def test_styles_of_ones_own() -> None:
-    with StageRunner(Annotate, {"styles": {"face": {"color": "#0000ff", "caption": False}}}) as runner:
+    with StageRunner(Annotate, {**TUTORIAL, "styles": {"face": {"color": "#0000ff", "caption": False}}}) as runner:
         drawn = runner.picture(runner.process(runner.packet(np.zeros((120, 160, 3), np.uint8)).plus([FACE])))
     assert drawn[30, 40].tolist() == [255, 0, 0]
 
@@ -56,7 +61,7 @@ def test_the_tutorials_age_and_gender_to_the_pixel() -> None:
     }
     person = {"gender": Attribute("male", 0.9), "age": Attribute("(25-32)", value=28.4)}
     face = Detection(label="face", box=(200, 300, 240, 250), id="faces.0", attributes=person)
-    with StageRunner(Annotate, {"text_px": 17.6, "styles": {"face": style}}) as runner:
+    with StageRunner(Annotate, {**TUTORIAL, "text_px": 17.6, "styles": {"face": style}}) as runner:
         drawn = runner.picture(runner.process(runner.packet(picture).plus([face])))
     assert (drawn == expected).all()
 
@@ -78,11 +83,12 @@ def test_captions_of_ones_own(template: str, text: str) -> None:
     assert CaptionTemplate(template).of(face) == text
 
 
+@pytest.mark.parametrize("look", ["modern", "tutorial"])
 @pytest.mark.parametrize("template", ["{gender", "{gender!r}", "{}", "{0 1}"])
-def test_captions_that_cannot_be_read_are_refused_before_the_first_frame(template: str) -> None:
+def test_captions_that_cannot_be_read_are_refused_before_the_first_frame(template: str, look: str) -> None:
     with (
-        pytest.raises(StageError, match="invalid caption"),
-        StageRunner(Annotate, {"styles": {"face": {"caption": template}}}),
+        pytest.raises(StageError, match=f"invalid caption: {re.escape(repr(template))}"),
+        StageRunner(Annotate, {"look": look, "styles": {"face": {"caption": template}}}),
     ):
         pass
 
@@ -103,8 +109,9 @@ def test_a_caption_stands_above_its_box_where_there_is_room() -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (5, 300), (641, 359)])
-def test_any_size_of_picture(width: int, height: int) -> None:
-    with StageRunner(Annotate) as runner:
+@pytest.mark.parametrize("look", ["modern", "tutorial"])
+def test_any_size_of_picture(width: int, height: int, look: str) -> None:
+    with StageRunner(Annotate, {"look": look}) as runner:
         packet = runner.packet(np.zeros((height, width, 3), np.uint8)).plus([FACE, EYE])
         assert runner.picture(runner.process(packet)).shape == (height, width, 3)
 
