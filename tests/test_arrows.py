@@ -89,6 +89,7 @@ ARROWS: dict[str, set[str]] = {
     "stages.track": {"models", "pipeline", "pipeline.frame"},
     "stages.video_writer": {"pipeline", "pipeline.frame", "stages.parts"},
     "stages.annotate": {"pipeline", "pipeline.frame"},
+    "stages.heatmap": {"pipeline", "pipeline.frame", "stages", "stages.count"},
     "stages": {
         *("models", "models.catalogue", "models.classifiers", "models.crops", "models.finders", "models.finders.haar"),
         *("models.objects", "models.objects.heads", "models.runtime", "models.store", "pipeline", "pipeline.frame"),

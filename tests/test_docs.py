@@ -84,7 +84,8 @@ def test_pieces_of_pipelines_are_right_in_a_whole_one(block: str, tmp_path: Path
         before += "  tracks: {use: track, input: faces}\n"
         before += "  people: {use: classify, input: tracks, models: [{model: framewire-emotion}]}\n"
     last = re.findall(r"^(\w+):", block, re.MULTILINE)[-1]
-    sink = f"  list: {{use: jsonl_writer, input: {last}, path: x.jsonl}}\n"
+    read = "faces" if find_stage(yaml.safe_load(block)[last].get("use", last)).kind() == "sink" else last
+    sink = f"  list: {{use: jsonl_writer, input: {read}, path: x.jsonl}}\n"
     path = tmp_path / "whole.yaml"
     path.write_text(before + textwrap.indent(block, "  ") + sink)
     assert len(load_pipeline(path).stages) >= 3

@@ -42,6 +42,7 @@ CATALOGUE: tuple[ModelEntry, ...] = (
         output="YuNet heads at strides 8, 16, 32: class, objectness, box, five landmarks",
         labels=("face",),
         accuracy="WIDER FACE validation AP 0.834 easy, 0.824 medium, 0.708 hard (OpenCV Zoo)",
+        recommended=True,
     ),
     ModelEntry(
         name="yunet-n",
@@ -103,6 +104,7 @@ CATALOGUE: tuple[ModelEntry, ...] = (
         input=ModelInput(height=300, width=300, order="RGB", mean=(104.0, 117.0, 123.0)),
         output="SSD rows: picture, class, score, left, top, right, bottom relative to picture size",
         labels=("background", "face"),
+        recommended=True,
     ),
     ModelEntry(
         name="yolox-nano",
@@ -123,6 +125,7 @@ CATALOGUE: tuple[ModelEntry, ...] = (
         labels=COCO_80,
         head="yolox",
         accuracy="COCO AP 25.8 (Megvii)",
+        recommended=True,
     ),
     ModelEntry(
         name="yolox-s",

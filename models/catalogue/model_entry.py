@@ -66,6 +66,8 @@ class ModelEntry(Struct, frozen=True, kw_only=True):
     crop: BoxCrop | SquareCrop | AlignedCrop | None = None
     """How to cut out a face for it; None: the detector's box, with the margin set by the user."""
     accuracy: str = ""
+    recommended: bool = False
+    """Whether a pipeline that comes with Framewire is better with it, and it may be downloaded without asking."""
     trained_on: str = ""
     """A file beside the weights listing what our model was trained on (models/datasets/trained_on.py)."""
 

@@ -22,7 +22,6 @@ app = typer.Typer(help="Models: list, info, pull, verify.", no_args_is_help=True
 
 Folder = Annotated[Path | None, typer.Option("--model-dir", help="Folder with your own model files")]
 Trust = Annotated[bool, typer.Option("--trust", help="Accept files whose hash is unknown")]
-Names = Annotated[list[str], typer.Argument(help="Models in the catalogue", show_default=False)]
 
 
 @app.command("list")
@@ -65,10 +64,22 @@ def info(name: Annotated[str, typer.Argument(help="A model in the catalogue", sh
 
 
 @app.command()
-def pull(names: Names, model_dir: Folder = None, trust: Trust = False) -> None:
+def pull(
+    names: Annotated[list[str] | None, typer.Argument(help="Models in the catalogue", show_default=False)] = None,
+    model_dir: Folder = None,
+    trust: Trust = False,
+    recommended: Annotated[
+        bool, typer.Option("--recommended", help="Those with which the pipelines that come along find more")
+    ] = False,
+) -> None:
     """Download models into the cache, or find them in your folder, and check them."""
+    if not names and not recommended:
+        typer.echo("error: name models of the catalogue (see `models list`), or use --recommended", err=True)
+        raise typer.Exit(WRONG)
     store = ModelStore(model_dir, trust=trust)
-    entries = [_entry(name) for name in names]
+    entries = [_entry(name) for name in names or []]
+    if recommended:
+        entries += [entry for entry in CATALOGUE if entry.recommended and entry not in entries]
     console = Console(stderr=True)
     with _downloads(console) as progress:
         for entry in entries:
