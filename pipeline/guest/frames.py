@@ -85,6 +85,9 @@ class Frames:
         self._pass_by()
         frame = self._handover.take()
         if frame is None:
+            if self._is_closed:
+                # Another thread has left the loop: how the run ended is no longer its concern.
+                raise StopIteration
             self._is_closed = True
             self.summary = self._run.wait()
             raise StopIteration
