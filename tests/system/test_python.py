@@ -390,7 +390,7 @@ def test_rows_are_flat_and_of_what_tables_take(config: Path) -> None:
 
 def test_a_loop_that_is_left_before_it_has_begun_leaves_nothing(config: Path) -> None:
     loop = framewire.frames(config, set={"capture.loops": 0})
-    got: list[framewire.Frame | None | BaseException] = []
+    got: list[framewire.Frame | BaseException | None] = []
 
     def take() -> None:
         try:
