@@ -82,7 +82,7 @@ class NanoDet(Head):
             scores = np.concatenate([values[place] for values in outputs[: self._levels]])
             distances = np.concatenate([values[place] for values in outputs[self._levels :]])
         which, classes, best = chosen(sigmoid(scores) if self._raw else scores, least)
-        bins = distances[which].reshape(len(which), 4, -1)
+        bins = distances[which].reshape(len(which), 4, distances.shape[1] // 4)
         sides = (softmax(bins) @ np.arange(bins.shape[2], dtype=np.float32)) * self._strides[which]
         points = self._points[which]
         corners = np.concatenate([points - sides[:, :2], points + sides[:, 2:]], axis=1)

@@ -69,6 +69,15 @@ def test_known_boxes_come_back(tmp_path: Path, answers: Callable[[], Any], head:
     check(found.find([WIDE])[0], fitting)
 
 
+HEADS = (nets.v8, nets.v5, nets.yolox, nets.nanodet, nets.detr, nets.boxes, nets.tensorflow, nets.v10, nets.v7)
+
+
+@pytest.mark.parametrize("answers", HEADS)
+def test_pictures_with_nothing_in_them(tmp_path: Path, answers: Callable[[], Any]) -> None:
+    path = write_answers(tmp_path / "model.onnx", answers())
+    assert detector(path, Wanted(0.99, 0.5)).find([WIDE, WIDE]) == [[], []]
+
+
 def test_a_model_that_scales_its_boxes_is_given_the_size_of_its_input(tmp_path: Path) -> None:
     found = detector(write_answers(tmp_path / "model.onnx", nets.d_fine(), scaled="boxes"))
     assert found.head == "ssd"
