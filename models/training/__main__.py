@@ -1,4 +1,4 @@
-"""`python -m framewire.models.training emotion|age-gender --data FILE`: trains, and resumes where it was stopped."""
+"""`python -m framewire.models.training TASK --data FILE`: trains, and resumes where it was stopped."""
 
 import math
 from pathlib import Path
@@ -8,6 +8,8 @@ import typer
 
 from framewire.models.training import age_gender, emotion
 from framewire.models.training.export import AgeGenderModel, EmotionModel, export
+from framewire.models.training.loose_crops import COUNTED, RECIPE, LooseCrops, let_norms_learn
+from framewire.models.training.reread import reread
 from framewire.models.training.trainer import Trainer, best_of
 
 SHOWN = 512
@@ -45,6 +47,26 @@ def train_age_gender(data: Data, out: Out = Path("out/training"), minutes: Minut
     nets = [(first.best_net(), age_gender.SIZE), (second.best_net(), age_gender.SECOND_SIZE)]
     export(AgeGenderModel(nets), task.shown(SHOWN), out / "framewire_age_gender.onnx")
     task.trained_on.write(out / "framewire_age_gender.trained.npy")
+
+
+@app.command("loose-crops")
+def train_on_loose_crops(
+    data: Data,
+    file: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="The .onnx file to start from")],
+    out: Out = Path("out/training"),
+    minutes: Minutes = math.inf,
+) -> None:
+    """UTKFace once more, in the crops that a Haar cascade makes of it: from an exported age and gender file on."""
+    first, second = age_gender.new_net(), emotion.new_net(channels=3, heads=dict(age_gender.HEADS))
+    reread(file, {"nets.0": first, "nets.1": second})
+    nets = []
+    for net, side in ((first, age_gender.SIZE), (second, age_gender.SECOND_SIZE)):
+        task = LooseCrops(data, side, out / "haar-crops.npz")
+        let_norms_learn(net, task.some(COUNTED))
+        trainer = Trainer(net, task, RECIPE, out / f"loose-crops-{side}.pt")
+        _run(trainer, minutes)
+        nets.append((trainer.best_net(), side))
+    export(AgeGenderModel(nets), task.shown(SHOWN), out / "framewire_age_gender.onnx")
 
 
 def _run(trainer: Trainer, minutes: float) -> None:

@@ -1,0 +1,116 @@
+"""Age and gender through a cascade's crops: nets that are trained already learn to take faces as Haar cuts them.
+
+Haar's boxes are off by a tenth of a face, and as much too large or too small; a net that has only seen a data set's own
+crops changes its mind with them from frame to frame.
+"""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from framewire.models.crops.face_crop import UTKFACE_CROP
+from framewire.models.datasets.utkface import people_in
+from framewire.models.evaluation.found_face import found_face
+from framewire.models.finders.haar_finder import HaarFinder
+from framewire.models.training.age_gender import SIZE, STORED, AgeGender
+from framewire.models.training.augment import Augmentation, centre, normal
+from framewire.models.training.face_net import FaceNet
+from framewire.models.training.trainer import Recipe
+
+RECIPE = Recipe(epochs=20, batch=96, rate=0.01, seed=23)
+"""They know what they know: few epochs, small steps."""
+LOOSE = Augmentation(angle=20.0, shift=0.12, zoom=0.2, light=0.2, contrast=0.3, blur=0.3, erase=0.2)
+"""Beyond what Haar does: tilt to 20 degrees, shade, and the softness of small faces."""
+AS_FOUND = Augmentation(angle=15.0, shift=0.04, zoom=0.06, light=0.2, contrast=0.3, blur=0.2, erase=0.2)
+"""For crops that are as Haar has cut them already."""
+SHARE = 0.6
+"""Of the pictures, how many are shown as Haar found them, where it did."""
+COUNTED = 1024
+"""Pictures from which the norms' figures are taken."""
+
+
+class LooseCrops(AgeGender):
+    """A Task: the same people, in the data set's crops and in those of a cascade. Measured on both, held out."""
+
+    def __init__(self, data: Path, side: int, cache: Path) -> None:
+        """Haar's crops are kept in the file `cache`: finding them takes minutes."""
+        super().__init__(data, side)
+        crops, found, held_out = _haar_crops(data, cache)
+        self._found, self._found_test = found[~held_out], found[held_out]
+        self._crops, self._test_crops = crops[~held_out], crops[held_out]
+
+    def some(self, count: int) -> Tensor:
+        """Pictures of both kinds as a net gets them, (count, 3, side, side)."""
+        chosen = torch.arange(0, self.train_count, max(1, self.train_count // count))[:count]
+        return normal(self.pictures(chosen, torch.Generator().manual_seed(0)))
+
+    def shown(self, count: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
+        """See AgeGender: half of them as Haar has cut them."""
+        step = max(1, 2 * self.train_count // count)
+        both = torch.cat([self._images[::step], self._crops[::step]])[:count]
+        return centre(both.float(), SIZE).numpy()
+
+    def pictures(self, chosen: Tensor, generator: torch.Generator) -> Tensor:
+        """Each as Haar found it, or as the data set has it and moved about."""
+        as_found = (torch.rand(len(chosen), generator=generator) < SHARE) & self._found[chosen]
+        loose = self.augmented(self._images[chosen], LOOSE, generator)
+        found = self.augmented(self._crops[chosen], AS_FOUND, generator)
+        return torch.where(as_found[:, None, None, None], found, loose)
+
+    def measure(self, net: nn.Module) -> dict[str, float]:
+        """See Task: `best` weighs both kinds of crops alike."""
+        own = super().measure(net)
+        haar = self.measured(net, self._test_crops[self._found_test], self._found_test)
+        return {
+            **own,
+            "best": (own["best"] + haar["best"]) / 2,
+            "Haar: age error": haar["age error"],
+            "Haar: gender": haar["gender"],
+        }
+
+
+def let_norms_learn(net: FaceNet, pictures: Tensor) -> None:
+    """Give norms that change nothing the figures of these inputs (n, 3, h, w), so that they still change nothing.
+
+    In training a norm goes by its batch: one that was folded into its convolution would not know that batch.
+    """
+    seen: dict[nn.BatchNorm2d, Tensor] = {}
+
+    def look(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        assert isinstance(norm, nn.BatchNorm2d)
+        seen[norm] = inputs[0].detach()
+
+    hooks = [one.register_forward_pre_hook(look) for one in net.modules() if isinstance(one, nn.BatchNorm2d)]
+    with torch.no_grad():
+        net.eval()(pictures)
+        for norm, values in seen.items():
+            mean, var = values.mean((0, 2, 3)), values.var((0, 2, 3), unbiased=False)
+            assert norm.running_mean is not None
+            assert norm.running_var is not None
+            norm.running_mean.copy_(mean)
+            norm.running_var.copy_(var)
+            norm.weight.copy_(torch.sqrt(var + norm.eps))
+            norm.bias.add_(mean)
+    for hook in hooks:
+        hook.remove()
+
+
+def _haar_crops(data: Path, cache: Path) -> tuple[Tensor, Tensor, Tensor]:
+    """Crops (n, 3, STORED, STORED), whether a face was found, and which are held out."""
+    if not cache.exists():
+        finder = HaarFinder()
+        crops, found, held_out = [], [], []
+        for picture, person in people_in(data):
+            crop = found_face(picture, finder, UTKFACE_CROP)
+            seen = picture if crop is None else crop
+            crops.append(cv2.resize(seen, (STORED, STORED), interpolation=cv2.INTER_AREA).transpose(2, 0, 1))
+            found.append(crop is not None)
+            held_out.append(person.held_out)
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(cache, crops=np.stack(crops), found=np.array(found), held_out=np.array(held_out))
+    kept = np.load(cache)
+    crops_, found_, held_out_ = (torch.from_numpy(kept[name]) for name in ("crops", "found", "held_out"))
+    return crops_, found_, held_out_
