@@ -20,7 +20,7 @@ from framewire.models.training.augment import Augmentation, centre, normal
 from framewire.models.training.face_net import FaceNet
 from framewire.models.training.trainer import Recipe
 
-RECIPE = Recipe(epochs=20, batch=96, rate=0.01, seed=23)
+RECIPE = Recipe(epochs=10, batch=96, rate=0.01, seed=23)
 """They know what they know: few epochs, small steps."""
 LOOSE = Augmentation(angle=20.0, shift=0.12, zoom=0.2, light=0.2, contrast=0.3, blur=0.3, erase=0.2)
 """Beyond what Haar does: tilt to 20 degrees, shade, and the softness of small faces."""

@@ -15,6 +15,9 @@ WARM_UP_EPOCHS = 3
 EMA_DECAY = 0.999
 """Of the moving average of weights (Polyak): a memory of a thousand steps."""
 
+HAS_BFLOAT16 = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+"""Half the time of float32 where the processor has it, ten times as long where it has not."""
+
 NetT = TypeVar("NetT", bound=nn.Module)
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
@@ -96,8 +99,7 @@ class Trainer:
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             chosen = order[step * self.recipe.batch : (step + 1) * self.recipe.batch]
-            # Half the time of float32 if the processor has bfloat16.
-            with torch.autocast("cpu", torch.bfloat16):
+            with torch.autocast("cpu", torch.bfloat16, enabled=HAS_BFLOAT16):
                 loss = self.task.loss(self.net, chosen, generator)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()

@@ -120,3 +120,42 @@ def test_the_second_net_sees_in_colour_what_the_first_saw_in_grey() -> None:
         assert torch.allclose(
             second.levels(second.stem(grey.repeat(1, 3, 1, 1))), feelings.levels(feelings.stem(grey)), atol=1e-4
         )
+
+
+def test_an_exported_file_gives_its_nets_back(tmp_path: Path) -> None:
+    import onnxruntime
+
+    from framewire.models.store.model_store import PACKAGED
+    from framewire.models.training import age_gender, emotion
+    from framewire.models.training.reread import NotOursError, reread
+
+    first, second = age_gender.new_net(), emotion.new_net(channels=3, heads=age_gender.HEADS)
+    path = PACKAGED / "framewire_age_gender.onnx"
+    reread(path, {"nets.0": first, "nets.1": second})
+    crops = np.random.default_rng(0).integers(0, 256, (8, 3, 64, 64)).astype(np.float32)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    _, told = session.run(("years", "gender"), {"crops": crops})
+    model = AgeGenderModel([(first, age_gender.SIZE), (second, age_gender.SECOND_SIZE)]).eval()
+    with torch.inference_mode():
+        _, gender = model(torch.from_numpy(crops))
+    assert np.abs(told - gender.numpy()).mean() < 0.05
+    with pytest.raises(NotOursError):
+        reread(PACKAGED / "framewire_emotion.onnx", {"nets.0": age_gender.new_net()})
+
+
+def test_norms_that_may_learn_change_nothing_at_first() -> None:
+    from framewire.models.training import age_gender
+    from framewire.models.training.loose_crops import let_norms_learn
+
+    net = age_gender.new_net().eval()
+    pictures = torch.rand((16, 3, 64, 64), generator=torch.Generator().manual_seed(1)) * 2 - 1
+    with torch.inference_mode():
+        before = net(pictures)["gender"]
+    let_norms_learn(net, pictures)
+    with torch.inference_mode():
+        after = net(pictures)["gender"]
+        net.train()
+        net.pool.eval()
+        in_training = net(pictures)["gender"]
+    assert torch.allclose(before, after, atol=1e-3)
+    assert torch.allclose(before, in_training, atol=1e-2)
