@@ -75,7 +75,9 @@ class DetectOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             "coco-90; default: those in the file, or coco where it has 80 classes"
         ),
     ] = ""
-    height: Annotated[int, Meta(ge=0, le=8192, description="Input height, if the model leaves it open; 0: 640")] = 0
+    height: Annotated[
+        int, Meta(ge=0, le=8192, description="Input height, if the model leaves it open; 0: what the file says, or 640")
+    ] = 0
     width: Annotated[
         int, Meta(ge=0, le=8192, description="Likewise its width; hog: search a copy this wide, 0: the frame")
     ] = 0

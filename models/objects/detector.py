@@ -12,7 +12,7 @@ from framewire.models.objects.heads.fit import Fit, Preparation, Triple, fit_int
 from framewire.models.objects.heads.head import Trial
 from framewire.models.objects.heads.known import HeadName, UnknownHeadError, head_of
 from framewire.models.objects.heads.suppression import Candidates, best_first
-from framewire.models.objects.labels import BY_COUNT, labels_in
+from framewire.models.objects.labels import BY_COUNT, labels_in, side_in
 from framewire.models.objects.tiles import Tiling, merged, tiles_of
 from framewire.models.picture import Picture
 from framewire.models.runtime.network import ModelError
@@ -127,9 +127,10 @@ class Detector:
         channels, *sides = (shape[3], shape[1], shape[2]) if self._channels_last else shape[1:]
         if channels not in (None, 3):
             raise ModelError(f"{self._session.path}: its input has {channels} channels, and pictures have 3")
+        usual = side_in(self._session.metadata) or (SIDE, SIDE)
         height, width = (
-            fixed or -(-(asked or SIDE) // MULTIPLE) * MULTIPLE
-            for fixed, asked in zip(sides, (reading.height, reading.width), strict=True)
+            fixed or -(-(asked or own) // MULTIPLE) * MULTIPLE
+            for fixed, asked, own in zip(sides, (reading.height, reading.width), usual, strict=True)
         )
         return height, width
 
