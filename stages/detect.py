@@ -76,7 +76,7 @@ class DetectOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         ),
     ] = ""
     height: Annotated[
-        int, Meta(ge=0, le=8192, description="Input height, if the model leaves it open; 0: what the file says, or 640")
+        int, Meta(ge=0, le=8192, description="Input height, if the model leaves it open; 0: the file's own, or 640")
     ] = 0
     width: Annotated[
         int, Meta(ge=0, le=8192, description="Likewise its width; hog: search a copy this wide, 0: the frame")
