@@ -1,5 +1,6 @@
 """`python -m framewire.models.training TASK --data FILE`: trains, and resumes where it was stopped."""
 
+import copy
 import math
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +9,7 @@ import typer
 
 from framewire.models.training import age_gender, emotion
 from framewire.models.training.export import AgeGenderModel, EmotionModel, export
-from framewire.models.training.loose_crops import COUNTED, RECIPE, LooseCrops, let_norms_learn
+from framewire.models.training.loose_crops import COUNTED, RECIPE, LooseCrops, let_norms_learn, mixed
 from framewire.models.training.reread import reread
 from framewire.models.training.trainer import Trainer, best_of
 
@@ -57,15 +58,18 @@ def train_on_loose_crops(
     minutes: Minutes = math.inf,
 ) -> None:
     """UTKFace once more, in the crops that a Haar cascade makes of it: from an exported age and gender file on."""
-    first, second = age_gender.new_net(), emotion.new_net(channels=3, heads=dict(age_gender.HEADS))
-    reread(file, {"nets.0": first, "nets.1": second})
+    kinds = (age_gender.new_net, lambda: emotion.new_net(channels=3, heads=dict(age_gender.HEADS)))
+    learning = [kind() for kind in kinds]
+    reread(file, {f"nets.{number}": net for number, net in enumerate(learning)})
     nets = []
-    for net, side in ((first, age_gender.SIZE), (second, age_gender.SECOND_SIZE)):
+    for kind, net, side in zip(kinds, learning, (age_gender.SIZE, age_gender.SECOND_SIZE), strict=True):
         task = LooseCrops(data, side, out / "haar-crops.npz")
         let_norms_learn(net, task.some(COUNTED))
+        before = copy.deepcopy(net)
         trainer = Trainer(net, task, RECIPE, out / f"loose-crops-{side}.pt")
         _run(trainer, minutes)
-        nets.append((trainer.best_net(), side))
+        after = best_of(kind(), trainer.checkpoint)
+        nets.append((mixed(before, after, kind()), side))
     export(AgeGenderModel(nets), task.shown(SHOWN), out / "framewire_age_gender.onnx")
 
 
