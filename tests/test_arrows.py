@@ -75,7 +75,7 @@ ARROWS: dict[str, set[str]] = {
         *("models", "models.catalogue", "models.classifiers", "models.crops", "models.datasets", "models.finders"),
         *("models.runtime", "models.store"),
     },
-    "models.training": {"models.datasets"},
+    "models.training": {"models.crops", "models.datasets", "models.evaluation", "models.finders"},
     "stages.parts": {"pipeline", "pipeline.frame"},
     "stages.capture.inputs": {"pipeline", "pipeline.frame", "pipeline.privacy"},
     "stages.capture.inputs.film": {"pipeline", "stages.capture.inputs"},

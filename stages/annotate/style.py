@@ -11,9 +11,7 @@ COLOR = "^#[0-9a-fA-F]{6}$"
 class Style(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How detections of one label look; what is left empty is as the look has it."""
 
-    color: Annotated[
-        str, Meta(pattern=f"{COLOR}|^$", description="#rrggbb; default: by `color_by`; tutorial: faces red, eyes green")
-    ] = ""
+    color: Annotated[str, Meta(pattern=f"{COLOR}|^$", description="#rrggbb, or nothing, for the look's own")] = ""
     thickness: Annotated[
         Annotated[int, Meta(ge=0, le=100)] | None,
         Meta(description="Of the box, in pixels; 0: 1/150 of the picture's height; default: the look's"),
