@@ -24,7 +24,8 @@ from bench.absent import need_models
 from bench.film import demo_clip
 from bench.machine import Machine, this_machine
 from bench.streams import cpu_ms
-from framewire.models.evaluation.faces import OVERLAP, overlap
+from framewire.models.box import overlap
+from framewire.models.evaluation.faces import OVERLAP
 from framewire.pipeline.graph import load_pipeline
 from framewire.pipeline.supervisor import Outcome, Supervisor
 

@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta, Struct
 
+from framewire.models.box import Box, overlap
 from framewire.pipeline.frame.packet import FRAME, Detection, Packet
 from framewire.pipeline.frame.ring import Pixels
 from framewire.pipeline.option import Labels, labels_of
@@ -18,8 +19,6 @@ SAME_OVERLAP = 0.3
 """IoU from which a box is the one of the frame before, where nobody tracks."""
 GROWTH = 0.02
 """A box that is held grows by this share of its sides a frame: who was there may have moved."""
-
-Box = tuple[float, float, float, float]
 
 
 class BlurOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -152,9 +151,4 @@ class Blur(Stage[BlurOptions]):
 def _is_same(one: Held, found: Detection) -> bool:
     if one.track is not None and found.track is not None:
         return one.track == found.track
-    across = min(one.box[0] + one.box[2], found.box[0] + found.box[2]) - max(one.box[0], found.box[0])
-    down = min(one.box[1] + one.box[3], found.box[1] + found.box[3]) - max(one.box[1], found.box[1])
-    if across <= 0 or down <= 0:
-        return False
-    shared = across * down
-    return shared > SAME_OVERLAP * (one.box[2] * one.box[3] + found.box[2] * found.box[3] - shared)
+    return overlap(one.box, found.box) > SAME_OVERLAP

@@ -14,7 +14,7 @@ from framewire.models.objects.found import Found
 from framewire.models.objects.heads.known import HeadName
 from framewire.models.objects.hog import HogPeople
 from framewire.models.objects.labels import SETS
-from framewire.models.objects.load_detector import find_detector, load_detector
+from framewire.models.objects.load_detector import find_detector, is_file, load_detector
 from framewire.models.objects.tiles import Tiling
 from framewire.models.runtime.network import told
 from framewire.models.runtime.provider import Device, Execution, Precision
@@ -138,13 +138,13 @@ class Detect(Stage[DetectOptions]):
 
     def try_out(self, connect: bool) -> str:
         """See Stage: a model is not downloaded for it."""
-        options = self.options
-        if self._choose_method() == "dnn" and _is_file(options.model):
+        options, is_network = self.options, self._choose_method() == "dnn"
+        if is_network and is_file(options.model):
             absent = [name for name in (options.model, options.labels) if name not in {"", *SETS}]
             absent = [name for name in absent if not Path(name).exists()]
             if absent:
                 raise AbsentError(f"no such file: {', '.join(absent)}")
-        elif self._choose_method() == "dnn" and not connect and _is_missing(options):
+        elif is_network and not connect and _is_missing(options):
             raise AbsentError(f"{options.model} is not on this machine; a run downloads it")
         return super().try_out(connect)
 
@@ -239,7 +239,7 @@ def method_of(options: DetectOptions) -> Literal["dnn", "hog"]:
 
 
 def _is_missing(options: DetectOptions) -> bool:
-    if _is_file(options.model):
+    if is_file(options.model):
         return not Path(options.model).exists()
     try:
         return _store(options).find(find_detector(options.model)) is None
@@ -250,10 +250,6 @@ def _is_missing(options: DetectOptions) -> bool:
 
 def _store(options: DetectOptions) -> ModelStore:
     return ModelStore(Path(options.model_dir) if options.model_dir else None)
-
-
-def _is_file(model: str) -> bool:
-    return model.lower().endswith(".onnx")
 
 
 def _labels(named: str) -> tuple[str, ...]:

@@ -7,13 +7,14 @@ import msgspec
 import numpy as np
 from msgspec import Meta, Struct
 
-from framewire.pipeline.frame.packet import Detection, Event, Packet
+from framewire.pipeline.frame.packet import Event, Packet
 from framewire.pipeline.frame.ring import Pixels
 from framewire.pipeline.option import InputFile, Labels, labels_of
 from framewire.pipeline.stage import Stage, StageError, stage
 from framewire.stages.annotate.colors import Bgr, bgr_of, color_for
 from framewire.stages.annotate.lettering import Lettering, write_on_glass
-from framewire.stages.count.count import Anchor, Place
+from framewire.stages.count.count import Place
+from framewire.stages.count.geometry import Anchor, Point, anchor_of
 
 LINES = 360
 """Picture rows for each pixel of a line's width."""
@@ -27,8 +28,6 @@ NEAR = 0.06
 """Where on a line its figures stand: so far from its beginning, as a share."""
 POINTS_MAX = 600
 """Points that are kept of a track, whatever its rate: ten seconds of 60 frames."""
-
-Point = tuple[float, float]
 
 
 class OverlayOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,10 +87,7 @@ class Overlay(Stage[OverlayOptions]):
         for name, zone in options.zones.items():
             if len(zone) < 3:
                 raise StageError(f"the zone {name} has {len(zone)} points; a polygon has at least three")
-        try:
-            self._lettering = Lettering(options.font)
-        except OSError as error:
-            raise StageError(f"{options.font or 'the default font'} cannot be read as a font: {error}") from error
+        self._lettering = Lettering(options.font)
 
     def process(self, packet: Packet) -> Packet:
         """Draw."""
@@ -126,7 +122,8 @@ class Overlay(Stage[OverlayOptions]):
             for one in wanted:
                 if one.track is not None:
                     trace = drawn.traces.setdefault(one.track, Trace([], []))
-                    trace.points.append(self._anchor(one))
+                    x, y = anchor_of(one.box, self.options.anchor)
+                    trace.points.append((round(x, 1), round(y, 1)))
                     trace.times.append(packet.time)
         for number, trace in list(drawn.traces.items()):
             old = next((place for place, at in enumerate(trace.times) if at >= since), len(trace.times))
@@ -134,10 +131,6 @@ class Overlay(Stage[OverlayOptions]):
             del trace.points[:old], trace.times[:old]
             if not trace.points:
                 del drawn.traces[number]
-
-    def _anchor(self, one: Detection) -> Point:
-        x, y, width, height = one.box
-        return round(x + width / 2, 1), round(y + (height if self.options.anchor == "foot" else height / 2), 1)
 
     def _trace(self, pixels: Pixels, trace: Trace, color: Bgr) -> None:
         if len(trace.points) > 1:

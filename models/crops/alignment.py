@@ -5,7 +5,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from framewire.models.crops.face_crop import Box, Points
+from framewire.models.box import Box
+from framewire.models.crops.face_crop import Points
 from framewire.models.face import LANDMARKS
 from framewire.models.picture import Picture
 

@@ -6,10 +6,9 @@ import cv2
 import numpy as np
 from msgspec import Struct
 
+from framewire.models.box import Box
 from framewire.models.picture import Picture
 
-Box = tuple[float, float, float, float]
-"""x, y, width, height in pixels of the picture."""
 Points = tuple[tuple[float, float], ...]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from msgspec import Struct
 
-from framewire.models.crops.face_crop import Box
+from framewire.models.box import Box, overlap
 from framewire.models.datasets.picture_files import picture_files
 from framewire.models.face import Face
 from framewire.models.finders.face_finder import FaceFinder
@@ -84,13 +84,3 @@ def _matched(found: list[Face], boxes: list[Box]) -> Iterator[tuple[float, bool]
         if hit and best is not None:
             free.remove(best)
         yield face.score, hit
-
-
-def overlap(one: Box, two: Box) -> float:
-    """Intersection over union of two boxes."""
-    width = min(one[0] + one[2], two[0] + two[2]) - max(one[0], two[0])
-    height = min(one[1] + one[3], two[1] + two[3]) - max(one[1], two[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    inner = width * height
-    return inner / (one[2] * one[3] + two[2] * two[3] - inner)

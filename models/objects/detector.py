@@ -7,13 +7,13 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from framewire.models.objects.found import Found
+from framewire.models.objects.found import Found, found_in
 from framewire.models.objects.heads.fit import Fit, Preparation, Triple, fit_into
 from framewire.models.objects.heads.head import Trial
 from framewire.models.objects.heads.known import HeadName, UnknownHeadError, head_of
 from framewire.models.objects.heads.suppression import Candidates, best_first
 from framewire.models.objects.labels import BY_COUNT, labels_in, side_in
-from framewire.models.objects.tiles import Tiling, merged, tiles_of
+from framewire.models.objects.tiles import Tile, Tiling, merged, tiles_of
 from framewire.models.picture import Picture
 from framewire.models.runtime.network import ModelError
 from framewire.models.runtime.onnx_session import OnnxSession
@@ -86,23 +86,18 @@ class Detector:
 
     def find(self, pictures: Sequence[Picture]) -> list[list[Found]]:
         """The objects in each picture, best first, the same whatever else is in the batch. Sizes may differ."""
-        parts = [(number, tile) for number, one in enumerate(pictures) for tile in tiles_of(one.shape, self._tiling)]
+        tiles = [tiles_of(picture.shape, self._tiling) for picture in pictures]
+        parts = [(number, tile) for number, some in enumerate(tiles) for tile in some]
         seen: list[list[Candidates]] = [[] for _ in pictures]
         for start in range(0, len(parts), self._at_once):
-            some = parts[start : start + self._at_once]
-            looks = self._look([tile.of(pictures[number]) for number, tile in some])
-            for (number, tile), look in zip(some, looks, strict=True):
+            together = parts[start : start + self._at_once]
+            looks = self._look([tile.of(pictures[number]) for number, tile in together])
+            for (number, tile), look in zip(together, looks, strict=True):
                 seen[number].append(tile.in_picture(look))
-        return [self._found(looks, picture) for looks, picture in zip(seen, pictures, strict=True)]
+        return [found_in(self._whole(*both), self.labels) for both in zip(seen, tiles, strict=True)]
 
-    def _found(self, looks: Sequence[Candidates], picture: Picture) -> list[Found]:
-        whole = looks[0] if len(looks) == 1 else merged(looks, tiles_of(picture.shape, self._tiling), self._wanted.nms)
-        return [
-            Found(self.labels[number], (left, top, right - left, bottom - top), score)
-            for (left, top, right, bottom), score, number in zip(
-                whole.corners.tolist(), whole.scores.tolist(), whole.classes.tolist(), strict=True
-            )
-        ]
+    def _whole(self, looks: Sequence[Candidates], tiles: Sequence[Tile]) -> Candidates:
+        return looks[0] if len(looks) == 1 else merged(looks, tiles, self._wanted.nms)
 
     def _look(self, pictures: Sequence[Picture]) -> list[Candidates]:
         """What is in each picture, in its own pixels."""

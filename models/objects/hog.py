@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from framewire.models.objects.found import Found
+from framewire.models.objects.found import Found, found_in
 from framewire.models.objects.heads.suppression import Candidates, best_first
 from framewire.models.picture import Picture
 from framewire.models.runtime.provider import Device
@@ -49,8 +49,4 @@ class HogPeople:
         corners[:, 2:] += corners[:, :2]
         scores = np.clip(np.asarray(weights, np.float32).reshape(-1), 0, 1)
         all_of_them = Candidates(corners, scores, np.zeros(len(scores), np.int64))
-        best = best_first(all_of_them.at(scores >= self._score), self._nms)
-        return [
-            Found(PERSON, (left, top, right - left, bottom - top), score)
-            for (left, top, right, bottom), score in zip(best.corners.tolist(), best.scores.tolist(), strict=True)
-        ]
+        return found_in(best_first(all_of_them.at(scores >= self._score), self._nms), self.labels)

@@ -25,11 +25,16 @@ def find_detector(name: str) -> ModelEntry:
     return entry
 
 
+def is_file(model: str) -> bool:
+    """Whether a model is named by its file, not by its name in the catalogue."""
+    return model.lower().endswith(".onnx")
+
+
 def load_detector(
     model: str, reading: Reading, wanted: Wanted, tiling: Tiling, store: ModelStore, execution: Execution
 ) -> Detector:
     """The detector in an .onnx file, or a catalogue's, its file found or downloaded. Raises CannotLoadError."""
-    if model.lower().endswith(".onnx"):
+    if is_file(model):
         return Detector(OnnxSession(Path(model), execution, takes_size=True), reading, wanted, tiling)
     entry = find_detector(model)
     (path,) = store.need(entry)

@@ -69,8 +69,6 @@ class Annotate(Stage[AnnotateOptions]):
             self._look = ModernLook(options.styles, options.other, self._lettering, options.color_by, options.text_px)
         except ValueError as error:
             raise StageError(f"invalid caption: {error}") from error
-        except OSError as error:
-            raise StageError(f"{options.font or 'the default font'} cannot be read as a font: {error}") from error
 
     def process(self, packet: Packet) -> Packet:
         """Draw."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from framewire.pipeline.frame.ring import Pixels
+from framewire.pipeline.stage import StageError
 from framewire.stages.annotate.colors import Bgr
 
 KEPT = 512
@@ -45,17 +46,21 @@ class Lettering:
     """One font, at any size. `missing` are letters that it was asked for and does not have."""
 
     def __init__(self, path: str = "") -> None:
-        """`path` names a TrueType or OpenType font; the default is Pillow's own. Raises OSError."""
+        """`path` names a TrueType or OpenType font; the default is Pillow's own. Raises StageError."""
         self._path = path
         self._texts: OrderedDict[tuple[str, int, Bgr], Lettered] = OrderedDict()
         self._here: dict[str, bool] = {}
         self.missing: set[str] = set()
-        self._font(12)
+        try:
+            self._font(12)
+        except OSError as error:
+            raise StageError(f"{path or 'the default font'} cannot be read as a font: {error}") from error
 
+    @lru_cache(maxsize=KEPT)  # noqa: B019 - as _font
     def size(self, text: str, px: int) -> tuple[int, int]:
         """Width and height of a line in pixels: its height is that of all lines of this size."""
-        ascent, descent = self._metrics(px)
-        return max(1, round(self._font(px).getlength(self._printable(text)))), ascent + descent
+        font = self._font(px)
+        return max(1, round(font.getlength(self._printable(text)))), sum(font.getmetrics())
 
     def line(self, text: str, px: int, ink: Bgr) -> Lettered:
         """A line of text, `px` pixels from its highest letter to its lowest, roughly."""
@@ -100,6 +105,3 @@ class Lettering:
         if not isinstance(font, ImageFont.FreeTypeFont):
             raise OSError(f"this Pillow is built without FreeType: it cannot draw text {px} pixels high")
         return font
-
-    def _metrics(self, px: int) -> tuple[int, int]:
-        return self._font(px).getmetrics()

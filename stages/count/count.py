@@ -1,7 +1,7 @@
 """count: people in view, arrivals, line crossings and zones, as events on the frames where they happen."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -9,12 +9,11 @@ from msgspec import Meta, Struct
 from framewire.pipeline.frame.packet import Detection, Event, Packet
 from framewire.pipeline.option import Labels, labels_of
 from framewire.pipeline.stage import Stage, StageError, stage
-from framewire.stages.count.geometry import Point, crossed, inside
+from framewire.stages.count.geometry import Anchor, Point, anchor_of, crossed, inside
 
 MINUTE_S = 60.0
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 Place = tuple[Fraction, Fraction]
-Anchor = Literal["middle", "foot"]
 
 
 class CountOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -104,9 +103,8 @@ class Count(Stage[CountOptions]):
         self._seen[stream] = msgspec.msgpack.decode(memory, type=Seen)
 
     def _anchor(self, one: Detection, packet: Packet) -> Point:
-        x, y, width, height = one.box
-        down = height if self.options.anchor == "foot" else height / 2
-        return (x + width / 2) / max(1, packet.width), (y + down) / max(1, packet.height)
+        x, y = anchor_of(one.box, self.options.anchor)
+        return x / max(1, packet.width), y / max(1, packet.height)
 
     def _visit(self, visits: dict[int, Visit], track: int, at: Point, now: float) -> Iterator[Event]:
         visit = visits.get(track)

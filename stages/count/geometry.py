@@ -1,8 +1,17 @@
 """Lines and zones, in fractions of the picture: a point is (x, y), both 0 to 1, from the top left."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 Point = tuple[float, float]
+Anchor = Literal["middle", "foot"]
+"""Which point of a box says where somebody is: its middle, or the middle of its lower edge."""
+
+
+def anchor_of(box: tuple[float, float, float, float], anchor: Anchor) -> Point:
+    """That point of a box (x, y, width, height), in the box's own units."""
+    x, y, width, height = box
+    return x + width / 2, y + (height if anchor == "foot" else height / 2)
 
 
 def side_of(line: tuple[Point, Point], point: Point) -> float:

@@ -8,7 +8,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from framewire.pipeline.frame.packet import Detection
-from framewire.stages.count.count import Anchor
+from framewire.stages.count.geometry import Anchor, anchor_of
 
 PAUSE_S = 1.0
 """A longer gap between two frames counts as this: nobody knows who stood there meanwhile."""
@@ -37,10 +37,9 @@ class Heat(Struct):
 
 def cell_of(one: Detection, heat: Heat, anchor: Anchor) -> tuple[int, int]:
     """The row and column in which somebody stands; the nearest, for one outside the picture."""
-    x, y, width, height = one.box
-    down = height if anchor == "foot" else height / 2
-    row = int((y + down) / max(1, heat.height) * heat.rows)
-    column = int((x + width / 2) / max(1, heat.width) * heat.columns)
+    x, y = anchor_of(one.box, anchor)
+    row = int(y / max(1, heat.height) * heat.rows)
+    column = int(x / max(1, heat.width) * heat.columns)
     return min(max(row, 0), heat.rows - 1), min(max(column, 0), heat.columns - 1)
 
 

@@ -15,7 +15,7 @@ from framewire.pipeline.disk import replace_file
 from framewire.pipeline.frame.packet import Packet
 from framewire.pipeline.option import Labels, OutputPath, labels_of
 from framewire.pipeline.stage import Sink, StageError, stage
-from framewire.stages.count.count import Anchor
+from framewire.stages.count.geometry import Anchor
 from framewire.stages.heatmap.heat import PAUSE_S, Heat, as_npz, as_png, cell_of
 from framewire.stages.picture_names import PictureNames
 

@@ -8,7 +8,7 @@ import cv2.data
 import numpy as np
 import pytest
 
-from framewire.models.evaluation.faces import overlap
+from framewire.models.box import overlap
 from framewire.models.finders.haar import can_compile
 from framewire.pipeline.frame.packet import Detection
 from framewire.pipeline.stage import StageError

@@ -27,7 +27,7 @@ class Ssd(Head):
         self.outputs = [boxes, scores, classes]
         self._side = trial.side
         is_tensorflow = boxes.startswith(TENSORFLOW)
-        self.background = int(is_tensorflow)
+        self._first = int(is_tensorflow)
         self._order = [1, 0, 3, 2] if is_tensorflow else [0, 1, 2, 3]
 
     @classmethod
@@ -49,7 +49,7 @@ class Ssd(Head):
         boxes, scores, classes = (values[place] for values in outputs)
         (rows,) = np.nonzero(scores >= least)
         corners = in_pixels(boxes[rows][:, self._order], self._side)
-        return Candidates(corners, scores[rows], classes[rows].astype(np.int64) - self.background)
+        return Candidates(corners, scores[rows], classes[rows].astype(np.int64) - self._first)
 
 
 class Rows(Head):

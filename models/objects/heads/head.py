@@ -48,8 +48,6 @@ class Head(ABC):
     """Whether its boxes still overlap each other."""
     classes: int
     """How many the outputs have, 0 if they do not say."""
-    background: int = 0
-    """How many classes stand before the first label."""
     outputs: Sequence[str]
     """The outputs that it needs."""
 

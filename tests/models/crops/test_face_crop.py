@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from framewire.models.crops.face_crop import Box, BoxCrop, SquareCrop, edges_inside
+from framewire.models.box import Box
+from framewire.models.crops.face_crop import BoxCrop, SquareCrop, edges_inside
 from framewire.models.picture import Picture
 
 PICTURE = np.arange(100 * 120 * 3, dtype=np.uint32).astype(np.uint8).reshape(100, 120, 3)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from framewire.models.evaluation.faces import overlap
+from framewire.models.box import overlap
 from framewire.models.finders.face_finder import FaceFinder, Thresholds, best_first
 from framewire.models.finders.load_face_finder import load_face_finder
 from framewire.models.finders.yunet import decode

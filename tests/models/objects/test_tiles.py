@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framewire.models.evaluation.faces import overlap
+from framewire.models.box import overlap
 from framewire.models.objects.detector import Detector, Reading, Wanted
 from framewire.models.objects.heads.suppression import Candidates
 from framewire.models.objects.load_detector import load_detector

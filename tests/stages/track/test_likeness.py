@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from framewire.models.evaluation.faces import overlap
+from framewire.models.box import overlap
 from framewire.pipeline.frame.packet import Detection
 from framewire.pipeline.testing import StageRunner
 from framewire.stages.track import Track
