@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from framewire.pipeline.frame.packet import Packet
-from framewire.pipeline.stage import Shot, Sink, Source, Stage, stage
+from framewire.pipeline.frame.shot import Shot
+from framewire.pipeline.stage import Sink, Source, Stage, stage
 
 
 class BlankOptions(Struct, frozen=True):

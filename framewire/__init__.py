@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from framewire.pipeline.frame.packet import Attribute, Detection, Event, Packet
+    from framewire.pipeline.frame.shot import Shot
     from framewire.pipeline.graph.config_error import ConfigError
     from framewire.pipeline.guest.feed import Feed, FeedEndedError
     from framewire.pipeline.guest.frame import Frame, PictureInUseError, PicturePassedError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from framewire.pipeline.library.graph_in_code import Graph
     from framewire.pipeline.option import InputFile, InputFolder, InputPath, OutputPath
     from framewire.pipeline.seen.summary import Summary
-    from framewire.pipeline.stage import Shot, Sink, Source, Stage, StageError, stage
+    from framewire.pipeline.stage import Sink, Source, Stage, StageError, stage
     from framewire.pipeline.testing import StageRunner
 
 __all__ = [
@@ -57,8 +58,9 @@ _GUEST, _LIBRARY = "framewire.pipeline.guest", "framewire.pipeline.library"
 _PACKET, _STAGE = "framewire.pipeline.frame.packet", "framewire.pipeline.stage"
 _MODULE_OF = {
     **dict.fromkeys(("Attribute", "Detection", "Event", "Packet"), _PACKET),
-    **dict.fromkeys(("Shot", "Sink", "Source", "Stage", "StageError", "stage"), _STAGE),
+    **dict.fromkeys(("Sink", "Source", "Stage", "StageError", "stage"), _STAGE),
     **dict.fromkeys(("InputFile", "InputFolder", "InputPath", "OutputPath"), "framewire.pipeline.option"),
+    "Shot": "framewire.pipeline.frame.shot",
     "StageRunner": "framewire.pipeline.testing",
     "ConfigError": "framewire.pipeline.graph.config_error",
     "Summary": "framewire.pipeline.seen.summary",

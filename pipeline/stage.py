@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from framewire.pipeline.frame.packet import FRAME, Packet
 from framewire.pipeline.frame.ring import Pixels
+from framewire.pipeline.frame.shot import Shot
 from framewire.pipeline.stage_context import StageContext
 
 
@@ -231,27 +232,6 @@ class Stage(Generic[OptionsT]):
             raise TypeError(f"{type(self).__name__} asks for a picture but has `looks = False`; remove that line")
 
 
-class Shot(Struct, frozen=True):
-    """Describes the picture that a source has just written: see Packet for the units.
-
-    `failed` is why there is no picture (the frame then counts as failed); `damaged` says that the decoder concealed
-    errors in it. `replaced` counts pictures of a live source that this one replaced before the window had room for
-    them. `cut` says that it starts a new scene. `pixel_aspect` is a pixel's width to its height, if they differ.
-    `taken_ms` is when it was taken, in milliseconds since 1970, if that is known; `file` the name of its file.
-    """
-
-    pts: int
-    time_base: tuple[int, int]
-    rate: tuple[int, int] | None = None
-    failed: str = ""
-    damaged: bool = False
-    replaced: int = 0
-    cut: bool = False
-    pixel_aspect: tuple[int, int] | None = None
-    taken_ms: int | None = None
-    file: str = ""
-
-
 class Source(Stage[OptionsT]):
     """A stage without input: it makes the frames of one stream.
 
@@ -327,6 +307,8 @@ class Sink(Stage[OptionsT]):
       and after a `write` that raised OSError: remove what the disk holds at or above `mark`; those frames come again.
     - An OSError in `write` or `end` (a full disk) ends a run on files; a live run waits, and writes the frame again
       when it can, and so does any run for `give_up_s` seconds, if YAML says so. A closed pipe ends any run.
+    - A NoRoomError (framewire.pipeline.flow.no_room) holds the stream, for as long as it takes, until the sink calls
+      `context.wake()`.
     - Any other exception in `write` fails that frame, with the exception's name as the reason, after `resume` at it; in
       a sink that holds frames back it counts as a crash, and a new worker goes on at the mark. StageError ends the run.
     - A file that grows under its own name is announced by `self.context.unfinished.grow(path)` before it is opened:
@@ -349,6 +331,11 @@ class Sink(Stage[OptionsT]):
 
     def resume(self, stream: str, mark: int) -> None:
         """Go on at `mark`: data of `stream` on disk at or above it is void."""
+
+    @classmethod
+    def closing_s(cls, options: Any) -> float:
+        """How many seconds `close` may need, beyond those that finishing a file takes."""
+        return 0.0
 
     @classmethod
     def recover(cls, growing: Path, target: Path) -> int | None:

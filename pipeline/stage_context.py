@@ -1,6 +1,7 @@
 """What the engine gives a stage: its name, where to write, how to reach pictures, a logger."""
 
 import logging
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
@@ -10,6 +11,7 @@ from framewire.pipeline.frame.packet import Packet, PictureRef
 from framewire.pipeline.frame.ring import Pixels, RingReader, StreamRings
 from framewire.pipeline.seen.figures import MODEL_AND_PROVIDER, series_of
 from framewire.pipeline.seen.histogram import Histogram
+from framewire.pipeline.seen.published import Published
 from framewire.pipeline.unfinished import FOLDER, Unfinished
 
 
@@ -26,6 +28,9 @@ class StageContext:
     `unfinished` lists the files that a sink has begun, in case it is killed. `with context.long_work():` is for what
     may take longer than `stuck_after_s` without being stuck, such as finishing a file. A sink that needs no more frames
     calls `context.enough("why")`: sources take none from then on, and the run ends well; frames in flight still come.
+    `run` is the run's id, the same when it is resumed, and `pipeline` its pipeline's name. A sink that publishes keeps
+    its account in `published`. Any thread of a stage may call `wake` when there is news: the account has changed, or a
+    sink that had no room has some. `closes_within_s` is how long `close` may take, counted from its call.
     """
 
     def __init__(
@@ -41,6 +46,8 @@ class StageContext:
         run_resumed: bool = False,
         chosen: dict[str, str] | None = None,
         to_disk: bool = False,
+        run: str = "",
+        pipeline: str = "",
     ) -> None:
         self.name = name
         self.out = out
@@ -50,6 +57,10 @@ class StageContext:
         self.run_resumed = run_resumed
         self.chosen = chosen if chosen is not None else {}
         self.to_disk = to_disk
+        self.run = run
+        self.pipeline = pipeline
+        self.published: Published | None = None
+        self.closes_within_s = math.inf
         self._use = use or name
         self.reader = reader or RingReader()
         self.log = log or logging.getLogger(f"framewire.{name}")
@@ -57,6 +68,7 @@ class StageContext:
         self.inference: dict[str, Histogram] = {}
         self.long_work: Callable[[], AbstractContextManager[None]] = nullcontext
         self.enough: Callable[[str], None] = lambda why: None
+        self.wake: Callable[[], None] = lambda: None
         self._rings: dict[tuple[str, str], StreamRings] = {}
         self._unfinished: list[tuple[StreamRings, int]] = []
 

@@ -11,9 +11,10 @@ import numpy as np
 from framewire.pipeline.frame.failed_frame import FailedFrame
 from framewire.pipeline.frame.packet import FRAME, Packet, PictureRef, number_detections
 from framewire.pipeline.frame.ring import PictureLostError, Pixels
+from framewire.pipeline.frame.shot import Shot
 from framewire.pipeline.option import check_values
 from framewire.pipeline.registry import find_stage
-from framewire.pipeline.stage import Shot, Sink, Source, Stage
+from framewire.pipeline.stage import Sink, Source, Stage
 from framewire.pipeline.stage_context import StageContext
 from framewire.pipeline.user_modules import look_beside
 

@@ -169,9 +169,12 @@ def unfinished_in(path: Path) -> list[UnfinishedFile]:
 
 
 def forget(out: Path, but: frozenset[str]) -> None:
-    """Remove what the engine has kept of a run in `out`, except files of these names. Raises OSError."""
+    """Remove what the engine has kept of a run in `out`, except files of these names. Raises OSError.
+
+    What is in folders of its own outlives runs: messages that wait to be sent, for one.
+    """
     for path in (out / FOLDER).iterdir():
-        if path.name not in but:
+        if path.name not in but and not path.is_dir():
             path.unlink()
 
 

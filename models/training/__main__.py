@@ -61,9 +61,10 @@ def train_on_loose_crops(
     kinds = (age_gender.new_net, lambda: emotion.new_net(channels=3, heads=dict(age_gender.HEADS)))
     learning = [kind() for kind in kinds]
     reread(file, {f"nets.{number}": net for number, net in enumerate(learning)})
+    teachers = [(copy.deepcopy(learning[0]), age_gender.SIZE), (copy.deepcopy(learning[1]), age_gender.SECOND_SIZE)]
     nets = []
     for kind, net, side in zip(kinds, learning, (age_gender.SIZE, age_gender.SECOND_SIZE), strict=True):
-        task = LooseCrops(data, side, out / "haar-crops.npz")
+        task = LooseCrops(data, side, out / "haar-crops.npz", teachers)
         let_norms_learn(net, task.some(COUNTED))
         before = copy.deepcopy(net)
         trainer = Trainer(net, task, RECIPE, out / f"loose-crops-{side}.pt")

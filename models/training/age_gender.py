@@ -71,7 +71,10 @@ class AgeGender:
 
     def loss(self, net: nn.Module, chosen: Tensor, generator: torch.Generator) -> Tensor:
         """See Task."""
-        answers = net(normal(self.pictures(chosen, generator)))
+        return self.of_labels(net(normal(self.pictures(chosen, generator))), chosen)
+
+    def of_labels(self, answers: dict[str, Tensor], chosen: Tensor) -> Tensor:
+        """The loss of answers, logits (n, size) by head, against the labels of these examples."""
         ages = self._ages[chosen].float()
         wanted = torch.softmax(-((self._years[None] - ages[:, None]) ** 2) / (2 * AGE_SPREAD**2), 1)
         logits = answers["age"].float()

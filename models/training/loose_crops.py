@@ -4,6 +4,7 @@ Haar's boxes are off by a tenth of a face, and as much too large or too small; a
 crops changes its mind with them from frame to frame.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -15,19 +16,21 @@ from framewire.models.crops.face_crop import UTKFACE_CROP
 from framewire.models.datasets.utkface import people_in
 from framewire.models.evaluation.found_face import found_face
 from framewire.models.finders.haar_finder import HaarFinder
-from framewire.models.training.age_gender import SIZE, STORED, AgeGender
+from framewire.models.training.age_gender import EVALUATION_BATCH, SIZE, STORED, AgeGender
 from framewire.models.training.augment import Augmentation, centre, normal
 from framewire.models.training.face_net import FaceNet
 from framewire.models.training.trainer import Recipe
 
-RECIPE = Recipe(epochs=10, batch=96, rate=0.01, seed=23)
+RECIPE = Recipe(epochs=24, batch=96, rate=0.02, seed=23)
 """They know what they know: few epochs, small steps."""
 LOOSE = Augmentation(angle=20.0, shift=0.12, zoom=0.2, light=0.2, contrast=0.3, blur=0.3, erase=0.2)
 """Beyond what Haar does: tilt to 20 degrees, shade, and the softness of small faces."""
 AS_FOUND = Augmentation(angle=15.0, shift=0.04, zoom=0.06, light=0.2, contrast=0.3, blur=0.2, erase=0.2)
 """For crops that are as Haar has cut them already."""
-SHARE = 0.6
-"""Of the pictures, how many are shown as Haar found them, where it did."""
+SHARE_FOUND, SHARE_LOOSE = 0.5, 0.25
+"""Of the pictures: shown as Haar found them, where it did; those of the data set moved about. The rest stay in place."""
+TAUGHT = 0.5
+"""How much is learned from the old nets' answers for the data set's crops, not from labels (Hinton et al., 2015)."""
 KEPT = 0.2
 """Of the old weights: with none of them, the data set's own crops suffer."""
 COUNTED = 1024
@@ -37,9 +40,10 @@ COUNTED = 1024
 class LooseCrops(AgeGender):
     """A Task: the same people, in the data set's crops and in those of a cascade. Measured on both, held out."""
 
-    def __init__(self, data: Path, side: int, cache: Path) -> None:
-        """Haar's crops are kept in the file `cache`: finding them takes minutes."""
+    def __init__(self, data: Path, side: int, cache: Path, teachers: Sequence[tuple[FaceNet, int]]) -> None:
+        """Haar's crops are kept in the file `cache`: finding them takes minutes. Teachers come with their sides."""
         super().__init__(data, side)
+        self._taught = _answers(teachers, self._images)
         crops, found, held_out = _haar_crops(data, cache)
         self._found, self._found_test = found[~held_out], found[held_out]
         self._crops, self._test_crops = crops[~held_out], crops[held_out]
@@ -56,11 +60,23 @@ class LooseCrops(AgeGender):
         return centre(both.float(), SIZE).numpy()
 
     def pictures(self, chosen: Tensor, generator: torch.Generator) -> Tensor:
-        """Each as Haar found it, or as the data set has it and moved about."""
-        as_found = (torch.rand(len(chosen), generator=generator) < SHARE) & self._found[chosen]
-        loose = self.augmented(self._images[chosen], LOOSE, generator)
-        found = self.augmented(self._crops[chosen], AS_FOUND, generator)
-        return torch.where(as_found[:, None, None, None], found, loose)
+        """Each as Haar found it, or as the data set has it, in place or moved about."""
+        drawn = torch.rand(len(chosen), generator=generator)
+        found = (drawn < SHARE_FOUND) & self._found[chosen]
+        loose = ~found & (drawn < SHARE_FOUND + SHARE_LOOSE)
+        pictures = torch.where(found[:, None, None, None], self._crops[chosen], self._images[chosen])
+        in_place = self.augmented(pictures, AS_FOUND, generator)
+        in_place[loose] = self.augmented(pictures[loose], LOOSE, generator)
+        return in_place
+
+    def loss(self, net: nn.Module, chosen: Tensor, generator: torch.Generator) -> Tensor:
+        """See Task: what the labels want, and what the teachers say of the data set's crop."""
+        answers = net(normal(self.pictures(chosen, generator)))
+        taught = sum(
+            -(wanted[chosen] * answers[name].float().log_softmax(1)).sum(1).mean()
+            for name, wanted in self._taught.items()
+        )
+        return (1 - TAUGHT) * self.of_labels(answers, chosen) + TAUGHT * taught
 
     def measure(self, net: nn.Module) -> dict[str, float]:
         """See Task: `best` weighs both kinds of crops alike."""
@@ -72,6 +88,21 @@ class LooseCrops(AgeGender):
             "Haar: age error": haar["age error"],
             "Haar: gender": haar["gender"],
         }
+
+
+def _answers(teachers: Sequence[tuple[FaceNet, int]], images: Tensor) -> dict[str, Tensor]:
+    """Probabilities (n, size) of each head, the mean of all teachers and of pictures (n, 3, h, w) as in a mirror."""
+    answers: dict[str, list[Tensor]] = {}
+    with torch.inference_mode():
+        for part in images.split(EVALUATION_BATCH):
+            each = [
+                teacher.eval()(normal(centre(shown.float() / 255, side)))
+                for teacher, side in teachers
+                for shown in (part, part.flip(3))
+            ]
+            for name in each[0]:
+                answers.setdefault(name, []).append(torch.stack([one[name].softmax(1) for one in each]).mean(0))
+    return {name: torch.cat(parts).clone() for name, parts in answers.items()}
 
 
 def mixed(before: FaceNet, after: FaceNet, new: FaceNet) -> FaceNet:

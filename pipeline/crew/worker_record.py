@@ -84,6 +84,7 @@ class WorkerRecord:
             trace_every,
             books.is_resumed and self.incarnation == 0,
             {stage: books.chosen.get(stage, {}) for stage in self.process.stages},
+            books.run,
         )
         return msgspec.msgpack.encode(boot)
 

@@ -236,6 +236,7 @@ class _Checker:
             batch=(engine.batch or BatchSpec(size=cls.batch_size(checked))) if cls.batches() else None,
             remembers=cls.remembers(),
             hides=cls.hides,
+            closing_s=cls.closing_s(checked) if issubclass(cls, Sink) else 0.0,
             lag=engine.lag,
             give_up_s=engine.give_up_s,
             stuck_after_s=engine.stuck_after_s,

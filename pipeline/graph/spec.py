@@ -50,6 +50,8 @@ class StageSpec(Struct, frozen=True, kw_only=True):
     """Whether its memory outlives its process: see Stage.memory."""
     hides: bool = False
     """Whether it hides parts of the picture: see Stage.hides."""
+    closing_s: float = 0.0
+    """Seconds that a sink may need to close beyond what all have: see Sink.closing_s."""
     is_guest: bool = False
     """Whether it runs in a process of somebody else's, which joins the run."""
 

@@ -11,7 +11,8 @@ import numpy as np
 from msgspec import Struct
 
 from framewire.pipeline.frame.ring import Pixels
-from framewire.pipeline.stage import NoOptions, Shot, Source, StageError
+from framewire.pipeline.frame.shot import Shot
+from framewire.pipeline.stage import NoOptions, Source, StageError
 from framewire.pipeline.stage_context import StageContext
 
 MICROSECONDS = (1, 1_000_000)

@@ -2,6 +2,7 @@
 
 import logging
 import time
+import uuid
 from pathlib import Path
 
 import msgspec
@@ -55,7 +56,8 @@ class Bookkeeping:
     ) -> None:
         """Without `identity`, nothing is written: the run cannot be resumed. With `state`, go on from there."""
         self.is_resumed = state is not None
-        begun = Begun(GENERATION, identity or RunIdentity("", "", "", {}), time.time(), time.monotonic())
+        run = (state.begun.run if state is not None else "") or uuid.uuid4().hex
+        begun = Begun(GENERATION, identity or RunIdentity("", "", "", {}), time.time(), time.monotonic(), run)
         self._state = state or RunState(begun, _empty_ledger(spec))
         self._begun_at = self._state.begun.wall
         if state is not None:
@@ -85,6 +87,11 @@ class Bookkeeping:
     def ledger(self) -> Ledger:
         """The account of every frame."""
         return self._state.ledger
+
+    @property
+    def run(self) -> str:
+        """The run's id: 32 hexadecimal digits, the same when it is resumed."""
+        return self._state.begun.run
 
     @property
     def begun_at(self) -> float:

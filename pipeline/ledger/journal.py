@@ -31,12 +31,13 @@ log = logging.getLogger("framewire")
 
 
 class Begun(Struct, frozen=True, array_like=True, tag=101):
-    """The first record. `wall` and `monotonic` are one moment by both clocks, in seconds."""
+    """The first record. `wall` and `monotonic` are one moment by both clocks, in seconds; `run` is the run's id."""
 
     generation: int
     identity: RunIdentity
     wall: float
     monotonic: float
+    run: str = ""
 
 
 class Kept(Struct, frozen=True, array_like=True, tag=102):

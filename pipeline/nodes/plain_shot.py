@@ -11,7 +11,7 @@ from framewire.pipeline.frame.answer import (
     plain_text,
     plain_times,
 )
-from framewire.pipeline.stage import Shot
+from framewire.pipeline.frame.shot import Shot
 
 LATEST_MS = 253_402_300_799_999
 """The last millisecond of the year 9999: what a date can say."""

@@ -28,6 +28,8 @@ class Retry:
         """When to try again."""
         self.tries = 0
         """Failures in a row."""
+        self.is_full = False
+        """Whether it waits for `woken`."""
         self._patience_s = patience_s
         self._clock = clock
 
@@ -43,6 +45,18 @@ class Retry:
         self.tries += 1
         return True
 
+    def full(self) -> None:
+        """There is no room: `woken` will tell when there is."""
+        if self.since is None:
+            self.since = self._clock()
+        self.at = math.inf
+        self.is_full = True
+
+    def woken(self) -> None:
+        """There may be room now."""
+        if self.is_full:
+            self.at, self.is_full = self._clock(), False
+
     def wait(self) -> None:
         """It cannot be tried now: what is to be written is not there."""
         self.at = self._clock() + PAUSES_S[0]
@@ -52,5 +66,5 @@ class Retry:
         if self.since is None:
             return None
         seconds = self._clock() - self.since
-        self.since, self.at = None, math.inf
+        self.since, self.at, self.is_full = None, math.inf, False
         return seconds

@@ -11,6 +11,7 @@ from typing import Any, SupportsIndex
 from msgspec import Struct
 
 from framewire.pipeline.flow.gate import Gate
+from framewire.pipeline.flow.no_room import NoRoomError
 from framewire.pipeline.frame.packet import Packet
 from framewire.pipeline.frame.ring import PictureLostError, RingReader
 from framewire.pipeline.graph.plan import Plan
@@ -99,8 +100,14 @@ class SinkNode(StageNode):
 
     @property
     def retry_at(self) -> float | None:
-        """When `retry` has something to do, by the monotonic clock; None if nothing failed."""
-        return min((told.retry.at for told in self._written.values() if told.fails), default=None)
+        """When `retry` has something to do, by the monotonic clock; None if nothing failed, or has no room."""
+        due = (told.retry.at for told in self._written.values() if told.fails and not told.retry.is_full)
+        return min(due, default=None)
+
+    def has_room(self) -> None:
+        """The stage has news: what it had no room for may be tried again."""
+        for told in self._written.values():
+            told.retry.woken()
 
     def retry(self) -> bool:
         """Write what could not be written before, if it is time; returns whether it was. Raises StageError."""
@@ -179,6 +186,12 @@ class SinkNode(StageNode):
         what = f"{error.filename or self.spec.use} cannot be written: {error.strerror or error}"
         safe = f"frames 0 to {told.mark - 1} of {stream} are safe" if told.mark else "no frame was written"
         is_first = not told.fails
+        if isinstance(error, NoRoomError):
+            told.retry.full()
+            if is_first:
+                self.context.log.warning("%s: %s; waiting for room", error.filename, error.strerror)
+                self.figures.cannot_write_since = self.figures.cannot_write_since or told.retry.since
+            return
         if error.errno != errno.EPIPE and told.retry.failed():
             if is_first:
                 limit = self.spec.give_up_s

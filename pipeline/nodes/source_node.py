@@ -13,11 +13,12 @@ from framewire.pipeline.frame.answer import (
 )
 from framewire.pipeline.frame.packet import FRAME, Packet, PictureRef
 from framewire.pipeline.frame.ring import Pixels
+from framewire.pipeline.frame.shot import Shot
 from framewire.pipeline.nodes.notes import FrameInHand, Notes
 from framewire.pipeline.nodes.plain_shot import PlainShots
 from framewire.pipeline.nodes.tracer import Tracer
 from framewire.pipeline.seen.figures import SourceFigures, StageFigures
-from framewire.pipeline.stage import Shot, Source, StageError, StreamPhase
+from framewire.pipeline.stage import Source, StageError, StreamPhase
 from framewire.pipeline.stage_context import StageContext
 from framewire.pipeline.wire.message import CutShort, Message, StreamOpened, StreamState
 

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct, field
 
 from framewire.pipeline.seen.histogram import Histogram
+from framewire.pipeline.seen.published import Published
 
 MODEL_AND_PROVIDER = "|"
 """Separator in `StageFigures.inference` keys."""
@@ -56,7 +57,7 @@ class StageFigures(Struct, array_like=True):
     the previous stage sending a packet until work began; `end_to_end`, by stream, at sinks, the seconds since capture.
     `batches` tallies calls by their number of frames, `inference` times model calls by MODEL|PROVIDER. `retries` are
     tries of a sink to write what it could not before; if it still cannot, `cannot_write_since` is since when, by the
-    monotonic clock.
+    monotonic clock. `published` is the account of one that publishes.
     """
 
     count: int = 0
@@ -69,6 +70,7 @@ class StageFigures(Struct, array_like=True):
     facts: dict[str, str] = {}
     retries: int = 0
     cannot_write_since: float | None = None
+    published: Published | None = None
 
     @property
     def calls(self) -> int:
@@ -100,6 +102,7 @@ class StageFigures(Struct, array_like=True):
         self.facts.update(other.facts)
         self.retries += other.retries
         self.cannot_write_since = other.cannot_write_since
+        self.published = other.published or self.published
 
 
 class SourceFigures(Struct, array_like=True):

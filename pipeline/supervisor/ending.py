@@ -20,7 +20,7 @@ DRAIN_SHARE = 0.5
 KILL_SHARE = 0.75
 """Of `drain_s`: then whoever has not closed its files is killed."""
 CLOSING_S = 30.0
-"""How long workers may take to close their files in a run that ends by itself."""
+"""How long workers may take to close their files in a run that ends by itself, unless a sink needs longer."""
 LEFT_S = 0.5
 """A process that is there so long after SIGKILL hangs in the kernel."""
 
@@ -35,10 +35,14 @@ class Ending:
         ending.must_kill            # True after six: whoever is still there never comes back
     """
 
-    def __init__(self, drain_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, drain_s: float, closing_s: float = CLOSING_S, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`closing_s` is how long workers may take to close in a run that ends by itself."""
         self.interrupts = 0
         self.is_satisfied = False
         self._drain_s = drain_s
+        self._closing_s = closing_s
         self._clock = clock
         self._first = 0.0
         self._last = 0.0
@@ -79,6 +83,12 @@ class Ending:
         """The workers are told to close their files now."""
         self._closing = self._clock()
 
+    @property
+    def left_s(self) -> float:
+        """How long workers that are told to close may take."""
+        now = self._clock()
+        return max(0.0, self._kill_at(now if self._closing is None else self._closing) - now)
+
     def kill(self) -> None:
         """Those that have not are killed now."""
         self._killed = self._clock()
@@ -111,4 +121,4 @@ class Ending:
         return self.due is not None and self._clock() >= self.due
 
     def _kill_at(self, closing: float) -> float:
-        return self._first + KILL_SHARE * self._drain_s if self.interrupts else closing + CLOSING_S
+        return self._first + KILL_SHARE * self._drain_s if self.interrupts else closing + self._closing_s

@@ -20,7 +20,7 @@ from framewire.pipeline.seen.snapshot import Snapshot
 from framewire.pipeline.seen.summary import Summary, summary_of
 from framewire.pipeline.server.listen import Listening
 from framewire.pipeline.supervisor.account import Account
-from framewire.pipeline.supervisor.ending import Ending, Outcome
+from framewire.pipeline.supervisor.ending import CLOSING_S, Ending, Outcome
 from framewire.pipeline.supervisor.epochs import Epochs
 from framewire.pipeline.supervisor.judge import Judge
 from framewire.pipeline.supervisor.known_names import is_known
@@ -97,7 +97,7 @@ class Supervisor:
         self._account = Account(spec, self.plan, self._books.seen, self._books.seconds)
         self._judge = Judge(spec, self._books, self._crew)
         self._epochs = Epochs(self.plan)
-        self._ending = Ending(spec.drain_s)
+        self._ending = Ending(spec.drain_s, CLOSING_S + max(stage.closing_s for stage in spec.stages))
         self._signals: deque[tuple[int, float]] = deque()
         self._failure: str | None = None
         self._refusals = Refusals("the supervisor")
@@ -325,7 +325,7 @@ class Supervisor:
         worker.is_ready(message, self._context)
         self._books.chose(message.chosen)
         if self._ending.is_closing:
-            worker.send(Exit())
+            worker.send(Exit(self._ending.left_s))
         else:
             self._begin_epochs()
 
@@ -373,7 +373,7 @@ class Supervisor:
         self._ending.close()
         for worker in self._workers.values():
             if worker.life is Life.READY:
-                worker.send(Exit())
+                worker.send(Exit(self._ending.left_s))
             elif worker.life is Life.WAITING:
                 worker.life = Life.GONE
 

@@ -116,7 +116,7 @@ class Drain(Struct, frozen=True, array_like=True, tag=5):
 
 
 class Wake(Struct, frozen=True, array_like=True, tag=15):
-    """From one of the worker's own threads: its live source has news for it."""
+    """From one of the worker's own threads: its live source, or another stage, has news for it."""
 
 
 class Watch(Struct, frozen=True, array_like=True, tag=17):
@@ -132,7 +132,9 @@ class Watch(Struct, frozen=True, array_like=True, tag=17):
 
 
 class Exit(Struct, frozen=True, array_like=True, tag=6):
-    """To a worker: close stages and exit."""
+    """To a worker: close stages and exit, within so many seconds."""
+
+    within_s: float = 0.0
 
 
 class Exceptional(Struct, frozen=True, array_like=True):

@@ -60,6 +60,7 @@ class Boot(Struct, frozen=True, tag=True):
     trace_every: int = 0
     run_resumed: bool = False
     chosen: dict[str, dict[str, str]] = {}
+    run: str = ""
 
     @property
     def continues(self) -> bool:
@@ -184,7 +185,10 @@ def _open_stage(
         run_resumed=boot.run_resumed,
         chosen=boot.chosen.get(name, {}),
         to_disk=boot.spec.durable == "disk",
+        run=boot.run,
+        pipeline=boot.spec.name,
     )
+    context.wake = wake
     context.enough = lambda why: tell(Enough(plan.process_of(name).workers[boot.replica], name, plain(why)))
     stage = make(spec, context)
     if isinstance(stage, Source):

@@ -182,6 +182,7 @@ class Worker:
         for node in nodes:
             # What a stage says of itself may change while it runs.
             node.figures.facts = plain_facts(node.context.facts)
+            node.figures.published = node.context.published
             stages[node.context.name] = node.figures
         sources = {source.stream: source.source_figures for source in self._sources}
         late = sum(node.late for node in self._nodes.values())
@@ -254,12 +255,16 @@ class Worker:
                 for source in self._sources:
                     source.drain()
             case Wake():
-                # Nothing to do: the loop checks the source next.
+                # The loop checks the source next.
                 self._changed = True
+                for sink in self._sinks:
+                    sink.has_room()
             case Watch():
                 self._watched(message)
             case Exit():
                 self._leaving = True
+                for node in self._nodes.values():
+                    node.context.closes_within_s = message.within_s
 
     def _watched(self, message: Watch) -> None:
         self._glimpses.watch(message)

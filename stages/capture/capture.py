@@ -14,9 +14,10 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from framewire.pipeline.frame.ring import Pixels
+from framewire.pipeline.frame.shot import Shot
 from framewire.pipeline.option import InputPath
 from framewire.pipeline.privacy.address import shown as address_shown
-from framewire.pipeline.stage import AUTO, AbsentError, Shot, Source, StageError, StreamPhase, stage
+from framewire.pipeline.stage import AUTO, AbsentError, Source, StageError, StreamPhase, stage
 from framewire.stages.capture.cut import CutFinder
 from framewire.stages.capture.demo import Demo
 from framewire.stages.capture.inputs.address import STDIN, Address, address_of, is_live, stdin_address

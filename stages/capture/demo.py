@@ -11,7 +11,8 @@ import numpy as np
 from msgspec import Struct
 
 from framewire.pipeline.frame.ring import Pixels
-from framewire.pipeline.stage import Shot, StageError
+from framewire.pipeline.frame.shot import Shot
+from framewire.pipeline.stage import StageError
 from framewire.stages.capture.inputs.picture_source import Slot, StreamFacts
 
 WIDTH, HEIGHT = 1280, 720

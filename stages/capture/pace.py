@@ -2,7 +2,7 @@
 
 import time
 
-from framewire.pipeline.stage import Shot
+from framewire.pipeline.frame.shot import Shot
 
 RATE_OTHERWISE = 25
 """Frames per second if the file gives none: PAL's."""

@@ -13,7 +13,8 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from msgspec import Struct
 
-from framewire.pipeline.stage import Shot, StageError, StreamPhase
+from framewire.pipeline.frame.shot import Shot
+from framewire.pipeline.stage import StageError, StreamPhase
 from framewire.stages.capture.inputs.address import Address
 from framewire.stages.capture.inputs.backoff import waits
 from framewire.stages.capture.inputs.decoded_picture import CORRUPT, UNALIGNED, picture_of, pixel_aspect, surprises

@@ -7,7 +7,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from framewire.pipeline.frame.ring import Pixels
-from framewire.pipeline.stage import Shot
+from framewire.pipeline.frame.shot import Shot
 
 RATE_OTHERWISE = Fraction(25)
 """Frames per second of a film that does not say: PAL's."""

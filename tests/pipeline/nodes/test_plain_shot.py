@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framewire.pipeline.frame.answer import InvalidAnswerError
+from framewire.pipeline.frame.shot import Shot
 from framewire.pipeline.nodes.plain_shot import PlainShots, plain_shot
-from framewire.pipeline.stage import Shot
 
 SHOT = Shot(4, (1, 25), (25, 1), damaged=True, replaced=2, cut=True)
 anything: st.SearchStrategy[Any] = st.recursive(

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from framewire.pipeline.frame.packet import FRAME, Outcome, Packet
+from framewire.pipeline.frame.shot import Shot
 from framewire.pipeline.nodes.notes import Notes
 from framewire.pipeline.nodes.source_node import WINDOW_FULL, SourceNode
-from framewire.pipeline.stage import Shot, Source, StageError, stage
+from framewire.pipeline.stage import Source, StageError, stage
 from framewire.pipeline.stage_context import StageContext
 from framewire.pipeline.wire.message import Message, StreamOpened, StreamState
 

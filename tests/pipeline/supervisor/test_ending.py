@@ -10,7 +10,7 @@ class Clock:
 
 def test_signals_at_once_are_one() -> None:
     clock = Clock()
-    ending = Ending(8.0, clock)
+    ending = Ending(8.0, clock=clock)
     assert [ending.signalled(), ending.signalled()] == [True, False]
     clock.now += 0.15
     assert not ending.signalled()
@@ -22,7 +22,7 @@ def test_signals_at_once_are_one() -> None:
 
 def test_a_run_that_is_told_to_stop_ends_within_its_time() -> None:
     clock = Clock()
-    ending = Ending(8.0, clock)
+    ending = Ending(8.0, clock=clock)
     assert ending.due is None
     ending.signalled()
     assert (ending.due, ending.must_close) == (104.0, False)
@@ -44,7 +44,7 @@ def test_a_run_that_is_told_to_stop_ends_within_its_time() -> None:
 
 def test_one_that_ends_by_itself_may_take_longer_to_close_its_files() -> None:
     clock = Clock()
-    ending = Ending(8.0, clock)
+    ending = Ending(8.0, clock=clock)
     ending.close()
     assert ending.due == 100.0 + CLOSING_S
     clock.now += 1

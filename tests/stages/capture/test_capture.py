@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from framewire.pipeline.frame.ring import Pixels
-from framewire.pipeline.stage import Shot, StageError
+from framewire.pipeline.frame.shot import Shot
+from framewire.pipeline.stage import StageError
 from framewire.pipeline.testing import StageRunner
 from framewire.stages.capture import Capture
 from framewire.stages.capture.inputs.pictures.image_files import natural_order

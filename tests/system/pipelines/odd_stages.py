@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from framewire.pipeline.frame.packet import Attribute, Detection, Packet
+from framewire.pipeline.frame.shot import Shot
 from framewire.pipeline.option import OutputPath
-from framewire.pipeline.stage import Shot, Sink, Source, Stage, StageError, stage
+from framewire.pipeline.stage import Sink, Source, Stage, StageError, stage
 
 
 class NumbersOptions(Struct, frozen=True):

@@ -9,7 +9,8 @@ import numpy as np
 from msgspec import Struct
 
 from framewire.pipeline.frame.packet import Detection, Packet
-from framewire.pipeline.stage import Shot, Sink, Source, Stage, stage
+from framewire.pipeline.frame.shot import Shot
+from framewire.pipeline.stage import Sink, Source, Stage, stage
 
 HEIGHT, WIDTH = 96, 128
 FACE = (40, 24, 48, 40)

@@ -13,7 +13,8 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 from msgspec import Struct
 
-from framewire.pipeline.stage import Shot, StageError
+from framewire.pipeline.frame.shot import Shot
+from framewire.pipeline.stage import StageError
 from framewire.stages.capture.inputs.decoded_picture import (
     CORRUPT,
     FIELDS,

@@ -7,7 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from framewire.pipeline.frame.ring import Pixels
-from framewire.pipeline.stage import AbsentError, Shot, StageError
+from framewire.pipeline.frame.shot import Shot
+from framewire.pipeline.stage import AbsentError, StageError
 from framewire.stages.capture.inputs.picture_source import Slot, StreamFacts
 from framewire.stages.capture.inputs.pictures.picture_file import (
     SUFFIXES,

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from framewire.pipeline.stage import AbsentError, Shot
+from framewire.pipeline.frame.shot import Shot
+from framewire.pipeline.stage import AbsentError
 from framewire.stages.capture.inputs.picture_source import Slot, StreamFacts
 from framewire.stages.capture.inputs.pictures.image_files import UNREADABLE, natural_order, shown_name
 from framewire.stages.capture.inputs.pictures.picture_file import is_image, read_picture

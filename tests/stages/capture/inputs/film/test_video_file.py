@@ -13,7 +13,8 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from framewire.pipeline.frame.ring import Pixels
-from framewire.pipeline.stage import Shot, StageError
+from framewire.pipeline.frame.shot import Shot
+from framewire.pipeline.stage import StageError
 from framewire.stages.capture.inputs.excerpt import Excerpt
 from framewire.stages.capture.inputs.film.video_file import VideoFile
 from tests.videos import packet_places, picture, spoil, write_sound, write_video

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from framewire.pipeline.frame.ring import Pixels
-from framewire.pipeline.stage import Shot
+from framewire.pipeline.frame.shot import Shot
 from framewire.stages.capture.inputs.pictures.header import may_have_several
 from framewire.stages.capture.inputs.pictures.image_files import AnimatedPicture, ImageFiles
 from framewire.stages.capture.inputs.pictures.picture_file import pictures_in
