@@ -24,6 +24,10 @@ InputFolder = Annotated[str, Meta(extra={INPUT: "folder"})]
 InputPath = Annotated[str, Meta(extra={INPUT: "any"})]
 """Likewise for a file, a folder, or a glob of files."""
 
+SECRET = "framewire-secret"
+Secret = Annotated[str, Meta(extra={SECRET: True})]
+"""The type of an option that nobody may see: no message shows its value."""
+
 _Label = Annotated[str, Meta(min_length=1)]
 Labels = _Label | Annotated[list[_Label], Meta(min_length=1)]
 """The type of an option that names labels of detections: one, or a list."""
@@ -206,6 +210,9 @@ def _check(hint: Any, value: Any, path: Path, name: str) -> None:
 
 
 def _say(name: str, hint: Any, value: Any) -> str:
+    if any((meta.extra or {}).get(SECRET) for meta in metas_of(hint)):
+        # Said so that nobody appends what is written there.
+        return f"{name}: what is written there is no text; put it in quotes"
     shown = repr(value) if len(repr(value)) <= 40 else repr(value)[:37] + "..."
     described = next((meta.description for meta in metas_of(hint) if meta.pattern and meta.description), None)
     if described and isinstance(value, str):

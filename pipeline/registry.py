@@ -34,6 +34,16 @@ def find_stage(name: str) -> type[Stage[Any]]:
     target = name if ":" in name else _targets().get(name)
     if target is None:
         raise UnknownStageError(_not_known(name))
+    found = find_class(target)
+    if not (isinstance(found, type) and issubclass(found, Stage)):
+        raise UnknownStageError(f"{name} is not a stage: it must derive from framewire.Stage")
+    if not hasattr(found, "name"):
+        raise UnknownStageError(f"{name} has no decorator: put @stage({found.__name__.lower()!r}) above the class")
+    return found
+
+
+def find_class(target: str) -> object:
+    """What `module:Class` names, beside the YAML file or installed. Raises UnknownStageError."""
     module_name, _, class_name = target.partition(":")
     try:
         module = importlib.import_module(module_name)
@@ -50,10 +60,6 @@ def find_stage(name: str) -> type[Stage[Any]]:
     if found is None:
         where = getattr(module, "__file__", None) or "built in"
         raise UnknownStageError(f"module {module_name} ({where}) has no {class_name}{nearest(class_name, dir(module))}")
-    if not (isinstance(found, type) and issubclass(found, Stage)):
-        raise UnknownStageError(f"{name} is not a stage: it must derive from framewire.Stage")
-    if not hasattr(found, "name"):
-        raise UnknownStageError(f"{name} has no decorator: put @stage({class_name.lower()!r}) above the class")
     return found
 
 

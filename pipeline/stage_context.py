@@ -28,9 +28,9 @@ class StageContext:
     `unfinished` lists the files that a sink has begun, in case it is killed. `with context.long_work():` is for what
     may take longer than `stuck_after_s` without being stuck, such as finishing a file. A sink that needs no more frames
     calls `context.enough("why")`: sources take none from then on, and the run ends well; frames in flight still come.
-    `run` is the run's id, the same when it is resumed, and `pipeline` its pipeline's name. A sink that publishes keeps
-    its account in `published`. Any thread of a stage may call `wake` when there is news: the account has changed, or a
-    sink that had no room has some. `closes_within_s` is how long `close` may take, counted from its call.
+    `run` is the run's id, the same when it is resumed; `pipeline` and `file` are its pipeline's. A sink that publishes
+    keeps its account in `published`. Any thread of a stage may call `wake` when there is news: the account has changed,
+    or a sink that had no room has some. `closes_within_s` is how long `close` may take, counted from its call.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class StageContext:
         to_disk: bool = False,
         run: str = "",
         pipeline: str = "",
+        file: str = "",
     ) -> None:
         self.name = name
         self.out = out
@@ -59,6 +60,7 @@ class StageContext:
         self.to_disk = to_disk
         self.run = run
         self.pipeline = pipeline
+        self.file = file
         self.published: Published | None = None
         self.closes_within_s = math.inf
         self._use = use or name

@@ -163,6 +163,7 @@ class _Checker:
             durable=keys.durable,
             drain_s=keys.drain_s,
             folder=str(self.folder),
+            file=str(path.absolute()),
             outputs=written,
             prints=any(spec.kind == "sink" and STDOUT in spec.options.values() for spec in stages),
         )

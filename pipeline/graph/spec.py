@@ -87,6 +87,8 @@ class PipelineSpec(Struct, frozen=True, kw_only=True):
     drain_s: float = DRAIN_S
     """Seconds from the first signal to stop until the run is over."""
     folder: str = "."
+    file: str = ""
+    """The pipeline's file, absolute; what it would be, of a graph made in code."""
     outputs: tuple[str, ...] = ()
     """Files that sinks write, absolute; of a path with fields, a name for all that it may mean."""
     prints: bool = False

@@ -79,6 +79,7 @@ class FrameResult(Struct, frozen=True, omit_defaults=True, kw_only=True):
     stage: Annotated[str, Meta(description="The stage that dropped it, or in which it failed")] = ""
     detections: list[DetectionResult]
     events: list[EventResult] = []
+    run: Annotated[str, Meta(description="The id of the run, in what `publish` sends")] = ""
     pixel_aspect: Annotated[
         tuple[int, int] | None,
         Meta(description="On a stream's first frame, if pixels are not square: a pixel's width to its height"),
@@ -110,7 +111,12 @@ def result_of(packet: Packet) -> FrameResult:
 
 def json_line(packet: Packet) -> bytes:
     """The result as a line of JSON, newline included."""
-    return _encoder.encode(result_of(packet)) + b"\n"
+    return encoded(result_of(packet)) + b"\n"
+
+
+def encoded(result: FrameResult) -> bytes:
+    """The result as JSON, without a newline."""
+    return _encoder.encode(result)
 
 
 def iso_time(unix_ms: int) -> str:

@@ -187,6 +187,7 @@ def _open_stage(
         to_disk=boot.spec.durable == "disk",
         run=boot.run,
         pipeline=boot.spec.name,
+        file=boot.spec.file,
     )
     context.wake = wake
     context.enough = lambda why: tell(Enough(plan.process_of(name).workers[boot.replica], name, plain(why)))

@@ -1,0 +1,210 @@
+"""Delivery: what waits in a spool goes to its place, in order, for as long as that takes."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+from framewire.pipeline.privacy.address import without_secrets
+from framewire.pipeline.stage import StageError
+from framewire.stages.publish.places.place import NotNowError, Place
+from framewire.stages.publish.refused_file import RefusedFile
+from framewire.stages.publish.spool import Spool, Waiting
+
+PAUSES_S = (0.5, 1.0, 2.0, 5.0)
+"""Until a place that takes nothing is tried again; the last one from then on."""
+TOLD_MAX = 10
+"""Refused messages that the log names; the file has all."""
+
+
+class Delivery:
+    """Sends from one thread of its own; nobody else waits for the place.
+
+    Example:
+        delivery = Delivery(spool, lambda: Mqtt(options), RefusedFile(path), log, told=lambda: None)
+        delivery.start()
+        delivery.more()             # a message was put into the spool
+        delivery.flush(10.0)        # True if all were delivered within ten seconds
+        delivery.stop(1.0)
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        make: Callable[[], Place],
+        refused: RefusedFile,
+        log: logging.Logger,
+        told: Callable[[], None],
+        name: str = "the place",
+    ) -> None:
+        """`told` is called, from the thread, when the account has changed. `name` is shown to users."""
+        self.down_since: float | None = None
+        """Unix time since when the place takes nothing; None if it does."""
+        self.trouble = ""
+        """Why it does not."""
+        self._spool = spool
+        self._make = make
+        self._refused = refused
+        self._log = log
+        self._told = told
+        self._name = name
+        self._place: Place | None = None
+        self._batch_max, self._linger_s = 1, 0.0
+        self._changed = threading.Condition()
+        self._stopping = self._flushing = False
+        self._idle = False
+        self._tries = self._refusals = 0
+        self._again_at = 0.0
+        self._lingers_since: float | None = None
+        self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
+
+    def start(self) -> None:
+        """Connect, and send what waits."""
+        self._thread.start()
+
+    def more(self) -> None:
+        """There is a new message."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def flush(self, within_s: float) -> bool:
+        """Wait until nothing waits; returns whether that is so."""
+        until = time.monotonic() + within_s
+        with self._changed:
+            self._flushing = True
+            self._changed.notify_all()
+            while (self._spool.waiting or not self._idle) and self._thread.is_alive():
+                if (left := until - time.monotonic()) <= 0:
+                    break
+                self._changed.wait(left)
+        return self._spool.waiting == 0
+
+    def stop(self, within_s: float) -> None:
+        """Send nothing more. A call of the place that does not come back in time is left alone."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            self._thread.join(within_s)
+
+    def _run(self) -> None:
+        # At once, though nothing waits: who subscribes sees that we are there, and who watches that we are not.
+        self._connect()
+        while True:
+            with self._changed:
+                while not self._stopping and (pause := self._pause_s()) != 0:
+                    self._idle = True
+                    self._changed.notify_all()
+                    self._changed.wait(pause)
+                self._idle = False
+                if self._stopping:
+                    break
+            self._send_some()
+        self._disconnect()
+
+    def _pause_s(self) -> float | None:
+        """How long there is nothing to do; None: until somebody tells."""
+        now = time.monotonic()
+        if self._again_at > now:
+            return self._again_at - now
+        if not self._spool.waiting:
+            return None
+        if self._flushing or self._spool.waiting >= self._batch_max or not self._linger_s:
+            return 0
+        self._lingers_since = self._lingers_since or now
+        return max(0.0, self._lingers_since + self._linger_s - now)
+
+    def _send_some(self) -> None:
+        if self._place is None and not self._connect():
+            return
+        assert self._place is not None
+        self._lingers_since = None
+        try:
+            batch = self._spool.first(self._batch_max)
+            refused = self._place.send([one.message for one in batch]) or {} if batch else {}
+            self._is_up()
+            self._settle(batch, refused)
+        except NotNowError as error:
+            self._settle_quietly(batch[: error.delivered])
+            self._is_down(error, error.after_s)
+        except Exception as error:
+            self._is_down(error)
+        finally:
+            self._spool.hand_back()
+        self._tell()
+
+    def _tell(self) -> None:
+        try:
+            self._told()
+        except OSError as error:
+            # The account is told again with the next message.
+            self._log.debug("%s", error)
+
+    def _settle(self, batch: list[Waiting], refused: Mapping[int, str]) -> None:
+        for number, why in sorted(refused.items()):
+            self._keep(batch[number], without_secrets(why))
+        self._spool.settle(batch, len(refused))
+
+    def _settle_quietly(self, batch: list[Waiting]) -> None:
+        try:
+            self._spool.settle(batch)
+        except OSError as error:
+            self._log.warning("%s; messages that were delivered come again", error)
+
+    def _keep(self, one: Waiting, why: str) -> None:
+        self._refused.add(one.message, why)
+        self._refusals += 1
+        if self._refusals <= TOLD_MAX:
+            last = "; the log names no more of them" if self._refusals == TOLD_MAX else ""
+            where = f"frame {one.message.seq} of {one.message.stream}"
+            self._log.warning("%s refuses %s: %s; it is in %s%s", self._name, where, why, self._refused.path, last)
+
+    def _connect(self) -> bool:
+        try:
+            place = self._make()
+            place.open()
+        except Exception as error:
+            self._is_down(error)
+            self._tell()
+            return False
+        self._place = place
+        self._batch_max, self._linger_s = place.batch_max, place.linger_s
+        if not self._spool.waiting:
+            self._is_up()
+            self._tell()
+        return True
+
+    def _disconnect(self) -> None:
+        place, self._place = self._place, None
+        if place is not None:
+            try:
+                place.close()
+            except Exception as error:
+                self._log.debug("closing: %s", error)
+
+    def _is_up(self) -> None:
+        if self.down_since is not None:
+            self._log.warning("%s takes messages again, after %.1f s", self._name, time.time() - self.down_since)
+        self.down_since, self.trouble = None, ""
+        self._tries, self._again_at = 0, 0.0
+
+    def _is_down(self, error: Exception, after_s: float = 0.0) -> None:
+        self._disconnect()
+        self.trouble = without_secrets(_words_of(error))
+        if self.down_since is None:
+            self.down_since = time.time()
+            self._log.warning(
+                "%s takes nothing: %s; messages wait in %s, trying again", self._name, self.trouble, self._spool.path
+            )
+        pause = PAUSES_S[min(self._tries, len(PAUSES_S) - 1)]
+        self._tries += 1
+        self._again_at = time.monotonic() + max(pause, after_s)
+
+
+def _words_of(error: Exception) -> str:
+    if isinstance(error, NotNowError | StageError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

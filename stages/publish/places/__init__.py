@@ -1,0 +1,1 @@
+"""Where results are published: one class for each kind of place, all with the same small interface."""

@@ -1,0 +1,38 @@
+"""The parts of a place's address: scheme://user:password@host:port/path?query."""
+
+from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
+
+from framewire.pipeline.privacy.address import HINT, is_ambiguous, shown
+from framewire.pipeline.stage import StageError
+
+
+class Address(Struct, frozen=True):
+    """An address in parts, percent signs resolved; `port` is 0 if it names none."""
+
+    scheme: str
+    host: str
+    port: int
+    username: str
+    password: str
+    path: str
+
+    def at(self, port: int) -> str:
+        """`host:port`, with this port if it names none."""
+        return f"{self.host}:{self.port or port}"
+
+
+def parsed(to: str, needs_host: bool = True) -> Address:
+    """Take an address apart. Raises StageError, which shows no secret of it."""
+    if is_ambiguous(to):
+        raise StageError(f"the address {shown(to)} cannot be read; {HINT}")
+    try:
+        parts = urlsplit(to)
+        port = parts.port or 0
+    except ValueError as error:
+        raise StageError(f"the address {shown(to)} cannot be read; write scheme://host:port") from error
+    if needs_host and not parts.hostname:
+        raise StageError(f"the address {shown(to)} names no host; write {parts.scheme}://HOST")
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    return Address(parts.scheme.lower(), parts.hostname or "", port, user, password, unquote(parts.path))

@@ -1,0 +1,1 @@
+"""Brokers: MQTT, Kafka, Redis, NATS."""

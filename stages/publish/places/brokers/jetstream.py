@@ -1,0 +1,160 @@
+"""nats:// or tls://: JetStream, which acknowledges what is on its disk, and drops repeats by their id."""
+
+import asyncio
+import re
+import threading
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, TypeVar
+
+from msgspec import Meta, Struct
+
+from framewire.pipeline.privacy.address import shown
+from framewire.pipeline.stage import StageError
+from framewire.stages.publish.places.address import parsed
+from framewire.stages.publish.places.place import PATIENCE_S, Message, NotNowError, Place, PlaceOptions
+from framewire.stages.publish.places.transport_security import tls_context
+
+SUBJECT = re.compile(r"[^\s.*>]+(\.[^\s.*>]+)*")
+FRAME_BYTES = 512
+"""What a message's headers may take of the server's limit."""
+T = TypeVar("T")
+
+
+class JetStreamSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The stream of JetStream's that keeps the messages."""
+
+    jetstream: Annotated[
+        str,
+        Meta(description="Its name: it is made, for the topic's subjects, if there is none; empty: somebody else does"),
+    ] = "framewire"
+
+
+class JetStream(Place):
+    """The messages of each stream go out one after the other, those of several side by side."""
+
+    Settings = JetStreamSettings
+    library: ClassVar[tuple[str, str]] = ("nats", "nats")
+    destination: ClassVar[str] = "topic"
+    default: ClassVar[str] = "framewire.{pipeline}.{stream}"
+
+    def __init__(self, options: PlaceOptions) -> None:
+        super().__init__(options)
+        self._address = parsed(options.to)
+        self._tls = tls_context(options) if self._address.scheme == "tls" else None
+        self._subjects = re.sub(r"\{\w+\}", "*", options.destination)
+        example = re.sub(r"\{\w+\}", "x", options.destination)
+        if not SUBJECT.fullmatch(example):
+            raise StageError(f"topic {options.destination!r} is no subject of NATS: words with dots between them")
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._client: Any = None
+
+    @classmethod
+    def plain(cls, value: str) -> str:
+        """One token of a subject."""
+        return re.sub(r"[\s.*>]", "_", value) or "_"
+
+    def open(self) -> None:
+        """See Place."""
+        loop = self._loop = asyncio.new_event_loop()
+        # It must answer the server's pings while nothing is sent.
+        threading.Thread(target=loop.run_forever, name="nats", daemon=True).start()
+        self._wait(self._connect())
+
+    def send(self, messages: Sequence[Message]) -> Mapping[int, str]:
+        """See Place."""
+        return self._wait(self._send(messages))
+
+    def close(self) -> None:
+        """See Place."""
+        loop, self._loop = self._loop, None
+        if loop is None:
+            return
+        client, self._client = self._client, None
+        if client is not None:
+            asyncio.run_coroutine_threadsafe(_leave(client, loop), loop)
+        else:
+            loop.call_soon_threadsafe(loop.stop)
+
+    def _wait(self, what: Coroutine[Any, Any, T]) -> T:
+        assert self._loop is not None
+        return asyncio.run_coroutine_threadsafe(what, self._loop).result()
+
+    async def _connect(self) -> None:
+        import nats
+
+        options = self.options
+        given = {
+            "user": options.username or self._address.username,
+            "password": options.password or self._address.password,
+            "token": options.token,
+            "tls": self._tls,
+        }
+        place = f"nats://{self._address.at(4222)}"
+        self._client = await nats.connect(
+            place,
+            name=f"framewire {options.pipeline} {options.stage}",
+            allow_reconnect=False,
+            connect_timeout=PATIENCE_S,
+            error_cb=self._on_error,
+            **{name: value for name, value in given.items() if value},
+        )
+        self._jetstream = self._client.jetstream(timeout=PATIENCE_S)
+        if options.settings.jetstream:
+            await self._have_stream(options.settings.jetstream)
+
+    async def _on_error(self, error: Exception) -> None:
+        self.options.log.debug("%s: %s", shown(self.options.to), error)
+
+    async def _have_stream(self, name: str) -> None:
+        from nats.js.errors import NotFoundError
+
+        try:
+            known = await self._jetstream.stream_info(name)
+        except NotFoundError:
+            await self._jetstream.add_stream(name=name, subjects=[self._subjects])
+            return
+        if self._subjects not in (known.config.subjects or []):
+            subjects = [*(known.config.subjects or []), self._subjects]
+            await self._jetstream.update_stream(known.config.evolve(subjects=subjects))
+
+    async def _send(self, messages: Sequence[Message]) -> dict[int, str]:
+        chains: dict[str, list[int]] = {}
+        for number, message in enumerate(messages):
+            chains.setdefault(message.stream, []).append(number)
+        refused: dict[int, str] = {}
+        safe: set[int] = set()
+        ways = (self._one_by_one(messages, numbers, safe, refused) for numbers in chains.values())
+        failures = [one for one in await asyncio.gather(*ways, return_exceptions=True) if one is not None]
+        if failures:
+            delivered = next((number for number in range(len(messages)) if number not in safe), 0)
+            raise NotNowError(_words(failures[0]), 0 if refused else delivered)
+        return refused
+
+    async def _one_by_one(
+        self, messages: Sequence[Message], numbers: Sequence[int], safe: set[int], refused: dict[int, str]
+    ) -> None:
+        most = (self._client.max_payload or 2**20) - FRAME_BYTES
+        for number in numbers:
+            message = messages[number]
+            if len(message.body) > most:
+                refused[number] = f"{len(message.body)} bytes; the server takes {most}"
+                continue
+            headers = {"Nats-Msg-Id": message.id}
+            await self._jetstream.publish(message.destination, message.body, headers=headers)
+            safe.add(number)
+
+
+async def _leave(client: Any, loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        await asyncio.wait_for(client.close(), 1.0)
+    finally:
+        loop.stop()
+
+
+def _words(error: BaseException) -> str:
+    from nats.js.errors import NoStreamResponseError
+
+    if isinstance(error, NoStreamResponseError):
+        return "no stream of JetStream's takes this subject; make one, or name it in settings.jetstream"
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,170 @@
+"""mqtt(s)://: a message for each frame, and a retained one that says whether we are there."""
+
+import re
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal
+
+from msgspec import Meta, Struct
+
+from framewire.pipeline.privacy.address import shown
+from framewire.pipeline.stage import StageError
+from framewire.stages.publish.places.address import parsed
+from framewire.stages.publish.places.place import PATIENCE_S, Message, NotNowError, Place, PlaceOptions
+from framewire.stages.publish.places.transport_security import tls_context
+
+PORT, TLS_PORT = 1883, 8883
+KEEPALIVE_S = 30
+LATER = frozenset({0x80, 0x83, 0x93, 0x97})
+"""MQTT 5's reasons that are no refusal: unspecified, the implementation's, too many in flight, over a quota."""
+SENT_MAX = 268_435_455
+"""Bytes of a packet, by the protocol."""
+FIXED_BYTES = 64
+"""Of a packet beside topic and body: header, properties."""
+AVAILABILITY = "framewire-availability/{pipeline}/{stage}"
+
+
+class MqttSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How messages are sent."""
+
+    qos: Annotated[Literal[1, 2], Meta(description="1: at least once; 2: exactly once between us and the broker")] = 1
+    retain: Annotated[bool, Meta(description="The broker keeps each topic's last message for who comes later")] = False
+    version: Annotated[Literal[3, 5], Meta(description="Of the protocol; 3 for old brokers")] = 5
+    availability: Annotated[
+        str, Meta(description="Topic of a retained `online` or `offline`; {pipeline} and {stage} are filled in")
+    ] = AVAILABILITY
+
+
+class Mqtt(Place):
+    """Many messages are on their way at once; all of a batch are acknowledged before the next."""
+
+    Settings = MqttSettings
+    library: ClassVar[tuple[str, str]] = ("paho", "mqtt")
+    destination: ClassVar[str] = "topic"
+    default: ClassVar[str] = "framewire/{pipeline}/{stream}"
+
+    def __init__(self, options: PlaceOptions) -> None:
+        super().__init__(options)
+        self._address = parsed(options.to)
+        self._tls = tls_context(options) if self._address.scheme == "mqtts" else None
+        settings = options.settings
+        self._availability = settings.availability.replace("{pipeline}", self.plain(options.pipeline)).replace(
+            "{stage}", self.plain(options.stage)
+        )
+        for name, topic in (("topic", options.destination), ("availability", self._availability)):
+            if not topic or "#" in topic or "+" in topic or "\0" in topic:
+                raise StageError(f"{name} {topic!r} is none to publish to; it must not be empty, nor have + or #")
+        first = options.destination.partition("{")[0]
+        if self._availability == options.destination or (first and self._availability.startswith(first)):
+            raise StageError(f"availability {self._availability!r} lies in the topic of the messages; name another")
+        self._client: Any = None
+        self._connected = threading.Event()
+        self._gone = threading.Event()
+        self._refusal = ""
+        self._packet_max = SENT_MAX
+        self._codes: dict[int, Any] = {}
+
+    @classmethod
+    def plain(cls, value: str) -> str:
+        """One level of a topic."""
+        return re.sub(r"[/+#\0]", "_", value)
+
+    def open(self) -> None:
+        """See Place."""
+        from paho.mqtt import client as paho
+        from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
+        options, settings = self.options, self.options.settings
+        self._connected.clear()
+        self._gone.clear()
+        self._refusal = ""
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=f"framewire-{options.pipeline}-{options.stage}-{time.time_ns():x}",
+            protocol=MQTTProtocolVersion.MQTTv5 if settings.version == 5 else MQTTProtocolVersion.MQTTv311,
+            reconnect_on_failure=False,
+        )
+        user = options.username or self._address.username
+        if user:
+            client.username_pw_set(user, options.password or self._address.password)
+        if self._tls is not None:
+            client.tls_set_context(self._tls)
+        client.will_set(self._availability, "offline", qos=1, retain=True)
+        client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
+        client.on_publish = self._on_publish
+        client.connect_timeout = PATIENCE_S
+        self._client = client
+        client.connect(self._address.host, self._port, keepalive=KEEPALIVE_S)
+        client.loop_start()
+        if not self._connected.wait(PATIENCE_S) or self._refusal:
+            raise NotNowError(self._refusal or f"{shown(options.to)} does not answer as a broker does")
+        client.publish(self._availability, "online", qos=1, retain=True).wait_for_publish(PATIENCE_S)
+
+    @property
+    def _port(self) -> int:
+        return self._address.port or (TLS_PORT if self._tls is not None else PORT)
+
+    def send(self, messages: Sequence[Message]) -> Mapping[int, str]:
+        """See Place."""
+        settings = self.options.settings
+        self._codes.clear()
+        sent: list[tuple[int, Any]] = []
+        refused: dict[int, str] = {}
+        for number, message in enumerate(messages):
+            topic = message.destination.encode()
+            size = len(message.body) + len(topic) + FIXED_BYTES
+            if size > self._packet_max:
+                refused[number] = f"{size} bytes; the broker takes {self._packet_max}"
+            elif len(topic) > 65535:
+                refused[number] = "the topic is too long"
+            else:
+                info = self._client.publish(message.destination, message.body, settings.qos, settings.retain)
+                sent.append((number, info))
+        for number, info in sent:
+            if not self._is_acknowledged(info):
+                delivered = number if not refused else 0
+                raise NotNowError(self._refusal or "the broker is gone, or acknowledges nothing", delivered)
+            code = self._codes.get(info.mid)
+            if code is not None and code.value >= 0x80:
+                if code.value in LATER:
+                    raise NotNowError(str(code), number if not refused else 0)
+                refused[number] = str(code)
+        return refused
+
+    def close(self) -> None:
+        """See Place."""
+        client, self._client = self._client, None
+        if client is None:
+            return
+        if self._connected.is_set() and not self._gone.is_set():
+            # Who leaves in peace has no will: say it ourselves.
+            client.publish(self._availability, "offline", qos=0, retain=True)
+        client.disconnect()
+        client.loop_stop()
+
+    def _is_acknowledged(self, info: Any) -> bool:
+        until = time.monotonic() + PATIENCE_S
+        while not info.is_published():
+            if self._gone.is_set() or time.monotonic() > until:
+                return False
+            info.wait_for_publish(0.25)
+        return True
+
+    def _on_connect(self, _client: Any, _data: Any, _flags: Any, code: Any, properties: Any) -> None:
+        if code.is_failure:
+            self._refusal = f"the broker refuses us: {code}"
+        told = getattr(properties, "MaximumPacketSize", None)
+        self._packet_max = told or SENT_MAX
+        in_flight = getattr(properties, "ReceiveMaximum", None)
+        self._client.max_inflight_messages_set(min(in_flight or self.batch_max, self.batch_max))
+        self._connected.set()
+
+    def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, code: Any, _properties: Any) -> None:
+        if not self._refusal:
+            self._refusal = f"the broker has closed the connection: {code}"
+        self._gone.set()
+
+    def _on_publish(self, _client: Any, _data: Any, mid: int, code: Any, _properties: Any) -> None:
+        if code.is_failure:
+            self._codes[mid] = code

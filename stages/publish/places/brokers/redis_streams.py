@@ -1,0 +1,84 @@
+"""redis(s)://: an entry of a Redis stream for each message: XADD KEY * run stream seq message."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar
+
+from msgspec import Meta, Struct
+
+from framewire.stages.publish.places.address import parsed
+from framewire.stages.publish.places.place import PATIENCE_S, Message, NotNowError, Place, PlaceOptions
+from framewire.stages.publish.places.transport_security import tls_context
+
+REFUSALS = ("WRONGTYPE", "ERR", "NOPERM", "NOSCRIPT")
+"""What the same command would always be answered."""
+
+
+class RedisSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much Redis keeps."""
+
+    max_length: Annotated[int, Meta(ge=0, description="Entries that a stream keeps, about; the oldest go; 0: all")] = 0
+
+
+class RedisStreams(Place):
+    """A batch is one transaction: all of it is there, in order, or nothing."""
+
+    Settings = RedisSettings
+    library: ClassVar[tuple[str, str]] = ("redis", "redis")
+    destination: ClassVar[str] = "key"
+    default: ClassVar[str] = "framewire:{pipeline}:{stream}"
+
+    def __init__(self, options: PlaceOptions) -> None:
+        super().__init__(options)
+        self._address = parsed(options.to)
+        if self._address.scheme == "rediss":
+            tls_context(options)
+        self._client: Any = None
+
+    def open(self) -> None:
+        """See Place."""
+        import redis
+
+        options = self.options
+        given: dict[str, Any] = {}
+        if self._address.scheme == "rediss":
+            files = {
+                "ssl_ca_certs": options.ca_file,
+                "ssl_certfile": options.cert_file,
+                "ssl_keyfile": options.key_file,
+            }
+            given = {name: path for name, path in files.items() if path}
+        if options.username:
+            given["username"] = options.username
+        if options.password:
+            given["password"] = options.password
+        self._client = redis.Redis.from_url(
+            options.to, socket_timeout=PATIENCE_S, socket_connect_timeout=PATIENCE_S, retry=None, **given
+        )
+        self._client.ping()
+
+    def send(self, messages: Sequence[Message]) -> Mapping[int, str]:
+        """See Place."""
+        import redis
+
+        pipeline = self._client.pipeline(transaction=True)
+        limit = self.options.settings.max_length or None
+        for message in messages:
+            fields = {"run": message.run, "stream": message.stream, "seq": message.seq, "message": message.body}
+            pipeline.xadd(message.destination, fields, maxlen=limit, approximate=True)
+        try:
+            answers = pipeline.execute(raise_on_error=False)
+        except redis.RedisError as error:
+            raise NotNowError(str(error)) from error
+        refused: dict[int, str] = {}
+        for number, answer in enumerate(answers):
+            if isinstance(answer, Exception):
+                if not str(answer).startswith(REFUSALS):
+                    raise NotNowError(str(answer), number if not refused else 0)
+                refused[number] = str(answer)
+        return refused
+
+    def close(self) -> None:
+        """See Place."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None

@@ -1,0 +1,1 @@
+"""Databases and files of columns: SQLite, PostgreSQL, Parquet."""
