@@ -28,7 +28,7 @@ LOOSE = Augmentation(angle=20.0, shift=0.12, zoom=0.2, light=0.2, contrast=0.3, 
 AS_FOUND = Augmentation(angle=15.0, shift=0.04, zoom=0.06, light=0.2, contrast=0.3, blur=0.2, erase=0.2)
 """For crops that are as Haar has cut them already."""
 SHARE_FOUND, SHARE_LOOSE = 0.5, 0.25
-"""Of the pictures: shown as Haar found them, where it did; those of the data set moved about. The rest stay in place."""
+"""Of the pictures: shown as Haar found them, where it did; the data set's, moved about. The rest stay in place."""
 TAUGHT = 0.5
 """How much is learned from the old nets' answers for the data set's crops, not from labels (Hinton et al., 2015)."""
 KEPT = 0.2

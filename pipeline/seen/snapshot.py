@@ -1,11 +1,13 @@
 """All that the supervisor knows at one moment, as shown by the summary, metrics, page and terminal."""
 
+import time
 from collections.abc import Iterable
 
 from msgspec import Struct, field
 
 from framewire.pipeline.seen.figures import EventTally, StageFigures
 from framewire.pipeline.seen.histogram import Histogram
+from framewire.pipeline.seen.published import Published
 
 LONG_S = 3.0
 """No call of a stage that works takes so long that a person would want to know."""
@@ -66,7 +68,16 @@ class StageNow(Struct):
             return f"has been on {self.longest} for {self.longest_s:.0f} s"
         if self.cannot_write_s:
             return f"has not been able to write for {self.cannot_write_s:.0f} s"
+        published = self.published
+        if published is not None and published.down_since is not None:
+            since = time.strftime("%H:%M:%S", time.localtime(published.down_since))
+            return f"has delivered nothing since {since} ({published.trouble})"
         return ""
+
+    @property
+    def published(self) -> Published | None:
+        """The account of a sink that publishes."""
+        return self.total().published
 
     def total(self) -> StageFigures:
         """All its workers combined."""

@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from framewire.pipeline.seen.histogram import slowest
+from framewire.pipeline.seen.published import Published
 from framewire.pipeline.seen.snapshot import Frames, Snapshot, StageNow, StreamNow
 
 
@@ -32,7 +33,8 @@ class StageSummary(Struct):
     `wait_p50_ms` is how long a frame waited for the stage, `mean_batch` the frames per call. `facts` are what the
     stage reports of how it runs: a model's name and what it runs on. `busy_s` is time in its own code, `cpu_s` its CPU
     seconds; `batch_ms` groups calls by their number of frames. `trouble` says what it has been doing for too long. A
-    sink has `skipped` frames, if it is one that `skips`, and tried `retries` times to write what it could not before.
+    sink has `skipped` frames, if it is one that `skips`, and tried `retries` times to write what it could not before;
+    `published` is the account of one that publishes.
     """
 
     count: int = 0
@@ -53,6 +55,7 @@ class StageSummary(Struct):
     skips: bool = False
     skipped: int = 0
     retries: int = 0
+    published: Published | None = None
 
 
 class StreamSummary(StreamNow):
@@ -107,7 +110,7 @@ def summary_of(now: Snapshot) -> Summary:
         },
         refused_messages=now.refused + sum(worker.refused for worker in now.workers.values()),
         cores=now.cores,
-        error=now.failure or _too_many_failed(frames, now.max_failed),
+        error=now.failure or _too_many_failed(frames, now.max_failed) or _messages_dropped(now),
     )
 
 
@@ -135,6 +138,7 @@ def _stage(stage: StageNow) -> StageSummary:
         skips=stage.skips,
         skipped=stage.skipped,
         retries=total.retries,
+        published=total.published,
         cpu_s=round(stage.cpu_seconds, 3),
         restarts=stage.restarts,
         replicas=stage.replicas,
@@ -153,6 +157,14 @@ def _arrival(now: Snapshot, stream: str | None) -> Milliseconds:
     """Latency to the slowest sink, of one stream or of all."""
     found = slowest(stage.end_to_end(stream) for stage in now.stages.values())
     return Milliseconds(found.milliseconds(0.5), found.milliseconds(0.99))
+
+
+def _messages_dropped(now: Snapshot) -> str | None:
+    dropped = {name: account.dropped for name, stage in now.stages.items() if (account := stage.published)}
+    name = max(dropped, key=lambda name: dropped[name], default="")
+    if not name or not dropped[name]:
+        return None
+    return f"{dropped[name]} messages of {name!r} were dropped: its spool was full (spool_mb), and nobody took them"
 
 
 def _too_many_failed(frames: Frames, max_failed: float) -> str | None:

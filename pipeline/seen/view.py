@@ -3,13 +3,17 @@
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from framewire.pipeline.seen.published import Published
 from framewire.pipeline.seen.rates import Rates, StageRate, StreamRate
 from framewire.pipeline.seen.snapshot import Frames, Snapshot, StageNow, StreamNow
 from framewire.pipeline.seen.summary import total_frames
 
 
 class StageView(Struct, kw_only=True):
-    """One stage of the drawn graph: see StageRate for `rate`. `count` is frames so far, `skipped` those left out."""
+    """One stage of the drawn graph: see StageRate for `rate`. `count` is frames so far, `skipped` those left out.
+
+    `published` is the account of one that publishes.
+    """
 
     name: str
     use: str
@@ -21,6 +25,7 @@ class StageView(Struct, kw_only=True):
     rate: StageRate
     facts: dict[str, str]
     skipped: int = 0
+    published: Published | None = None
 
 
 class StreamView(StreamNow, kw_only=True):
@@ -83,4 +88,5 @@ def _stage(stage: StageNow, rate: StageRate) -> StageView:
         rate=rate,
         facts=total.facts,
         skipped=stage.skipped,
+        published=total.published,
     )

@@ -115,7 +115,7 @@ function drawGraph(view) {
       `${stage.name}${stage.replicas > 1 ? ` ×${stage.replicas}` : ""}${limits ? " (limits)" : ""}`,
       `${number(rate.fps)} fps, busy ${percent(rate.busy)}`,
       `p50 ${number(rate.p50_ms)}, p99 ${number(rate.p99_ms)} ms`,
-      `queue ${number(rate.queue)}${stage.restarts ? `, ${stage.restarts} restarts` : ""}${stage.skipped ? `, ${stage.skipped} skipped` : ""}`,
+      `queue ${number(rate.queue)}${stage.restarts ? `, ${stage.restarts} restarts` : ""}${stage.skipped ? `, ${stage.skipped} skipped` : ""}${stage.published?.waiting ? `, ${stage.published.waiting} wait` : ""}`,
     ];
     parts.push(element("svg:rect", { x, y, width: BOX.width, height: BOX.height, rx: 5, class: limits ? "limits" : "" }));
     parts.push(element("svg:rect", { x, y: y + BOX.height - 4, width: BOX.width * Math.min(1, rate.busy), height: 4, class: "busy" }));
@@ -134,7 +134,10 @@ function showStages(view) {
       percent(rate.busy), percent(rate.cores), stage.replicas, stage.restarts,
     ];
     const row = element("tr", stage.name === view.bottleneck ? { class: "limits" } : {}, ...cells.map((cell) => element("td", {}, String(cell))));
-    row.title = Object.entries(stage.facts).map(([what, how]) => `${what} ${how}`).join("\n");
+    const told = Object.entries(stage.facts).map(([what, how]) => `${what} ${how}`);
+    const sent = stage.published;
+    if (sent) told.push(`${sent.delivered} delivered, ${sent.waiting} wait, ${sent.refused} refused, ${sent.dropped} dropped`);
+    row.title = told.join("\n");
     return row;
   });
   byId("stages").replaceChildren(...rows);

@@ -34,6 +34,7 @@ def _headline(view: View) -> RenderableType:
         (sum(frames.failed.values()), "failed"),
         (sum(sum(stream.skipped.values()) for stream in view.streams), "skipped"),
         *((stage.skipped, f"skipped by {stage.name}") for stage in view.stages),
+        *((stage.published.waiting, f"waiting in {stage.name}") for stage in view.stages if stage.published),
     ):
         if number:
             words.append(f"{number} {what}")

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from framewire.pipeline.seen.figures import KIND_AND_PLACE
+from framewire.pipeline.seen.published import Published
 from framewire.pipeline.seen.snapshot import Frames
 from framewire.pipeline.seen.summary import Summary
 
@@ -41,6 +42,8 @@ def print_summary(summary: Summary, console: Console) -> None:
     for name, stage in summary.stages.items():
         if stage.skipped:
             console.print(f"{name}: {stage.skipped} frames skipped (lag: skip)", highlight=False, markup=False)
+        if stage.published is not None:
+            console.print(f"{name}: {messages_in_words(stage.published)}", highlight=False, markup=False)
         for what, how in stage.facts.items():
             console.print(f"{name}: {what} {how}", highlight=False, markup=False)
     if summary.refused_messages:
@@ -65,6 +68,18 @@ def frames_in_words(frames: Frames) -> str:
             parts.append(f"{sum(reasons.values())} {word} ({each})")
     if frames.in_flight:
         parts.append(f"{frames.in_flight} in flight")
+    return ", ".join(parts)
+
+
+def messages_in_words(account: Published) -> str:
+    """`1200 messages delivered, 4 wait, 1 refused`."""
+    parts = [f"{account.delivered} messages delivered"]
+    if account.waiting:
+        parts.append(f"{account.waiting} wait")
+    if account.refused:
+        parts.append(f"{account.refused} refused")
+    if account.dropped:
+        parts.append(f"{account.dropped} dropped")
     return ", ".join(parts)
 
 

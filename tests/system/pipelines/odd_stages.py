@@ -19,6 +19,8 @@ class NumbersOptions(Struct, frozen=True):
     count: int = 100
     width: int = 64
     height: int = 48
+    every_s: float = 0.0
+    """Like a camera, it takes its time."""
 
 
 @stage("numbers")
@@ -32,6 +34,7 @@ class Numbers(Source[NumbersOptions]):
         self.describe("numbers", options.height, options.width, options.count)
         for number in range(start, options.count):
             self.slot(options.height, options.width)[...] = number % 256
+            time.sleep(options.every_s)
             yield Shot(number, (1, 25), (25, 1))
 
 

@@ -3,6 +3,7 @@
 import re
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -16,6 +17,8 @@ from framewire.stages.publish.places.transport_security import tls_context
 
 PORT, TLS_PORT = 1883, 8883
 KEEPALIVE_S = 30
+WINDOW = 20
+"""Messages that are on their way at once to a broker that does not say how many may be."""
 LATER = frozenset({0x80, 0x83, 0x93, 0x97})
 """MQTT 5's reasons that are no refusal: unspecified, the implementation's, too many in flight, over a quota."""
 SENT_MAX = 268_435_455
@@ -63,6 +66,7 @@ class Mqtt(Place):
         self._gone = threading.Event()
         self._refusal = ""
         self._packet_max = SENT_MAX
+        self._window = WINDOW
         self._codes: dict[int, Any] = {}
 
     @classmethod
@@ -94,6 +98,8 @@ class Mqtt(Place):
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_publish = self._on_publish
         client.connect_timeout = PATIENCE_S
+        # We count them ourselves, as the broker says.
+        client.max_inflight_messages_set(0)
         self._client = client
         client.connect(self._address.host, self._port, keepalive=KEEPALIVE_S)
         client.loop_start()
@@ -109,7 +115,7 @@ class Mqtt(Place):
         """See Place."""
         settings = self.options.settings
         self._codes.clear()
-        sent: list[tuple[int, Any]] = []
+        due: deque[tuple[int, Any]] = deque()
         refused: dict[int, str] = {}
         for number, message in enumerate(messages):
             topic = message.destination.encode()
@@ -120,16 +126,11 @@ class Mqtt(Place):
                 refused[number] = "the topic is too long"
             else:
                 info = self._client.publish(message.destination, message.body, settings.qos, settings.retain)
-                sent.append((number, info))
-        for number, info in sent:
-            if not self._is_acknowledged(info):
-                delivered = number if not refused else 0
-                raise NotNowError(self._refusal or "the broker is gone, or acknowledges nothing", delivered)
-            code = self._codes.get(info.mid)
-            if code is not None and code.value >= 0x80:
-                if code.value in LATER:
-                    raise NotNowError(str(code), number if not refused else 0)
-                refused[number] = str(code)
+                due.append((number, info))
+            if len(due) >= self._window:
+                self._wait_for(*due.popleft(), refused)
+        for number, info in due:
+            self._wait_for(number, info, refused)
         return refused
 
     def close(self) -> None:
@@ -142,6 +143,17 @@ class Mqtt(Place):
             client.publish(self._availability, "offline", qos=0, retain=True)
         client.disconnect()
         client.loop_stop()
+
+    def _wait_for(self, number: int, info: Any, refused: dict[int, str]) -> None:
+        """Until a message is acknowledged, or refused. Raises NotNowError."""
+        delivered = 0 if refused else number
+        if not self._is_acknowledged(info):
+            raise NotNowError(self._refusal or "the broker is gone, or acknowledges nothing", delivered)
+        code = self._codes.get(info.mid)
+        if code is not None and code.value in LATER:
+            raise NotNowError(str(code), delivered)
+        if code is not None:
+            refused[number] = str(code)
 
     def _is_acknowledged(self, info: Any) -> bool:
         until = time.monotonic() + PATIENCE_S
@@ -156,8 +168,7 @@ class Mqtt(Place):
             self._refusal = f"the broker refuses us: {code}"
         told = getattr(properties, "MaximumPacketSize", None)
         self._packet_max = told or SENT_MAX
-        in_flight = getattr(properties, "ReceiveMaximum", None)
-        self._client.max_inflight_messages_set(min(in_flight or self.batch_max, self.batch_max))
+        self._window = getattr(properties, "ReceiveMaximum", None) or WINDOW
         self._connected.set()
 
     def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, code: Any, _properties: Any) -> None:
