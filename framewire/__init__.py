@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from framewire.pipeline.seen.summary import Summary
     from framewire.pipeline.stage import Sink, Source, Stage, StageError, stage
     from framewire.pipeline.testing import StageRunner
+    from framewire.stages.publish.places.place import Message, NotNowError, Place
 
 __all__ = [
     "Attribute",
@@ -35,10 +36,13 @@ __all__ = [
     "InputFile",
     "InputFolder",
     "InputPath",
+    "Message",
+    "NotNowError",
     "OutputPath",
     "Packet",
     "PictureInUseError",
     "PicturePassedError",
+    "Place",
     "RunError",
     "Shot",
     "Sink",
@@ -60,6 +64,7 @@ _MODULE_OF = {
     **dict.fromkeys(("Attribute", "Detection", "Event", "Packet"), _PACKET),
     **dict.fromkeys(("Sink", "Source", "Stage", "StageError", "stage"), _STAGE),
     **dict.fromkeys(("InputFile", "InputFolder", "InputPath", "OutputPath"), "framewire.pipeline.option"),
+    **dict.fromkeys(("Message", "NotNowError", "Place"), "framewire.stages.publish.places.place"),
     "Shot": "framewire.pipeline.frame.shot",
     "StageRunner": "framewire.pipeline.testing",
     "ConfigError": "framewire.pipeline.graph.config_error",

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from framewire.pipeline.flow.gate import Gate
 from framewire.pipeline.flow.no_room import NoRoomError
+from framewire.pipeline.frame.happening import Happening
 from framewire.pipeline.frame.packet import Packet
 from framewire.pipeline.frame.ring import PictureLostError, RingReader
 from framewire.pipeline.graph.plan import Plan
@@ -288,6 +289,7 @@ class SinkNode(StageNode):
         exceptions: list[Exceptional] = []
         found: dict[str, int] = {}
         events: dict[str, EventTally] = {}
+        happened: list[Happening] = []
         while told.written and told.written[0].seq < told.mark:
             packet = told.written.popleft()
             if not packet.alive:
@@ -296,7 +298,8 @@ class SinkNode(StageNode):
             for detection in packet.detections:
                 label = series_of(detection.label, found)
                 found[label] = found.get(label, 0) + 1
-            for event in packet.events:
+            for place, event in enumerate(packet.events):
+                happened.append(Happening(stream, packet.seq, place, packet.time, packet.taken_ms, event))
                 name = series_of(f"{event.kind}{KIND_AND_PLACE}{event.where}", events)
                 events.setdefault(name, EventTally()).add(EventTally(1, event.value or 0.0, event.value))
         told.told, told.ended_told = told.mark, told.ended
@@ -304,4 +307,6 @@ class SinkNode(StageNode):
         if told.gaps:
             gaps = [gap for gap in told.gaps if gap[1] <= told.mark]
             told.gaps = [gap for gap in told.gaps if gap[1] > told.mark]
-        return Settle(self.spec.name, self._incarnation, stream, told.mark, exceptions, found, told.ended, events, gaps)
+        return Settle(
+            self.spec.name, self._incarnation, stream, told.mark, exceptions, found, told.ended, events, gaps, happened
+        )

@@ -104,7 +104,7 @@ def result_of(packet: Packet) -> FrameResult:
         reason=packet.reason,
         stage=packet.stage,
         detections=[_detection(detection) for detection in packet.detections],
-        events=[_event(event) for event in packet.events],
+        events=[event_result(event) for event in packet.events],
         pixel_aspect=packet.pixel_aspect if packet.seq == 0 else None,
     )
 
@@ -155,7 +155,8 @@ def _attribute(attribute: Attribute) -> AttributeResult:
     )
 
 
-def _event(event: Event) -> EventResult:
+def event_result(event: Event) -> EventResult:
+    """The result of an event."""
     line = event.where.removesuffix(event.direction).rstrip() if event.direction else ""
     value = _rounded(event.value, VALUE_DIGITS)
     return EventResult(event.kind, event.where, event.track, value, line, event.direction)

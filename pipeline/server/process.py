@@ -15,13 +15,23 @@ from setproctitle import setproctitle
 from framewire.pipeline.metrics.collector import RunCollector, registry_of
 from framewire.pipeline.server.boot import ServerBoot
 from framewire.pipeline.server.connection import WAIT_S, BoundedConnection
+from framewire.pipeline.server.events import Events
 from framewire.pipeline.server.known import Known
 from framewire.pipeline.server.listen import BACKLOG
 from framewire.pipeline.server.log import send_log
 from framewire.pipeline.server.pictures import Pictures, find_painter
 from framewire.pipeline.server.web import web_app
 from framewire.pipeline.wire.inbox import Inbox, Outbox, new_endpoint
-from framewire.pipeline.wire.message import Look, RefusedError, Seen, ServerReady, Told, decode_for_server, encode
+from framewire.pipeline.wire.message import (
+    Happened,
+    Look,
+    RefusedError,
+    Seen,
+    ServerReady,
+    Told,
+    decode_for_server,
+    encode,
+)
 
 log = logging.getLogger("framewire.server")
 
@@ -50,7 +60,8 @@ async def _serve(boot: ServerBoot) -> None:
     collector = RunCollector()
     known = Known(collector)
     pictures = Pictures(lambda width: supervisor.send(encode(Look(width))), find_painter())
-    app = web_app(known, pictures, registry_of(collector), boot.token)
+    events = Events()
+    app = web_app(known, pictures, events, registry_of(collector), boot.token)
     config = uvicorn.Config(
         app,
         http=BoundedConnection,
@@ -64,7 +75,7 @@ async def _serve(boot: ServerBoot) -> None:
         timeout_keep_alive=int(WAIT_S),
     )
     supervisor.send(encode(ServerReady(inbox.endpoint)))
-    hearing = asyncio.create_task(_hear(zmq.asyncio.Socket.shadow(inbox.socket), known, pictures))
+    hearing = asyncio.create_task(_hear(zmq.asyncio.Socket.shadow(inbox.socket), known, pictures, events))
     with socket.socket(fileno=boot.fd) as listening:
         serving = asyncio.create_task(_Server(config).serve(sockets=[listening]))
         done, _ = await asyncio.wait([hearing, serving], return_when=asyncio.FIRST_COMPLETED)
@@ -78,7 +89,7 @@ def _report(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     log.error("%s%s", context["message"], f" ({error})" if error is not None else "")
 
 
-async def _hear(inbox: zmq.asyncio.Socket, known: Known, pictures: Pictures) -> None:
+async def _hear(inbox: zmq.asyncio.Socket, known: Known, pictures: Pictures, events: Events) -> None:
     while True:
         try:
             message = decode_for_server(await inbox.recv())
@@ -89,3 +100,5 @@ async def _hear(inbox: zmq.asyncio.Socket, known: Known, pictures: Pictures) -> 
                 known.take(message.snapshot)
             case Seen():
                 await pictures.take(message)
+            case Happened():
+                await events.take(message.events)

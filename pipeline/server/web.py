@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from framewire.pipeline.seen.summary import summary_of
 from framewire.pipeline.server.connection import connections_max
+from framewire.pipeline.server.events import Events
 from framewire.pipeline.server.guard import Guard
 from framewire.pipeline.server.known import Known
 from framewire.pipeline.server.pictures import Pictures
@@ -25,9 +26,9 @@ NUMBER_HEADER = "X-Picture"
 """A picture's number, to pass in `after` for the next one."""
 
 
-def web_app(known: Known, pictures: Pictures, registry: CollectorRegistry, token: str) -> ASGIApp:
+def web_app(known: Known, pictures: Pictures, events: Events, registry: CollectorRegistry, token: str) -> ASGIApp:
     """The application, behind its guard."""
-    answers = Answers(known, pictures, registry)
+    answers = Answers(known, pictures, events, registry)
     app = Starlette(
         routes=[
             Route("/", answers.page),
@@ -37,6 +38,7 @@ def web_app(known: Known, pictures: Pictures, registry: CollectorRegistry, token
             Route("/graph.json", answers.graph),
             Route("/history.json", answers.history),
             Route("/summary.json", answers.summary),
+            Route("/events", answers.events),
             Route("/streams/{stream}.jpg", answers.picture),
             Route("/streams/{stream}.mjpeg", answers.film),
             Mount("/page", StaticFiles(directory=PAGE)),
@@ -48,8 +50,9 @@ def web_app(known: Known, pictures: Pictures, registry: CollectorRegistry, token
 class Answers:
     """One method per route."""
 
-    def __init__(self, known: Known, pictures: Pictures, registry: CollectorRegistry) -> None:
+    def __init__(self, known: Known, pictures: Pictures, events: Events, registry: CollectorRegistry) -> None:
         self._known = known
+        self._events = events
         self._pictures = pictures
         self._registry = registry
         self._viewers = Viewers(connections_max() // 2)
@@ -87,6 +90,13 @@ class Answers:
             return PlainTextResponse("starting\n", 503)
         return Response(msgspec.json.encode(summary_of(self._known.now)), media_type="application/json")
 
+    async def events(self, request: Request) -> Response:
+        """What happens, as Server-Sent Events: after `?since=NUMBER`, or after the one that the browser had last."""
+        since = request.headers.get("last-event-id") or request.query_params.get("since", "0")
+        if not since.isdecimal():
+            return PlainTextResponse("`since` is a number\n", 400)
+        return _Endless(self._events.since(int(since)), "text/event-stream", self._viewers)
+
     async def picture(self, request: Request) -> Response:
         """The newest picture of a stream, once it is not the one of `?after=NUMBER`; 204 on timeout."""
         if not self._is_stream(request.path_params["stream"]):
@@ -105,7 +115,7 @@ class Answers:
         stream = request.path_params["stream"]
         if not self._is_stream(stream):
             return PlainTextResponse("no such stream\n", 404)
-        return _Film(self._parts(stream), self._viewers)
+        return _Endless(self._parts(stream), f"multipart/x-mixed-replace; boundary={BOUNDARY}", self._viewers)
 
     async def _parts(self, stream: str) -> AsyncIterator[bytes]:
         async for jpeg in self._pictures.all(stream):
@@ -119,22 +129,22 @@ class Answers:
 
 
 class Viewers:
-    """How many watch films now: those who do must leave room for probes and pages."""
+    """How many watch films or events now: those who do must leave room for probes and pages."""
 
     def __init__(self, most: int) -> None:
         self.most = most
         self.now = 0
 
 
-class _Film(StreamingResponse):
-    def __init__(self, parts: AsyncIterator[bytes], viewers: Viewers) -> None:
-        super().__init__(parts, media_type=f"multipart/x-mixed-replace; boundary={BOUNDARY}")
+class _Endless(StreamingResponse):
+    def __init__(self, parts: AsyncIterator[bytes], media_type: str, viewers: Viewers) -> None:
+        super().__init__(parts, media_type=media_type)
         self._viewers = viewers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
         if self._viewers.now >= self._viewers.most:
-            text = f"{self._viewers.most} films are being watched already; close one\n"
+            text = f"{self._viewers.most} films and lists of events are being watched already; close one\n"
             await PlainTextResponse(text, 503)(scope, receive, send)
             return
         self._viewers.now += 1

@@ -8,10 +8,12 @@ import msgspec
 import zmq
 
 from framewire.pipeline.crew.worker_record import WorkerRecord
+from framewire.pipeline.frame.happening import Happening
 from framewire.pipeline.seen.snapshot import Snapshot
 from framewire.pipeline.server.listen import Listening
+from framewire.pipeline.supervisor.happenings import Happenings
 from framewire.pipeline.wire.inbox import Outbox
-from framewire.pipeline.wire.message import Look, Told, Watch, encode
+from framewire.pipeline.wire.message import Happened, Look, Told, Watch, encode
 
 TOKEN = "=server"
 """Its name at the nursery: no worker can have it."""
@@ -41,6 +43,7 @@ class ServerKeeper:
         self._tell_at = 0.0
         self._deaths = 0
         self._outbox: Outbox | None = None
+        self._happenings = Happenings()
 
     def hasten(self) -> None:
         """All workers are ready: now it may start."""
@@ -70,6 +73,16 @@ class ServerKeeper:
         self.endpoint = endpoint
         self._outbox = Outbox(context, endpoint)
         self._tell_at = 0.0
+        self._tell_events(list(self._happenings.kept))
+
+    def happened(self, told: list[Happening]) -> None:
+        """A sink tells of events: it learns of the new ones at once."""
+        if told:
+            self._tell_events(self._happenings.take(told))
+
+    def _tell_events(self, events: list[tuple[int, Happening]]) -> None:
+        if self._outbox is not None and events:
+            self._outbox.send(encode(Happened(events)))
 
     def died(self, is_blameless: bool = False) -> None:
         """Restart it, a few times, not counting those when it is not to blame."""

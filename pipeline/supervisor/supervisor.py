@@ -350,7 +350,9 @@ class Supervisor:
             # Its replacement gets an older mark, and writes these frames again.
             return
         self._account.settled(time.monotonic())
-        self._books.take(message)
+        if self._server is not None:
+            self._server.happened(message.happened)
+        self._books.take(message.without_events())
 
     def _is_of_now(self, stage: str, incarnation: int) -> bool:
         """Whether this is the current worker of a stage without replicas, and not known to be dead."""

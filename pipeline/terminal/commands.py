@@ -37,6 +37,7 @@ from framewire.pipeline.terminal.arguments import Config, Out, Sets, Source, Sum
 from framewire.pipeline.terminal.display.log_format import JsonFormatter, LogFormat
 from framewire.pipeline.terminal.display.progress import progress_on
 from framewire.pipeline.terminal.display.summary_table import print_summary
+from framewire.pipeline.terminal.events import events
 from framewire.pipeline.terminal.exit_code import FAILED, INTERRUPTED, WRONG
 from framewire.pipeline.terminal.looking_on import explain_run, top
 from framewire.pipeline.terminal.out_folder import recover_folder, take_over
@@ -247,6 +248,7 @@ def replay(
 
 app.command("recover")(recover_folder)
 app.command()(top)
+app.command()(events)
 app.command("explain")(explain_run)
 
 

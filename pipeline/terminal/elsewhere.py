@@ -4,6 +4,9 @@ import os
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPResponse
 from typing import TypeVar
 
 import msgspec
@@ -20,6 +23,13 @@ class NoAnswerError(Exception):
 
 def ask(url: str, path: str, kind: type[T]) -> T:
     """Get `path` from the server at `url`. The token is in the URL, or in FRAMEWIRE_TOKEN. Raises NoAnswerError."""
+    with answering(url, path, TIMEOUT_S) as answer:
+        return msgspec.json.decode(answer.read(), type=kind)
+
+
+@contextmanager
+def answering(url: str, path: str, timeout_s: float) -> Iterator[HTTPResponse]:
+    """The open answer of the server: see `ask`. Raises NoAnswerError, for what goes wrong while it is read, too."""
     parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
     token = urllib.parse.parse_qs(parts.query).get("token", [os.environ.get(TOKEN_VARIABLE, "")])[0]
     place = f"{parts.scheme}://{parts.netloc}"
@@ -27,11 +37,13 @@ def ask(url: str, path: str, kind: type[T]) -> T:
     if token:
         request.add_header("Authorization", f"Bearer {token}")
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
-            return msgspec.json.decode(answer.read(), type=kind)
+        with urllib.request.urlopen(request, timeout=timeout_s) as answer:
+            yield answer
     except urllib.error.HTTPError as error:
         cure = f"; set {TOKEN_VARIABLE} to its token" if error.code == 401 else ""
         raise NoAnswerError(f"{place}: {error.code} {error.reason}{cure}") from error
+    except BrokenPipeError:
+        raise
     except (OSError, ValueError, msgspec.DecodeError) as error:
         why = getattr(error, "reason", error)
         raise NoAnswerError(f"no run answers at {place} ({why}); a run logs its address, usually {DEFAULT}") from error

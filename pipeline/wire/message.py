@@ -10,6 +10,7 @@ from typing import Annotated, Self, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from framewire.pipeline.frame.happening import Happening
 from framewire.pipeline.frame.packet import NotNegative, Outcome, Packet, Positive
 from framewire.pipeline.seen.figures import EventTally, WorkerFigures
 from framewire.pipeline.seen.snapshot import Snapshot
@@ -151,7 +152,7 @@ class Settle(Struct, frozen=True, array_like=True, tag=7):
 
     `found` counts detections by label, `events` tallies events by kind and place. `incarnation` is that of the sink's
     worker: late messages of a dead one are void once its replacement started. `gaps` are frames that it has skipped,
-    as ranges: the first, and the one after the last.
+    as ranges: the first, and the one after the last. `happened` are the events themselves.
     """
 
     sink: str
@@ -163,6 +164,11 @@ class Settle(Struct, frozen=True, array_like=True, tag=7):
     ended: bool
     events: dict[str, EventTally] = {}
     gaps: list[tuple[NotNegative, NotNegative]] = []
+    happened: list[Happening] = []
+
+    def without_events(self) -> Self:
+        """The same without the events themselves: no account needs them."""
+        return msgspec.structs.replace(self, happened=[]) if self.happened else self
 
 
 class Checkpoint(Struct, frozen=True, array_like=True, tag=14):
@@ -288,6 +294,12 @@ class Told(Struct, frozen=True, array_like=True, tag=20):
     snapshot: Snapshot
 
 
+class Happened(Struct, frozen=True, array_like=True, tag=24):
+    """To the server: events, each with its number in the run."""
+
+    events: list[tuple[Positive, Happening]]
+
+
 class Seen(Struct, frozen=True, array_like=True, tag=21):
     """To the server: a picture that has reached a sink, uint8 BGR, rows packed, one pixel of each `step` squared.
 
@@ -318,7 +330,7 @@ ToSupervisor = (
     | ServerReady
     | Look
 )
-ToServer = Told | Seen
+ToServer = Told | Seen | Happened
 Message = ToWorker | ToSupervisor | ToServer
 
 _encoder = msgspec.msgpack.Encoder()

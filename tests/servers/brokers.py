@@ -54,14 +54,17 @@ class Mosquitto(Server):
 
         subscribed = threading.Event()
         client = paho.Client(CallbackAPIVersion.VERSION2, client_id="test", clean_session=False)
-        client.on_connect = lambda *_: client.subscribe([("test/#", 1), ("framewire-availability/#", 1)])
+        client.on_connect = self._subscribe
         client.on_subscribe = lambda *_: subscribed.set()
-        client.on_message = lambda _client, _data, message: self._take(message.topic, message.payload)
+        client.on_message = lambda _client, _data, message: self._take(message.topic, bytes(message.payload))
         client.reconnect_delay_set(1, 1)
         client.connect("127.0.0.1", self.port)
         client.loop_start()
         assert subscribed.wait(20)
         self._subscriber = client
+
+    def _subscribe(self, client: Any, *_: object) -> None:
+        client.subscribe([("test/#", 1), ("framewire-availability/#", 1)])
 
     def _take(self, topic: str, payload: bytes) -> None:
         if topic.startswith("framewire-availability"):
@@ -95,8 +98,8 @@ class RedisServer(Server):
 
         entries: list[tuple[bytes, Any]] = []
         with redis.Redis(port=self.port) as client:
-            for key in client.keys("test:*"):  # type: ignore[union-attr]
-                entries += client.xrange(key)  # type: ignore[arg-type]
+            for key in client.keys("test:*"):
+                entries += client.xrange(key)
         return [name_of(fields[b"message"]) for _, fields in entries]
 
 
@@ -188,9 +191,9 @@ class KafkaMock(Server):
             message = consumer.poll(20)
             assert message is not None
             if message.error():
-                ends.add(message.partition())
+                ends.add(message.partition() or 0)
             else:
-                names.append(name_of(message.value()))
+                names.append(name_of(message.value() or b""))
         consumer.close()
         return names
 

@@ -27,6 +27,8 @@ def test_it_runs(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     stages = load_pipeline(config).stages
     sources = [stage.name for stage in stages if stage.kind == "source"]
     settings = [f"{source}.{setting}" for source in sources for setting in ("source=demo", f"limit={FRAMES}")]
+    # There is no broker: the messages wait.
+    settings += [f"{stage.name}.flush_s=0" for stage in stages if stage.use == "publish"]
     if config.stem in NEED_A_MODEL:
         finished = run(config, tmp_path, *(part for setting in settings for part in ("--set", setting)))
         assert finished.code == 1

@@ -6,6 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from framewire.pipeline.metrics.collector import RunCollector, registry_of
+from framewire.pipeline.server.events import Events
 from framewire.pipeline.server.known import Known
 from framewire.pipeline.server.pictures import Pictures
 from framewire.pipeline.server.web import web_app
@@ -22,7 +23,7 @@ def client(token: str = "", told: bool = True, name: str = "localhost:9797") -> 
         known.take(snapshot())
     looked: list[Look] = []
     pictures = Pictures(lambda width: looked.append(Look(width)), lambda pixels, packet, step: b"")
-    return TestClient(web_app(known, pictures, registry_of(collector), token), base_url=f"http://{name}")
+    return TestClient(web_app(known, pictures, Events(), registry_of(collector), token), base_url=f"http://{name}")
 
 
 def test_the_page_and_its_parts() -> None:

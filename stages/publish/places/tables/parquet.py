@@ -1,6 +1,5 @@
 """parquet:///FOLDER: files of many messages each, typed column by column, for DuckDB, pandas, Spark."""
 
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -77,7 +76,7 @@ class Parquet(Place):
     def _write(self, messages: Sequence[Message], path: Path) -> None:
         import duckdb
 
-        columns = json.dumps(COLUMNS)
+        columns = ", ".join(f"'{name}': '{kind}'" for name, kind in COLUMNS.items())
         growing = path.with_name(f".{path.name}.part")
         with tempfile.NamedTemporaryFile(suffix=".jsonl") as lines:
             lines.writelines(message.body + b"\n" for message in messages)
@@ -86,7 +85,7 @@ class Parquet(Place):
                 db.execute("SET threads=1")
                 db.execute(
                     f"COPY (SELECT * FROM read_json('{_quoted(lines.name)}', format='newline_delimited', "
-                    f"columns={columns})) TO '{_quoted(str(growing))}' (FORMAT parquet, COMPRESSION zstd)"
+                    f"columns={{{columns}}})) TO '{_quoted(str(growing))}' (FORMAT parquet, COMPRESSION zstd)"
                 )
         growing.replace(path)
         sync_folder(path.parent)
