@@ -27,6 +27,7 @@ from bench.journal import journal  # noqa: E402
 from bench.live import live  # noqa: E402
 from bench.looped import looped  # noqa: E402
 from bench.promises import promises  # noqa: E402
+from bench.published import published  # noqa: E402
 from bench.reconnects import reconnects  # noqa: E402
 from bench.report import write_report  # noqa: E402
 from bench.startup import startup  # noqa: E402
@@ -53,6 +54,7 @@ PARTS: dict[str, Callable[[Path | None], Struct]] = {
     "watching": lambda clip: watching(),
     "journal": lambda clip: journal(),
     "looped": looped,
+    "published": lambda clip: published(),
     "storm": lambda clip: storms(),
 }
 BY_NAME_ALONE = frozenset({"storm"})

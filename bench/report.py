@@ -18,6 +18,7 @@ from bench.live import Live
 from bench.looped import Looped
 from bench.machine import Machine
 from bench.promises import Promises
+from bench.published import Published
 from bench.reconnects import Reconnects
 from bench.startup import Startup
 from bench.storm import KINDS, Storms
@@ -250,6 +251,34 @@ def _looped() -> str:
 {table}"""
 
 
+def _published() -> str:
+    result = _read("published", Published)
+    if result is None:
+        return ""
+    rows: list[list[Cell]] = [
+        [
+            one.place,
+            round(median(way.rate for way in one.published)),
+            round(median(way.rate for way in one.bare)),
+            f"{one.reached:.0%}",
+            round(median(way.cpu_us for way in one.published)),
+            round(median(way.cpu_us for way in one.bare)),
+        ]
+        for one in result.places
+    ]
+    heads = ["place", "messages/s", "bare, messages/s", "reached", "CPU, µs a message", "bare, µs"]
+    piled = result.piled
+    return f"""## Publishing
+
+Messages of 500 bytes out of a full spool, against the bare library in a loop with the same promise for each message,
+interleaved, in the median; servers on loopback, on the same two cores; {_machine(result.machine)}. With `publish` to a
+broker that is not there beside it, a recording keeps {result.beside.kept:.1%} of its frames a second. publish's worker
+takes {piled.early_mb:.0f} MB with {piled.messages // 10:,} messages waiting, and {piled.late_mb:.0f} MB with
+{piled.messages:,}.
+
+{_table(heads, rows)}"""
+
+
 def _storm() -> str:
     result = _read("storm", Storms)
     if result is None:
@@ -335,6 +364,7 @@ SECTIONS: tuple[Callable[[], str], ...] = (
     _watching,
     _journal,
     _looped,
+    _published,
     _storm,
 )
 

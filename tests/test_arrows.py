@@ -34,14 +34,17 @@ ARROWS: dict[str, set[str]] = {
     "pipeline.ledger": {"pipeline", "pipeline.frame", "pipeline.graph", "pipeline.seen", "pipeline.wire"},
     "pipeline.output": {"pipeline", "pipeline.graph", "pipeline.ledger", "pipeline.processes"},
     "pipeline.metrics": {"pipeline", "pipeline.seen"},
-    "pipeline.server": {*("pipeline.frame", "pipeline.graph", "pipeline.metrics", "pipeline.seen", "pipeline.wire")},
+    "pipeline.server": {
+        *("pipeline.frame", "pipeline.graph", "pipeline.metrics", "pipeline.seen", "pipeline.wire"),
+        "pipeline.result",
+    },
     "pipeline.crew": {
         *("pipeline", "pipeline.graph", "pipeline.ledger", "pipeline.nodes", "pipeline.processes"),
         *("pipeline.server", "pipeline.wire", "pipeline.worker"),
     },
     "pipeline.supervisor": {
         *("pipeline", "pipeline.crew", "pipeline.graph", "pipeline.ledger", "pipeline.nodes", "pipeline.processes"),
-        *("pipeline.seen", "pipeline.server", "pipeline.wire"),
+        *("pipeline.frame", "pipeline.seen", "pipeline.server", "pipeline.wire"),
     },
     "pipeline.terminal.display": {"pipeline.seen"},
     "pipeline.terminal": {
@@ -78,7 +81,7 @@ ARROWS: dict[str, set[str]] = {
     "models.training": {"models.crops", "models.datasets", "models.evaluation", "models.finders"},
     "stages.parts": {"pipeline", "pipeline.frame"},
     "stages.capture.inputs": {"pipeline", "pipeline.frame", "pipeline.privacy"},
-    "stages.capture.inputs.film": {"pipeline", "stages.capture.inputs"},
+    "stages.capture.inputs.film": {"pipeline", "pipeline.frame", "stages.capture.inputs"},
     "stages.capture.inputs.pictures": {"pipeline", "pipeline.frame", "stages.capture.inputs"},
     "stages.capture": {
         *("pipeline", "pipeline.frame", "pipeline.privacy", "stages.capture.inputs"),
@@ -86,6 +89,13 @@ ARROWS: dict[str, set[str]] = {
     },
     "stages.count": {"pipeline", "pipeline.frame"},
     "stages.jsonl_writer": {"pipeline", "pipeline.frame", "pipeline.result", "stages.parts"},
+    "stages.publish.places": {"pipeline", "pipeline.privacy"},
+    "stages.publish.places.brokers": {"pipeline", "pipeline.privacy", "stages.publish.places"},
+    "stages.publish.places.tables": {"pipeline", "pipeline.privacy", "stages.publish.places"},
+    "stages.publish": {
+        *("pipeline", "pipeline.flow", "pipeline.frame", "pipeline.graph", "pipeline.output", "pipeline.privacy"),
+        *("pipeline.result", "pipeline.seen", "stages.publish.places"),
+    },
     "stages.track": {"models", "pipeline", "pipeline.frame"},
     "stages.video_writer": {"pipeline", "pipeline.frame", "stages.parts"},
     "stages.annotate": {"pipeline", "pipeline.frame"},

@@ -14,6 +14,7 @@ import yaml
 from bench.film import demo_clip
 from framewire.pipeline.graph import load_pipeline
 from framewire.pipeline.registry import find_stage, known_stages
+from framewire.stages.publish.places.known_places import PLACES, place_of
 from tests.stages.faces import demo_frame
 from tests.system.running import ROOT, Running, lines_in, run, wait_until
 
@@ -147,3 +148,25 @@ def test_links_lead_somewhere() -> None:
         for link in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
             if "://" not in link:
                 assert (path.parent / link).exists(), f"{path.name}: {link}"
+
+
+PUBLISH = (ROOT / "docs" / "publish.md").read_text()
+
+
+@pytest.mark.parametrize("config", blocks(PUBLISH, "yaml"))
+def test_the_pipelines_that_publish_load(config: str, tmp_path: Path) -> None:
+    path = tmp_path / "published.yaml"
+    path.write_text(config)
+    assert any(stage.use == "publish" for stage in load_pipeline(path).stages)
+
+
+def test_every_place_is_in_the_table_with_its_settings_and_its_default() -> None:
+    rows = [line.split(" | ") for line in PUBLISH.splitlines() if line.startswith("| `") and "://" in line]
+    told = {scheme: row for row in rows for scheme in re.findall(r"`(\w+)://", row[0])}
+    assert set(told) == set(PLACES) - {"postgres"}
+    for scheme, (_, extra, where, settings) in told.items():
+        place = place_of(f"{scheme}://x")
+        assert place.library[1] in extra
+        assert f"`{place.default}`" in where or not place.default
+        for name in place.Settings.__struct_fields__:
+            assert f"`{name}`" in settings

@@ -53,7 +53,12 @@ def test_each_comes_once_as_it_happens() -> None:
         parts = await watching
         assert ids(parts) == [1, 2, 3]
         assert json.loads(parts[0].split(b"data: ")[1]) == {
-            **{"kind": "came", "track": 1, "id": 1, "stream": "door", "seq": 1, "pts": 0.04},
+            "kind": "came",
+            "track": 1,
+            "id": 1,
+            "stream": "door",
+            "seq": 1,
+            "pts": 0.04,
             "time": "2026-01-01T00:00:00.000Z",
         }
 

@@ -16,8 +16,15 @@ from tests.servers.databases import PostgresServer
 from tests.servers.hook import Hook
 
 LINE = {
-    **{"schema": 1, "stream": "door", "seq": 0, "pts": 0.04, "time": "2026-03-01T12:00:00.280Z", "outcome": "ok"},
-    **{"width": 64, "height": 48, "run": "r"},
+    "schema": 1,
+    "stream": "door",
+    "seq": 0,
+    "pts": 0.04,
+    "time": "2026-03-01T12:00:00.280Z",
+    "outcome": "ok",
+    "width": 64,
+    "height": 48,
+    "run": "r",
     "detections": [
         {"id": "d.0", "label": "face", "box": [1.5, 2, 3, 4], "track": 3, "attributes": {"age": {"label": "(25-32)"}}}
     ],
@@ -106,10 +113,14 @@ def test_parquet_has_typed_columns_and_replaces_a_file_that_is_written_again(tmp
     made.send([message(0, "door"), message(1, "door"), message(2, "door")])
     made.close()
     (file,) = (tmp_path / "people" / "door").iterdir()
-    row = duckdb.sql(
-        "SELECT count(*), max(seq), any_value(detections[1].attributes['age'].label), any_value(events[1].line), "
-        f"any_value(time) FROM '{file}'"
-    ).fetchone()
+    row = (
+        duckdb.connect()
+        .execute(
+            "SELECT count(*), max(seq), any_value(detections[1].attributes['age'].label), any_value(events[1].line), "
+            f"any_value(time) FROM '{file}'"
+        )
+        .fetchone()
+    )
     assert row is not None
     assert row[:4] == (3, 2, "(25-32)", "gate")
     assert row[4].isoformat() == "2026-03-01T12:00:00.280000"

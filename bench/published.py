@@ -1,0 +1,254 @@
+"""What publishing costs: messages a second and CPU for each, out of a full spool, against the bare library in a loop.
+
+Servers are real ones on loopback, as in the tests; rounds are interleaved, and either comes first in turn. A message is
+the line of a frame with two faces. Then a pipeline with a recording, with `publish` beside it to a broker that is not
+there, and without: frames a second; and the memory of its worker while messages pile up.
+"""
+
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+
+import msgspec
+from msgspec import Struct
+from rich.console import Console
+from rich.table import Table
+
+import framewire
+from bench import bare_publishers as bare
+from bench.machine import Machine, this_machine
+from framewire.pipeline.frame.packet import Attribute, Detection, Packet
+from framewire.pipeline.result.result import json_line
+from framewire.pipeline.stage_context import StageContext
+from framewire.stages.publish.delivery import Delivery
+from framewire.stages.publish.options import PublishOptions, publishing
+from framewire.stages.publish.places.place import Message
+from framewire.stages.publish.refused_file import RefusedFile
+from framewire.stages.publish.spool import Spool
+from tests.servers.brokers import KafkaMock, Mosquitto, NatsServer, RedisServer
+from tests.servers.databases import PostgresServer
+from tests.servers.hook import Hook
+from tests.servers.server import Server
+from tests.system.running import PIPELINES, Running, wait_until
+
+ROUNDS = 5
+MESSAGES = 5000
+BESIDE_ROUNDS = 6
+BESIDE_FRAMES = 12_000
+PILED = 100_000
+
+
+class Way(Struct, frozen=True):
+    """Messages a second, and microseconds of this process' CPU for each."""
+
+    rate: float
+    cpu_us: float
+
+
+class PlaceFigures(Struct, frozen=True):
+    """One place: rounds of `publish` and of the bare library; the median of what it reaches of it."""
+
+    place: str
+    published: list[Way]
+    bare: list[Way]
+    reached: float
+
+
+class Beside(Struct, frozen=True):
+    """Frames a second of a recording alone, and with `publish` to nobody beside it, round by round."""
+
+    alone: list[float]
+    beside: list[float]
+    kept: float
+
+
+class Piled(Struct, frozen=True):
+    """Resident memory of publish's worker after a tenth of the messages, and after all; nobody took any."""
+
+    messages: int
+    early_mb: float
+    late_mb: float
+
+
+class Published(Struct, frozen=True):
+    """All of it."""
+
+    machine: Machine
+    places: list[PlaceFigures]
+    beside: Beside
+    piled: Piled
+
+
+class NoServer(Server):
+    """SQLite needs none."""
+
+    def start(self) -> None:
+        """See Server."""
+
+
+Kind = tuple[str, type[Server], bare.Publish, dict[str, str]]
+KINDS: list[Kind] = [
+    ("MQTT (mosquitto)", Mosquitto, bare.mqtt, {"topic": "test/{stream}"}),
+    ("Kafka (librdkafka's mock)", KafkaMock, bare.kafka, {"topic": "test"}),
+    ("Redis streams", RedisServer, bare.redis_streams, {"key": "test:{stream}"}),
+    ("NATS JetStream", NatsServer, bare.jetstream, {"topic": "test.{stream}"}),
+    ("webhook", Hook, bare.webhook, {}),
+    ("PostgreSQL", PostgresServer, bare.postgres, {"table": "test"}),
+    ("SQLite", NoServer, bare.sqlite, {"table": "test"}),
+]
+
+
+def published() -> Published:
+    """Measure."""
+    with tempfile.TemporaryDirectory() as name:
+        places = [_place(kind, Path(name, str(number))) for number, kind in enumerate(KINDS)]
+    result = Published(this_machine(), places, _beside(), _piled())
+    table = Table("place", "publish, messages/s", "bare, messages/s", "reached", "publish, us CPU", "bare, us CPU")
+    for one in places:
+        table.add_row(
+            one.place,
+            f"{median(way.rate for way in one.published):.0f}",
+            f"{median(way.rate for way in one.bare):.0f}",
+            f"{one.reached:.0%}",
+            f"{median(way.cpu_us for way in one.published):.0f}",
+            f"{median(way.cpu_us for way in one.bare):.0f}",
+        )
+    Console().print(table, result.beside, result.piled)
+    return result
+
+
+def _place(kind: Kind, folder: Path) -> PlaceFigures:
+    name, server_kind, plain, options = kind
+    server = server_kind(folder / "server")
+    server.start()
+    ways: dict[str, list[Way]] = {"published": [], "bare": []}
+    try:
+        for number in range(ROUNDS + 1):
+            messages = _messages(f"round{number}")
+            order: list[tuple[str, Callable[[], None]]] = [
+                ("published", _delivery(server, folder / f"out{number}", options, messages)),
+                ("bare", lambda messages=messages: plain(server, folder, messages)),  # type: ignore[misc]
+            ]
+            for way, send in order if number % 2 else reversed(order):
+                ways[way].append(_timed(send))
+    finally:
+        server.close()
+    # The first round opens files and warms caches.
+    own, other = ways["published"][1:], ways["bare"][1:]
+    reached = median(one.rate / two.rate for one, two in zip(own, other, strict=True))
+    return PlaceFigures(name, own, other, round(reached, 3))
+
+
+def _timed(send: Callable[[], None]) -> Way:
+    started, cpu = time.perf_counter(), time.process_time()
+    send()
+    seconds, used = time.perf_counter() - started, time.process_time() - cpu
+    return Way(round(MESSAGES / seconds, 1), round(1e6 * used / MESSAGES, 1))
+
+
+def _messages(run: str) -> list[Message]:
+    face = Detection(
+        label="face",
+        box=(476.0, 248.0, 112.0, 112.0),
+        score=0.93,
+        track=3,
+        attributes={"age": Attribute("(25-32)", 0.7, 29.4), "emotion": Attribute("happy", 0.9)},
+    )
+    packet = Packet(source="door", stream="door", seq=0, window=8, width=1280, height=720, detections=(face, face))
+    line = json.loads(json_line(packet))
+    bodies = (json.dumps({**line, "seq": seq, "run": run}, separators=(",", ":")) for seq in range(MESSAGES))
+    return [Message(run, "door", seq, "", "door", body.encode(), time.time()) for seq, body in enumerate(bodies)]
+
+
+def _delivery(server: Server, out: Path, options: dict[str, str], messages: Sequence[Message]) -> Callable[[], None]:
+    """A spool that is full of these messages, to be delivered."""
+    to = "sqlite:///framewire.db" if isinstance(server, NoServer) else server.url()
+    context = StageContext("out", out, pipeline="bench")
+    made = publishing(PublishOptions(to=to, **options), context)  # type: ignore[arg-type]
+    spool = Spool(out / "spool.sqlite", "bench")
+    for message in messages:
+        destination = made.destination.filled({"stream": "door"}, made.place.plain)
+        filled = msgspec.structs.replace(message, destination=destination)
+        spool.put(filled, "door", message.seq + 1, b"", drops_oldest=False)
+
+    def deliver() -> None:
+        delivery = Delivery(spool, made.make, RefusedFile(out / "refused"), context.log, lambda: None)
+        delivery.start()
+        assert delivery.flush(120.0), delivery.trouble
+        delivery.stop(5.0)
+        assert spool.account().delivered == MESSAGES
+        spool.close()
+
+    return deliver
+
+
+def _beside() -> Beside:
+    rounds: dict[bool, list[float]] = {True: [], False: []}
+    for number in range(2 * BESIDE_ROUNDS):
+        # A, B, B, A: neither always comes first.
+        has_publish = number % 4 in (1, 2)
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            config = folder / "beside.yaml"
+            shutil.copy(PIPELINES / "odd_stages.py", folder)
+            stages = {
+                "numbers": {"use": "odd_stages:Numbers", "count": BESIDE_FRAMES, "every_s": 0.001},
+                "list": {"use": "jsonl_writer", "input": "numbers"},
+                "out": {"use": "publish", "input": "numbers", "to": "mqtt://127.0.0.1:9", "flush_s": 0},
+            }
+            if not has_publish:
+                del stages["out"]
+            config.write_bytes(msgspec.yaml.encode({"stages": stages}))
+            summary = framewire.run(config, out=folder / "out")
+            assert summary.frames.written == BESIDE_FRAMES
+            rounds[has_publish].append(summary.fps or 0.0)
+    kept = median(beside / alone for beside, alone in zip(rounds[True], rounds[False], strict=True))
+    return Beside(rounds[False], rounds[True], round(kept, 4))
+
+
+def _piled() -> Piled:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        config = folder / "piled.yaml"
+        shutil.copy(PIPELINES / "odd_stages.py", folder)
+        stages = {
+            "numbers": {"use": "odd_stages:Numbers", "count": 10**8},
+            "out": {"use": "publish", "input": "numbers", "to": "mqtt://127.0.0.1:9", "flush_s": 0},
+        }
+        config.write_bytes(msgspec.yaml.encode({"stages": stages}))
+        running = Running(config, folder / "out")
+        (spool,) = _spool_of(folder / "out")
+        early = late = 0.0
+        for count in (PILED // 10, PILED):
+            wait_until(lambda count=count: _count(spool) >= count, "messages", 300)  # type: ignore[misc]
+            early, late = late, running.worker("out#0").memory_info().rss / 1e6
+        running.process.terminate()
+        running.finish()
+    return Piled(PILED, round(early, 1), round(late, 1))
+
+
+def _spool_of(out: Path) -> list[Path]:
+    found: list[Path] = []
+
+    def look() -> bool:
+        found[:] = out.glob(".framewire/spool/*.sqlite")
+        return bool(found)
+
+    wait_until(look, "the spool")
+    return found
+
+
+def _count(spool: Path) -> int:
+    """Messages in a spool of somebody else's."""
+    import sqlite3
+
+    try:
+        with sqlite3.connect(f"file:{spool}?mode=ro", uri=True) as db:
+            return int(db.execute("SELECT coalesce(max(id), 0) FROM messages").fetchone()[0])
+    except sqlite3.OperationalError:
+        # It is being made.
+        return 0
