@@ -211,8 +211,8 @@ def _check(hint: Any, value: Any, path: Path, name: str) -> None:
 
 def _say(name: str, hint: Any, value: Any) -> str:
     if any((meta.extra or {}).get(SECRET) for meta in metas_of(hint)):
-        # Said so that nobody appends what is written there.
-        return f"{name}: what is written there is no text; put it in quotes"
+        # Worded so that nobody appends what is written there.
+        return f"{name}: the value must be text; put it in quotes"
     shown = repr(value) if len(repr(value)) <= 40 else repr(value)[:37] + "..."
     described = next((meta.description for meta in metas_of(hint) if meta.pattern and meta.description), None)
     if described and isinstance(value, str):

@@ -161,7 +161,8 @@ def test_the_pipelines_that_publish_load(config: str, tmp_path: Path) -> None:
 
 
 def test_every_place_is_in_the_table_with_its_settings_and_its_default() -> None:
-    rows = [line.split(" | ") for line in PUBLISH.splitlines() if line.startswith("| `") and "://" in line]
+    lines = [line for line in PUBLISH.splitlines() if line.startswith("| `") and "://" in line]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     told = {scheme: row for row in rows for scheme in re.findall(r"`(\w+)://", row[0])}
     assert set(told) == set(PLACES) - {"postgres"}
     for scheme, (_, extra, where, settings) in told.items():

@@ -71,7 +71,7 @@ class StageNow(Struct):
         published = self.published
         if published is not None and published.down_since is not None:
             since = time.strftime("%H:%M:%S", time.localtime(published.down_since))
-            return f"has delivered nothing since {since} ({published.trouble})"
+            return f"has not delivered since {since} ({published.trouble})"
         return ""
 
     @property

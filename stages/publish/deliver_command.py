@@ -49,6 +49,9 @@ def deliver(
 ) -> None:
     """Send the messages of `publish` that still wait in a run's output folder."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    if not spools_in(out):
+        typer.echo(f"no messages wait in {out}")
+        return
     try:
         ownership = Ownership("deliver", out)
     except OwnedError as error:

@@ -39,7 +39,7 @@ class Delivery:
     ) -> None:
         """`told` is called, from the thread, when the account has changed. `name` is shown to users."""
         self.down_since: float | None = None
-        """Unix time since when the place takes nothing; None if it does."""
+        """Unix time since when the place has not accepted messages; None if it does."""
         self.trouble = ""
         """Why it does not."""
         self._spool = spool
@@ -121,13 +121,16 @@ class Delivery:
         self._lingers_since = None
         try:
             batch = self._spool.first(self._batch_max)
-            refused = self._place.send([one.message for one in batch]) or {} if batch else {}
+            refused = _checked(self._place.send([one.message for one in batch]), len(batch)) if batch else {}
             self._is_up()
             self._settle(batch, refused)
         except NotNowError as error:
             self._settle_quietly(batch[: error.delivered])
             self._is_down(error, error.after_s)
         except Exception as error:
+            if self._stopping:
+                # The spool may be closed: nobody waits for us any more.
+                return
             self._is_down(error)
         finally:
             self._spool.hand_back()
@@ -184,7 +187,7 @@ class Delivery:
 
     def _is_up(self) -> None:
         if self.down_since is not None:
-            self._log.warning("%s takes messages again, after %.1f s", self._name, time.time() - self.down_since)
+            self._log.warning("%s accepts messages again, after %.1f s", self._name, time.time() - self.down_since)
         self.down_since, self.trouble = None, ""
         self._tries, self._again_at = 0, 0.0
 
@@ -194,11 +197,25 @@ class Delivery:
         if self.down_since is None:
             self.down_since = time.time()
             self._log.warning(
-                "%s takes nothing: %s; messages wait in %s, trying again", self._name, self.trouble, self._spool.path
+                "%s does not accept messages (%s); they wait in %s, and delivery is retried",
+                self._name,
+                self.trouble,
+                self._spool.path,
             )
         pause = PAUSES_S[min(self._tries, len(PAUSES_S) - 1)]
         self._tries += 1
         self._again_at = time.monotonic() + max(pause, after_s)
+
+
+def _checked(refused: object, count: int) -> dict[int, str]:
+    """What a place's `send` has returned. Raises TypeError."""
+    if refused is None:
+        return {}
+    if isinstance(refused, Mapping) and all(
+        type(number) is int and 0 <= number < count and isinstance(why, str) for number, why in refused.items()
+    ):
+        return dict(refused)
+    raise TypeError(f"send must return {{number: reason}} of messages that are refused, or None, not {refused!r:.80}")
 
 
 def _words_of(error: Exception) -> str:

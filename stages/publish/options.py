@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Meta, Struct
 
 from framewire.pipeline.option import InputFile, Labels, OptionError, Secret, check_values, labels_of
@@ -87,6 +88,10 @@ class Publishing(Struct, frozen=True):
     def make(self) -> Place:
         """A new place. Raises StageError."""
         return self.place(self.options)
+
+    def make_trial(self) -> Place:
+        """One that only tries to connect. Raises StageError."""
+        return self.place(msgspec.structs.replace(self.options, is_trial=True))
 
 
 def publishing(options: PublishOptions, context: StageContext) -> Publishing:

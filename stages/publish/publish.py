@@ -67,7 +67,7 @@ class Publish(Sink[PublishOptions]):
         made = publishing(self.options, self.context)
         if not connect:
             return ""
-        place = made.make()
+        place = made.make_trial()
         try:
             place.open()
         except Exception as error:
@@ -124,10 +124,10 @@ class Publish(Sink[PublishOptions]):
         self._publish_account()
         if self._spool.waiting:
             self.log.warning(
-                "%d messages wait in %s; the next run, or `framewire deliver %s`, sends them",
+                "%d messages are not delivered yet: the next run, or `framewire deliver %s`, sends them from %s",
                 self._spool.waiting,
-                self._spool.path,
                 self.context.out,
+                self._spool.path,
             )
         self._spool.close()
 

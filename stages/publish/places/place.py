@@ -55,6 +55,8 @@ class PlaceOptions(Struct, frozen=True, kw_only=True):
     cert_file: str = ""
     key_file: str = ""
     settings: Any = NoOptions()
+    is_trial: bool = False
+    """Whether it only tries to connect: nobody is told that we are there, and nothing is made."""
     log: logging.Logger = logging.getLogger("framewire")
 
 

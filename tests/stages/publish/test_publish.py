@@ -81,6 +81,16 @@ def test_refused_messages_are_kept_with_the_reason(tmp_path: Path) -> None:
     assert (account.put, account.delivered, account.refused, account.waiting) == (5, 3, 2, 0)
 
 
+@pytest.mark.parametrize("returned", [{7: "too far"}, {"0": "a word"}, {0: None}, [0], 1])
+def test_what_a_place_returns_is_not_trusted(returned: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Shelf, "send", lambda self, messages: returned)
+    runner = publish(tmp_path, 2, flush_s=0.2)
+    account = runner.context.published
+    assert account is not None
+    assert (account.waiting, account.delivered) == (2, 0)
+    assert "send must return {number: reason}" in account.trouble
+
+
 def full(out: Path, full_means: str) -> StageRunner:
     Shelf.is_down = True
     options = {"to": OWN, "flush_s": 20, "full": full_means, "spool_mb": 1}

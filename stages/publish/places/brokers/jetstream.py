@@ -99,7 +99,7 @@ class JetStream(Place):
             **{name: value for name, value in given.items() if value},
         )
         self._jetstream = self._client.jetstream(timeout=PATIENCE_S)
-        if options.settings.jetstream:
+        if options.settings.jetstream and not options.is_trial:
             await self._have_stream(options.settings.jetstream)
 
     async def _on_error(self, error: Exception) -> None:

@@ -94,7 +94,8 @@ class Mqtt(Place):
             client.username_pw_set(user, options.password or self._address.password)
         if self._tls is not None:
             client.tls_set_context(self._tls)
-        client.will_set(self._availability, "offline", qos=1, retain=True)
+        if not options.is_trial:
+            client.will_set(self._availability, "offline", qos=1, retain=True)
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_publish = self._on_publish
         client.connect_timeout = PATIENCE_S
@@ -105,7 +106,8 @@ class Mqtt(Place):
         client.loop_start()
         if not self._connected.wait(PATIENCE_S) or self._refusal:
             raise NotNowError(self._refusal or f"{shown(options.to)} does not answer as a broker does")
-        client.publish(self._availability, "online", qos=1, retain=True).wait_for_publish(PATIENCE_S)
+        if not options.is_trial:
+            client.publish(self._availability, "online", qos=1, retain=True).wait_for_publish(PATIENCE_S)
 
     @property
     def _port(self) -> int:
@@ -138,7 +140,7 @@ class Mqtt(Place):
         client, self._client = self._client, None
         if client is None:
             return
-        if self._connected.is_set() and not self._gone.is_set():
+        if self._connected.is_set() and not self._gone.is_set() and not self.options.is_trial:
             # Who leaves in peace has no will: say it ourselves.
             client.publish(self._availability, "offline", qos=0, retain=True)
         client.disconnect()
