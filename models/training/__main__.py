@@ -1,6 +1,5 @@
-"""`python -m framewire.models.training TASK --data FILE`: trains, and resumes where it was stopped."""
+"""`python -m framewire.models.training emotion|age-gender --data FILE`: trains, and resumes where it was stopped."""
 
-import copy
 import math
 from pathlib import Path
 from typing import Annotated
@@ -9,8 +8,6 @@ import typer
 
 from framewire.models.training import age_gender, emotion
 from framewire.models.training.export import AgeGenderModel, EmotionModel, export
-from framewire.models.training.loose_crops import COUNTED, RECIPE, LooseCrops, let_norms_learn, mixed
-from framewire.models.training.reread import reread
 from framewire.models.training.trainer import Trainer, best_of
 
 SHOWN = 512
@@ -48,30 +45,6 @@ def train_age_gender(data: Data, out: Out = Path("out/training"), minutes: Minut
     nets = [(first.best_net(), age_gender.SIZE), (second.best_net(), age_gender.SECOND_SIZE)]
     export(AgeGenderModel(nets), task.shown(SHOWN), out / "framewire_age_gender.onnx")
     task.trained_on.write(out / "framewire_age_gender.trained.npy")
-
-
-@app.command("loose-crops")
-def train_on_loose_crops(
-    data: Data,
-    file: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="The .onnx file to start from")],
-    out: Out = Path("out/training"),
-    minutes: Minutes = math.inf,
-) -> None:
-    """UTKFace once more, in the crops that a Haar cascade makes of it: from an exported age and gender file on."""
-    kinds = (age_gender.new_net, lambda: emotion.new_net(channels=3, heads=dict(age_gender.HEADS)))
-    learning = [kind() for kind in kinds]
-    reread(file, {f"nets.{number}": net for number, net in enumerate(learning)})
-    teachers = [(copy.deepcopy(learning[0]), age_gender.SIZE), (copy.deepcopy(learning[1]), age_gender.SECOND_SIZE)]
-    nets = []
-    for kind, net, side in zip(kinds, learning, (age_gender.SIZE, age_gender.SECOND_SIZE), strict=True):
-        task = LooseCrops(data, side, out / "haar-crops.npz", teachers)
-        let_norms_learn(net, task.some(COUNTED))
-        before = copy.deepcopy(net)
-        trainer = Trainer(net, task, RECIPE, out / f"loose-crops-{side}.pt")
-        _run(trainer, minutes)
-        after = best_of(kind(), trainer.checkpoint)
-        nets.append((mixed(before, after, kind()), side))
-    export(AgeGenderModel(nets), task.shown(SHOWN), out / "framewire_age_gender.onnx")
 
 
 def _run(trainer: Trainer, minutes: float) -> None:

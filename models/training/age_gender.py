@@ -20,7 +20,6 @@ STORED = 80
 """Side at which crops are stored for training: a little larger than the input, to allow zooming in."""
 AGES = 101
 """Years 0 to 100; older people count as 100."""
-HEADS = {"age": AGES, "gender": 2}
 AGE_SPREAD = 2.0
 """Standard deviation in years of the distribution that encodes an age (Gao et al., 2017): neighbours are alike."""
 EXPECTATION_WEIGHT = 0.2
@@ -34,7 +33,7 @@ EVALUATION_BATCH = 256
 
 def new_net() -> FaceNet:
     """About 0.7 million weights, 67 million multiplications a face."""
-    return FaceNet(3, 32, 2, (64, 128), (2, 2), HEADS, dropout=0.2)
+    return FaceNet(3, 32, 2, (64, 128), (2, 2), {"age": AGES, "gender": 2}, dropout=0.2)
 
 
 def new_second_net(emotion_net: FaceNet) -> FaceNet:
@@ -42,7 +41,7 @@ def new_second_net(emotion_net: FaceNet) -> FaceNet:
 
     Its first layer gets three colours instead of grey, each with a third of its weights.
     """
-    net = new_emotion_net(channels=3, heads=HEADS)
+    net = new_emotion_net(channels=3, heads={"age": AGES, "gender": 2})
     known = {name: value for name, value in emotion_net.state_dict().items() if not name.startswith("heads.")}
     known["stem.0.weight"] = known["stem.0.weight"].repeat(1, 3, 1, 1) / 3
     net.load_state_dict(known, strict=False)
@@ -71,10 +70,8 @@ class AgeGender:
 
     def loss(self, net: nn.Module, chosen: Tensor, generator: torch.Generator) -> Tensor:
         """See Task."""
-        return self.of_labels(net(normal(self.pictures(chosen, generator))), chosen)
-
-    def of_labels(self, answers: dict[str, Tensor], chosen: Tensor) -> Tensor:
-        """The loss of answers, logits (n, size) by head, against the labels of these examples."""
+        pictures = augment(self._images[chosen].float() / 255, self._side, Augmentation(), generator)
+        answers = net(normal(pictures))
         ages = self._ages[chosen].float()
         wanted = torch.softmax(-((self._years[None] - ages[:, None]) ** 2) / (2 * AGE_SPREAD**2), 1)
         logits = answers["age"].float()
@@ -83,31 +80,18 @@ class AgeGender:
         of_gender = functional.cross_entropy(answers["gender"].float(), self._genders[chosen], label_smoothing=0.05)
         return of_age + EXPECTATION_WEIGHT * of_years + of_gender
 
-    def pictures(self, chosen: Tensor, generator: torch.Generator) -> Tensor:
-        """What a net is shown of these examples: (n, 3, side, side), 0 to 1."""
-        return self.augmented(self._images[chosen], Augmentation(), generator)
-
-    def augmented(self, pictures: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
-        """Pictures of 0 to 255, changed, as a net is shown them."""
-        return augment(pictures.float() / 255, self._side, how, generator)
-
     def measure(self, net: nn.Module) -> dict[str, float]:
         """See Task."""
-        return self.measured(net, self._test_images, torch.ones(len(self._test_images), dtype=torch.bool))
-
-    def measured(self, net: nn.Module, pictures: Tensor, of: Tensor) -> dict[str, float]:
-        """Figures on these pictures of the held-out people `of` (true or false for each)."""
         net.eval()
         errors, right = [], []
-        ages, genders = self._test_ages[of], self._test_genders[of]
         with torch.inference_mode():
-            for start in range(0, len(pictures), EVALUATION_BATCH):
+            for start in range(0, len(self._test_images), EVALUATION_BATCH):
                 part = slice(start, start + EVALUATION_BATCH)
-                answers = net(normal(centre(pictures[part].float() / 255, self._side)))
-                errors.append((self._expected(answers["age"]) - ages[part]).abs())
-                right.append(answers["gender"].argmax(1) == genders[part])
+                answers = net(normal(centre(self._test_images[part].float() / 255, self._side)))
+                errors.append((self._expected(answers["age"]) - self._test_ages[part]).abs())
+                right.append(answers["gender"].argmax(1) == self._test_genders[part])
         error, gender = float(torch.cat(errors).mean()), torch.cat(right).float()
-        grown = ages >= 13
+        grown = self._test_ages >= 13
         return {
             "best": float(gender.mean()) - error / 100,
             "age error": error,

@@ -22,6 +22,11 @@ def test_inside_it_is_a_view_of_the_right_place() -> None:
     assert (cut == PICTURE[33:57, 38:62]).all()
 
 
+def test_one_rule_by_the_mean_fits_square_boxes_and_high_ones() -> None:
+    rule = SquareCrop(side=1.0, down=0.5, by="mean")
+    assert cut_out((40, 30, 24, 24), rule).shape == cut_out((42, 28, 20, 28), rule).shape == (24, 24, 3)
+
+
 def test_beyond_the_edge_the_edge_is_repeated() -> None:
     cut = cut_out((-5, -5, 30, 30), RULE)
     assert cut.shape == (36, 36, 3)
