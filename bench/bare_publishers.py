@@ -2,10 +2,8 @@
 
 import asyncio
 import sqlite3
-from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from framewire.stages.publish.places.place import Message
 from framewire.stages.publish.places.tables.table import row_of
@@ -20,6 +18,7 @@ TABLE = (
     "CREATE TABLE IF NOT EXISTS bare(run TEXT, stream TEXT, seq BIGINT, at {at}, pts DOUBLE PRECISION, outcome TEXT, "
     '"schema" INTEGER, body {body}, UNIQUE(run, stream, seq))'
 )
+INDEX = "CREATE INDEX IF NOT EXISTS bare_at ON bare(at)"
 Publish = Callable[[Server, Path, Sequence[Message]], None]
 
 
@@ -35,12 +34,7 @@ def mqtt(server: Server, _out: Path, messages: Sequence[Message]) -> None:
     client.max_inflight_messages_set(IN_FLIGHT)
     client.connect("127.0.0.1", server.port)
     client.loop_start()
-    sent: deque[Any] = deque()
-    for message in messages:
-        sent.append(client.publish("test/door", message.body, 1))
-        if len(sent) >= IN_FLIGHT:
-            sent.popleft().wait_for_publish()
-    for info in sent:
+    for info in [client.publish("test/door", message.body, 1) for message in messages]:
         info.wait_for_publish()
     client.disconnect()
     client.loop_stop()
@@ -102,6 +96,7 @@ def postgres(server: Server, _out: Path, messages: Sequence[Message]) -> None:
 
     with psycopg.connect(server.url(), autocommit=True) as db:
         db.execute(TABLE.format(at="timestamptz", body="jsonb"))
+        db.execute(INDEX)
         for batch in batches(messages):
             with db.transaction():
                 db.cursor().executemany(INSERT.format(", ".join(["%s"] * 8)), [row_of(one) for one in batch])
@@ -112,6 +107,7 @@ def sqlite(_server: Server, out: Path, messages: Sequence[Message]) -> None:
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=FULL")
     db.execute(TABLE.format(at="TEXT", body="TEXT"))
+    db.execute(INDEX)
     for batch in batches(messages):
         rows = [row_of(one) for one in batch]
         db.execute("BEGIN IMMEDIATE")

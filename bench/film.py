@@ -35,11 +35,12 @@ def frames_of(path: Path) -> Iterator[VideoFrame]:
         yield from source.decode(video=0)
 
 
-def demo_clip(path: Path, width: int = WIDTH) -> Path:
-    """The built-in demo as a video file of this width, so that others can read it, too. Raises AbsentError."""
+def demo_clip(path: Path, width: int = WIDTH, times: int = 1) -> Path:
+    """The built-in demo, so many times, as a video file of this width: others can read it, too. Raises AbsentError."""
     need_package("skimage", "framewire[demo]")
     need_package("matplotlib", "framewire[demo]")
-    return write_film(path, _demo(), (width, HEIGHT * width // WIDTH), RATE, {"crf": "20", "preset": "veryfast"})
+    frames = (frame for _ in range(times) for frame in _demo())
+    return write_film(path, frames, (width, HEIGHT * width // WIDTH), RATE, {"crf": "20", "preset": "veryfast"})
 
 
 def _demo() -> Iterator[VideoFrame]:

@@ -24,19 +24,24 @@ LAYOUT = 1
 """The version of the tables."""
 ROW_BYTES = 150
 """What a message costs beside its body."""
+CHECKPOINT_PAGES = 4000
+"""Of the write-ahead log: 16 MB."""
 BATCH_BYTES = 4 * 2**20
 """Bodies that are sent at once, about."""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS messages(
-    id INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL, stream TEXT NOT NULL, seq INTEGER NOT NULL,
+    id INTEGER PRIMARY KEY, run TEXT NOT NULL, stream TEXT NOT NULL, seq INTEGER NOT NULL,
     destination TEXT NOT NULL, key TEXT NOT NULL, at REAL NOT NULL, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS streams(
-    run TEXT NOT NULL, stream TEXT NOT NULL, next INTEGER NOT NULL, memory BLOB NOT NULL, PRIMARY KEY(run, stream));
+    run TEXT NOT NULL, stream TEXT NOT NULL, next INTEGER NOT NULL, put INTEGER NOT NULL, memory BLOB NOT NULL,
+    PRIMARY KEY(run, stream)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS counts(
-    run TEXT PRIMARY KEY, found INTEGER NOT NULL, put INTEGER NOT NULL DEFAULT 0, delivered INTEGER NOT NULL DEFAULT 0,
+    run TEXT PRIMARY KEY, found INTEGER NOT NULL, delivered INTEGER NOT NULL DEFAULT 0,
     refused INTEGER NOT NULL DEFAULT 0, dropped INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS origin(pipeline TEXT NOT NULL, stage TEXT NOT NULL, file TEXT NOT NULL);
 """
+
+_PUT = "(SELECT coalesce(sum(put), 0) FROM streams WHERE run = ?)"
 
 
 class Waiting(Struct, frozen=True):
@@ -69,8 +74,14 @@ class Spool:
             path.touch(mode=0o600)
         with self._errors():
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+            # Nobody else reads it, so no locks are taken and given back for each message.
+            self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute(f"PRAGMA synchronous={'FULL' if to_disk else 'NORMAL'}")
+            # The disk is waited for after so many pages: rarely, if only crashes of processes are to be survived.
+            self._db.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+            # What was sent is overwritten where that costs nothing; closing an empty spool removes the rest.
+            self._db.execute("PRAGMA secure_delete=FAST")
             (layout,) = self._db.execute("PRAGMA user_version").fetchone()
             if layout > LAYOUT:
                 raise StageError(f"{path} is of a newer version of Framewire; use that one, or move the file away")
@@ -82,7 +93,8 @@ class Spool:
             self._db.execute("INSERT OR IGNORE INTO counts(run, found) VALUES(?, 0)", (run,))
             # Between a run and its resumption, `framewire deliver` may have sent some.
             self._db.execute(
-                "UPDATE counts SET found = ? + delivered + refused + dropped - put WHERE run = ?", (self._waiting, run)
+                f"UPDATE counts SET found = ? + delivered + refused + dropped - {_PUT} WHERE run = ?",
+                (self._waiting, run, run),
             )
 
     @property
@@ -134,11 +146,10 @@ class Spool:
                     "INSERT INTO messages(run, stream, seq, destination, key, at, body) VALUES(?, ?, ?, ?, ?, ?, ?)",
                     (message.run, stream, message.seq, message.destination, message.key, message.at, message.body),
                 )
-                self._count("put", 1)
             self._db.execute(
-                "INSERT INTO streams VALUES(?, ?, ?, ?) ON CONFLICT DO UPDATE SET next = excluded.next, "
-                "memory = excluded.memory",
-                (self._run, stream, next_seq, memory),
+                "INSERT INTO streams VALUES(?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET next = excluded.next, "
+                "put = put + excluded.put, memory = excluded.memory",
+                (self._run, stream, next_seq, int(message is not None), memory),
             )
             self._db.execute("COMMIT")
             if message is not None:
@@ -182,7 +193,7 @@ class Spool:
         """What this run has done. Raises OSError."""
         with self._errors(), self._lock:
             counts = self._db.execute(
-                "SELECT found, put, delivered, refused, dropped FROM counts WHERE run = ?", (self._run,)
+                f"SELECT found, {_PUT}, delivered, refused, dropped FROM counts WHERE run = ?", (self._run, self._run)
             ).fetchone()
             oldest = self._db.execute("SELECT at FROM messages ORDER BY id LIMIT 1").fetchone()
             found, put, delivered, refused, dropped = counts

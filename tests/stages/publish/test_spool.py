@@ -129,8 +129,9 @@ def test_one_that_is_damaged_is_named(tmp_path: Path) -> None:
 def test_one_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "spool.sqlite"
     Spool(path, "r").close()
-    with sqlite3.connect(path) as db:
-        db.execute("PRAGMA user_version=99")
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA user_version=99")
+    db.close()
     with pytest.raises(StageError, match="newer version"):
         Spool(path, "r")
 

@@ -3,7 +3,6 @@
 import re
 import threading
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -17,8 +16,10 @@ from framewire.stages.publish.places.transport_security import tls_context
 
 PORT, TLS_PORT = 1883, 8883
 KEEPALIVE_S = 30
+STEP = 50
+"""Messages after which acknowledgements are waited for."""
 WINDOW = 20
-"""Messages that are on their way at once to a broker that does not say how many may be."""
+"""Messages that are on their way at once, unless the broker wants fewer: what most allow."""
 LATER = frozenset({0x80, 0x83, 0x93, 0x97})
 """MQTT 5's reasons that are no refusal: unspecified, the implementation's, too many in flight, over a quota."""
 SENT_MAX = 268_435_455
@@ -46,6 +47,8 @@ class Mqtt(Place):
     library: ClassVar[tuple[str, str]] = ("paho", "mqtt")
     destination: ClassVar[str] = "topic"
     default: ClassVar[str] = "framewire/{pipeline}/{stream}"
+    batch_max: ClassVar[int] = 2000
+    """The end of each batch is waited for: often 40 ms, the time that TCP delays an acknowledgement."""
 
     def __init__(self, options: PlaceOptions) -> None:
         super().__init__(options)
@@ -66,7 +69,7 @@ class Mqtt(Place):
         self._gone = threading.Event()
         self._refusal = ""
         self._packet_max = SENT_MAX
-        self._window = WINDOW
+        self._window = self._asked_window = WINDOW
         self._codes: dict[int, Any] = {}
 
     @classmethod
@@ -99,14 +102,18 @@ class Mqtt(Place):
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_publish = self._on_publish
         client.connect_timeout = PATIENCE_S
-        # We count them ourselves, as the broker says.
-        client.max_inflight_messages_set(0)
+        client.max_inflight_messages_set(self._window)
         self._client = client
         client.connect(self._address.host, self._port, keepalive=KEEPALIVE_S)
         client.loop_start()
         if not self._connected.wait(PATIENCE_S) or self._refusal:
             raise NotNowError(self._refusal or f"{shown(options.to)} does not answer as a broker does")
-        if not options.is_trial:
+        if self._asked_window < self._window:
+            # The library wants to know before it connects.
+            self._window = self._asked_window
+            self._leave()
+            self.open()
+        elif not options.is_trial:
             client.publish(self._availability, "online", qos=1, retain=True).wait_for_publish(PATIENCE_S)
 
     @property
@@ -117,7 +124,7 @@ class Mqtt(Place):
         """See Place."""
         settings = self.options.settings
         self._codes.clear()
-        due: deque[tuple[int, Any]] = deque()
+        sent: list[tuple[int, Any]] = []
         refused: dict[int, str] = {}
         for number, message in enumerate(messages):
             topic = message.destination.encode()
@@ -128,34 +135,37 @@ class Mqtt(Place):
                 refused[number] = "the topic is too long"
             else:
                 info = self._client.publish(message.destination, message.body, settings.qos, settings.retain)
-                due.append((number, info))
-            if len(due) >= self._window:
-                self._wait_for(*due.popleft(), refused)
-        for number, info in due:
-            self._wait_for(number, info, refused)
+                sent.append((number, info))
+        self._wait_for(sent, refused)
         return refused
 
     def close(self) -> None:
         """See Place."""
-        client, self._client = self._client, None
-        if client is None:
+        if self._client is None:
             return
         if self._connected.is_set() and not self._gone.is_set() and not self.options.is_trial:
             # Who leaves in peace has no will: say it ourselves.
-            client.publish(self._availability, "offline", qos=0, retain=True)
+            self._client.publish(self._availability, "offline", qos=0, retain=True)
+        self._leave()
+
+    def _leave(self) -> None:
+        client, self._client = self._client, None
         client.disconnect()
         client.loop_stop()
 
-    def _wait_for(self, number: int, info: Any, refused: dict[int, str]) -> None:
-        """Until a message is acknowledged, or refused. Raises NotNowError."""
-        delivered = 0 if refused else number
-        if not self._is_acknowledged(info):
+    def _wait_for(self, sent: Sequence[tuple[int, Any]], refused: dict[int, str]) -> None:
+        """Until these messages, with their numbers, are acknowledged, or refused. Raises NotNowError."""
+        # Each wait costs a change of threads; what was sent before is acknowledged before.
+        infos = [info for _, info in sent]
+        if not all(map(self._is_acknowledged, [*infos[STEP - 1 :: STEP], *infos])):
+            delivered = 0 if refused else next(number for number, info in sent if not info.is_published())
             raise NotNowError(self._refusal or "the broker is gone, or acknowledges nothing", delivered)
-        code = self._codes.get(info.mid)
-        if code is not None and code.value in LATER:
-            raise NotNowError(str(code), delivered)
-        if code is not None:
-            refused[number] = str(code)
+        for number, info in sent:
+            code = self._codes.get(info.mid)
+            if code is not None and code.value in LATER:
+                raise NotNowError(str(code), 0 if refused else number)
+            if code is not None:
+                refused[number] = str(code)
 
     def _is_acknowledged(self, info: Any) -> bool:
         until = time.monotonic() + PATIENCE_S
@@ -170,7 +180,7 @@ class Mqtt(Place):
             self._refusal = f"the broker refuses us: {code}"
         told = getattr(properties, "MaximumPacketSize", None)
         self._packet_max = told or SENT_MAX
-        self._window = getattr(properties, "ReceiveMaximum", None) or WINDOW
+        self._asked_window = min(getattr(properties, "ReceiveMaximum", None) or WINDOW, WINDOW)
         self._connected.set()
 
     def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, code: Any, _properties: Any) -> None:

@@ -36,6 +36,7 @@ class Postgres(Place):
     library: ClassVar[tuple[str, str]] = ("psycopg", "postgres")
     destination: ClassVar[str] = "table"
     default: ClassVar[str] = "results"
+    batch_max: ClassVar[int] = 2000
 
     def __init__(self, options: PlaceOptions) -> None:
         super().__init__(options)

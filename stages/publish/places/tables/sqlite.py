@@ -39,6 +39,7 @@ class Sqlite(Place):
     Settings = TableSettings
     destination: ClassVar[str] = "table"
     default: ClassVar[str] = "results"
+    batch_max: ClassVar[int] = 2000
 
     def __init__(self, options: PlaceOptions) -> None:
         super().__init__(options)
@@ -87,13 +88,19 @@ class Sqlite(Place):
             self._db.close()
 
     def _insert(self, table: str, messages: Mapping[int, Message]) -> dict[int, str]:
-        refused = {}
+        """All at once; if there is one among them that cannot be, one by one."""
+        rows = {number: _row(message) for number, message in messages.items()}
         places = ", ".join("?" * len(COLUMNS))
         text = f'INSERT INTO "{table}"({_names()}) VALUES({places}) ON CONFLICT(run, stream, seq) DO NOTHING'
-        for number, message in messages.items():
-            run, stream, seq, at, *rest = row_of(message)
+        try:
+            self._db.executemany(text, rows.values())
+            return {}
+        except sqlite3.IntegrityError:
+            pass
+        refused = {}
+        for number, row in rows.items():
             try:
-                self._db.execute(text, (run, stream, seq, at.isoformat(timespec="milliseconds"), *rest))
+                self._db.execute(text, row)
             except sqlite3.IntegrityError as error:
                 refused[number] = str(error)
         return refused
@@ -121,6 +128,11 @@ class Sqlite(Place):
         limit = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() - keep_days * DAY_S))
         for table in self._known:
             self._db.execute(f'DELETE FROM "{table}" WHERE at < ?', (limit,))
+
+
+def _row(message: Message) -> tuple[str, str, int, str, float, str, int, str]:
+    run, stream, seq, at, pts, outcome, schema, body = row_of(message)
+    return (run, stream, seq, at.isoformat(timespec="milliseconds"), pts, outcome, schema, body)
 
 
 def _names() -> str:
