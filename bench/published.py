@@ -1,8 +1,8 @@
 """What publishing costs: messages a second and CPU for each, out of a full spool, against the bare library in a loop.
 
 Servers are real ones on loopback, as in the tests; rounds are interleaved, and either comes first in turn. A message is
-the line of a frame with two faces. Then a pipeline with a recording, with `publish` beside it to a broker that is not
-there, and without: frames a second; and the memory of its worker while messages pile up.
+the line of a frame with two faces. Then a recording, with `publish` beside it to a broker, to one that is not there,
+and without: frames a second; and the memory of its worker while messages pile up.
 """
 
 import json
@@ -38,7 +38,7 @@ from tests.system.running import PIPELINES, Running, lines_in, wait_until
 
 ROUNDS = 5
 MESSAGES = 5000
-BESIDE_ROUNDS = 6
+BESIDE_ROUNDS = 5
 BESIDE_TIMES = 5
 NOBODY = "mqtt://127.0.0.1:9"
 PILED = 100_000
@@ -61,11 +61,16 @@ class PlaceFigures(Struct, frozen=True):
 
 
 class Beside(Struct, frozen=True):
-    """Frames a second of a recording alone, and with `publish` to nobody beside it, round by round."""
+    """Frames a second of a recording alone, beside `publish` to a broker, and to one that is not there, by round.
+
+    The last two are medians of what the recording keeps when the broker dies, and of what publishing leaves of it.
+    """
 
     alone: list[float]
-    beside: list[float]
+    broker: list[float]
+    nobody: list[float]
     kept: float
+    left: float
 
 
 class Piled(Struct, frozen=True):
@@ -192,27 +197,34 @@ def _delivery(server: Server, out: Path, options: dict[str, str], messages: Sequ
 
 def _beside() -> Beside:
     """A recording of the demo in H.264, which keeps both cores busy."""
-    rounds: dict[bool, list[float]] = {True: [], False: []}
+    rounds: dict[str, list[float]] = {"alone": [], "broker": [], "nobody": []}
     with tempfile.TemporaryDirectory() as name:
         film = demo_clip(Path(name, "demo.mp4"), times=BESIDE_TIMES)
-        for number in range(2 * BESIDE_ROUNDS):
-            # A, B, B, A: neither always comes first.
-            has_publish = number % 4 in (1, 2)
-            folder = Path(name, str(number))
-            stages = {
-                "capture": {"source": str(film)},
-                "video": {"use": "video_writer", "input": "capture", "preset": "ultrafast"},
-                "list": {"use": "jsonl_writer", "input": "capture", "path": "list.jsonl"},
-                "out": {"use": "publish", "input": "capture", "to": NOBODY, "flush_s": 0},
-            }
-            if not has_publish:
-                del stages["out"]
-            summary = framewire.run(_config(folder, stages), out=folder / "out")
-            frames = summary.frames
-            assert frames.written == frames.admitted > 0
-            rounds[has_publish].append(summary.fps or 0.0)
-    kept = median(beside / alone for beside, alone in zip(rounds[True], rounds[False], strict=True))
-    return Beside(rounds[False], rounds[True], round(kept, 4))
+        broker = Mosquitto(Path(name, "mosquitto"))
+        broker.start()
+        for number in range(BESIDE_ROUNDS):
+            # Each comes first in turn.
+            ways = list(rounds)[number % 3 :] + list(rounds)[: number % 3]
+            for way in ways:
+                to = {"broker": broker.url(), "nobody": NOBODY}.get(way)
+                rounds[way].append(_recorded(film, Path(name, f"{way}{number}"), to))
+        broker.close()
+    kept = median(nobody / broker for nobody, broker in zip(rounds["nobody"], rounds["broker"], strict=True))
+    left = median(nobody / alone for nobody, alone in zip(rounds["nobody"], rounds["alone"], strict=True))
+    return Beside(*rounds.values(), round(kept, 4), round(left, 4))
+
+
+def _recorded(film: Path, folder: Path, to: str | None) -> float:
+    stages = {
+        "capture": {"source": str(film)},
+        "video": {"use": "video_writer", "input": "capture", "preset": "ultrafast"},
+        "list": {"use": "jsonl_writer", "input": "capture", "path": "list.jsonl"},
+    }
+    if to is not None:
+        stages["out"] = {"use": "publish", "input": "capture", "to": to, "topic": "bench/{stream}", "flush_s": 0}
+    summary = framewire.run(_config(folder, stages), out=folder / "out")
+    assert summary.frames.written == summary.frames.admitted > 0
+    return summary.fps or 0.0
 
 
 def _piled() -> Piled:

@@ -78,7 +78,7 @@ ARROWS: dict[str, set[str]] = {
         *("models", "models.catalogue", "models.classifiers", "models.crops", "models.datasets", "models.finders"),
         *("models.runtime", "models.store"),
     },
-    "models.training": {"models.crops", "models.datasets", "models.evaluation", "models.finders"},
+    "models.training": {"models.datasets"},
     "stages.parts": {"pipeline", "pipeline.frame"},
     "stages.capture.inputs": {"pipeline", "pipeline.frame", "pipeline.privacy"},
     "stages.capture.inputs.film": {"pipeline", "pipeline.frame", "stages.capture.inputs"},

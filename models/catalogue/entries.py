@@ -149,6 +149,27 @@ CATALOGUE: tuple[ModelEntry, ...] = (
         accuracy="COCO AP 40.5 (Megvii)",
     ),
     ModelEntry(
+        name="nanodet-plus",
+        task="object detection",
+        runtime="onnxruntime",
+        files=(
+            ModelFile(
+                name="object_detection_nanodet_2022nov.onnx",
+                url=f"{_ZOO}/object_detection_nanodet/object_detection_nanodet_2022nov.onnx",
+                sha256="4b82da9944b88577175ee23a459dce2e26e6e4be573def65b1055dc2d9720186",
+                size=3800954,
+            ),
+        ),
+        licence="Apache-2.0",
+        origin="RangiLyu, OpenCV Zoo",
+        # Each colour has a scale of its own, as the head knows: this is about the mean of the three.
+        input=ModelInput(height=416, width=416, order="BGR", mean=(103.53, 116.28, 123.675), scale=1 / 57.63, batch=1),
+        output="NanoDet's scores and distances in bins, at strides 8, 16, 32, 64",
+        labels=COCO_80,
+        head="nanodet",
+        accuracy="COCO AP 34.1 (RangiLyu, NanoDet-Plus-m-1.5x)",
+    ),
+    ModelEntry(
         name="framewire-age-gender",
         task="age and gender",
         runtime="onnxruntime",

@@ -64,6 +64,9 @@ class Delivery:
 
     def more(self) -> None:
         """There is a new message."""
+        if self._again_at > time.monotonic():
+            # It will be seen at the next try: nobody is woken for nothing.
+            return
         with self._changed:
             self._changed.notify_all()
 

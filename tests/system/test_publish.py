@@ -156,3 +156,38 @@ def test_what_waits_is_sent_later(begin: Begin, tmp_path: Path) -> None:
     check(server, finished, server.received())
     assert framewire("deliver", str(out), env={"TO": server.url()}).stdout == f"no messages wait in {out}\n"
     server.stop()
+
+
+SMALL = ("--set", "out.spool_mb=1", "--set", "left.every_s=0", "--set", "right.every_s=0")
+COUNTED = ("--set", "left.count=2500", "--set", "right.count=2500")
+
+
+def test_a_full_spool_holds_the_stream_until_there_is_room(begin: Begin, tmp_path: Path) -> None:
+    server = Hook(tmp_path / "hook")
+    running = begin(server, tmp_path / "out", *SMALL, *COUNTED)
+    wait_until(lambda: "waiting for room" in running.stderr(), "a full spool")
+    written = sum(lines_in(tmp_path / "out" / f"{name}.jsonl") for name in ("left", "right"))
+    assert written < 5000
+    server.start()
+    finished = running.finish()
+    server.stop()
+    assert finished.code == 0, finished.stderr
+    check(server, finished, server.received())
+    assert len(server.received()) == 5000
+
+
+def test_where_the_oldest_are_dropped_the_run_says_so(begin: Begin, tmp_path: Path) -> None:
+    server = Hook(tmp_path / "hook")
+    running = begin(
+        server, tmp_path / "out", *SMALL, *COUNTED, "--set", "out.full=drop_oldest", "--set", "out.flush_s=0"
+    )
+    finished = running.finish()
+    assert finished.code == 1
+    assert finished.summary is not None
+    account = finished.summary.stages["out"].published
+    assert account is not None
+    assert account.dropped > 1000
+    assert account.put == account.dropped + account.waiting == 5000
+    assert finished.summary.error == (
+        f"{account.dropped} messages of 'out' were dropped: its spool was full (spool_mb), and nobody took them"
+    )
