@@ -273,10 +273,11 @@ def _published() -> str:
 Messages of 500 bytes out of a full spool, against the bare library in a loop with the same promise for each message,
 interleaved, in the median; servers on loopback, on the same two cores; {_machine(result.machine)}.
 
-A recording that keeps both cores busy, beside a broker that is not there, has {result.beside.kept:.2f} times the frames a
-second of one beside a broker that takes all, and {result.beside.left:.2f} times those of one without `publish`: medians of
-{len(result.beside.alone)} interleaved rounds, which differ by a fifth. publish's worker takes {piled.early_mb:.0f} MB with
-{piled.messages // 10:,} messages waiting, and {piled.late_mb:.0f} MB with {piled.messages:,}.
+A recording that keeps both cores busy, beside a broker that is not there, has {result.beside.kept:.2f} times the
+frames a second of one beside a broker that takes all, and {result.beside.left:.2f} times those of one without
+`publish`: medians of {len(result.beside.alone)} interleaved rounds, which differ by a fifth. publish's worker takes
+{piled.early_mb:.0f} MB with {piled.messages // 10:,} messages waiting, and {piled.late_mb:.0f} MB with
+{piled.messages:,}.
 
 {_table(heads, rows)}"""
 

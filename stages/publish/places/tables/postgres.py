@@ -1,19 +1,12 @@
-"""postgresql://: a table in PostgreSQL; each message stands in it once, its line as jsonb."""
+"""postgresql://: a table in PostgreSQL, the lines as jsonb."""
 
-import time
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Any, ClassVar
 
-from framewire.stages.publish.places.place import PATIENCE_S, Message, Place, PlaceOptions
-from framewire.stages.publish.places.tables.table import (
-    COLUMNS,
-    TableSettings,
-    by_table,
-    check_name,
-    plain_name,
-    row_of,
-)
+from framewire.stages.publish.places.place import PATIENCE_S, PlaceOptions
+from framewire.stages.publish.places.tables.table import COLUMNS, NAMES, Row, TablePlace
 
 TYPES = {
     "run": "text NOT NULL",
@@ -25,31 +18,16 @@ TYPES = {
     "schema": "integer",
     "body": "jsonb",
 }
-THIN_OUT_S = 3600.0
-"""How often old rows are looked for."""
 
 
-class Postgres(Place):
-    """One transaction for each batch; a message that stands there already is left as it is."""
+class Postgres(TablePlace):
+    """The address is libpq's, parameters included."""
 
-    Settings = TableSettings
     library: ClassVar[tuple[str, str]] = ("psycopg", "postgres")
-    destination: ClassVar[str] = "table"
-    default: ClassVar[str] = "results"
-    batch_max: ClassVar[int] = 2000
 
     def __init__(self, options: PlaceOptions) -> None:
         super().__init__(options)
-        if "{" not in options.destination:
-            check_name(options.destination)
-        self._known: set[str] = set()
-        self._thinned_out = -THIN_OUT_S
         self._db: Any = None
-
-    @classmethod
-    def plain(cls, value: str) -> str:
-        """See Place."""
-        return plain_name(value)
 
     def open(self) -> None:
         """See Place."""
@@ -78,51 +56,19 @@ class Postgres(Place):
         )
         self._known.clear()
 
-    def send(self, messages: Sequence[Message]) -> Mapping[int, str]:
-        """See Place."""
-        refused: dict[int, str] = {}
-        with self._db.transaction():
-            for table, numbers in by_table(messages).items():
-                self._have(table)
-                refused |= self._insert(table, {number: messages[number] for number in numbers})
-            self._thin_out()
-        return refused
-
     def close(self) -> None:
         """See Place."""
         if self._db is not None:
             self._db.close()
             self._db = None
 
-    def _insert(self, table: str, messages: Mapping[int, Message]) -> dict[int, str]:
-        """All at once; if there is one among them that cannot be, one by one."""
-        import psycopg
+    def transaction(self) -> AbstractContextManager[object]:
+        """See TablePlace."""
+        transaction: AbstractContextManager[object] = self._db.transaction()
+        return transaction
 
-        rows = {number: row_of(message) for number, message in messages.items()}
-        names = ", ".join(f'"{name}"' for name in COLUMNS)
-        places = ", ".join(["%s"] * len(COLUMNS))
-        text = f'INSERT INTO "{table}"({names}) VALUES({places}) ON CONFLICT DO NOTHING'
-        constraint = (psycopg.DataError, psycopg.IntegrityError)
-        try:
-            with self._db.transaction():
-                self._db.cursor().executemany(text, list(rows.values()))
-            return {}
-        except constraint:
-            pass
-        refused = {}
-        for number, row in rows.items():
-            try:
-                with self._db.transaction():
-                    self._db.execute(text, row)
-            except constraint as error:
-                refused[number] = " ".join(str(error).split())
-        return refused
-
-    def _have(self, table: str) -> None:
-        """Make the table, or add the columns that one of an older version lacks."""
-        if table in self._known:
-            return
-        check_name(table)
+    def have(self, table: str) -> None:
+        """See TablePlace."""
         columns = ", ".join(f'"{name}" {kind}' for name, kind in TYPES.items())
         # Two runs that begin together would both make it.
         self._db.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"framewire {table}",))
@@ -132,13 +78,21 @@ class Postgres(Place):
             self._db.execute(f'ALTER TABLE "{table}" ADD COLUMN IF NOT EXISTS "{name}" {added}')
         self._db.execute(f'CREATE UNIQUE INDEX IF NOT EXISTS "{table}_frame" ON "{table}"(run, stream, seq)')
         self._db.execute(f'CREATE INDEX IF NOT EXISTS "{table}_at" ON "{table}"(at)')
-        self._known.add(table)
 
-    def _thin_out(self) -> None:
-        keep_days = self.options.settings.keep_days
-        if not keep_days or time.monotonic() - self._thinned_out < THIN_OUT_S:
-            return
-        self._thinned_out = time.monotonic()
-        for table in self._known:
-            limit = datetime.now(UTC) - timedelta(days=keep_days)
-            self._db.execute(f'DELETE FROM "{table}" WHERE at < %s', (limit,))
+    def insert(self, table: str, rows: Sequence[Row]) -> None:
+        """See TablePlace."""
+        places = ", ".join(["%s"] * len(COLUMNS))
+        text = f'INSERT INTO "{table}"({NAMES}) VALUES({places}) ON CONFLICT DO NOTHING'
+        # In a savepoint: an error must not end what was done before it.
+        with self._db.transaction():
+            self._db.cursor().executemany(text, rows)
+
+    def constraints(self) -> tuple[type[Exception], ...]:
+        """See TablePlace."""
+        import psycopg
+
+        return (psycopg.DataError, psycopg.IntegrityError)
+
+    def delete_before(self, table: str, at: datetime) -> None:
+        """See TablePlace."""
+        self._db.execute(f'DELETE FROM "{table}" WHERE at < %s', (at,))

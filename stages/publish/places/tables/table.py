@@ -1,19 +1,26 @@
-"""The table that databases have of results: a row for each message, made and extended by us, and thinned out by age."""
+"""The table that databases have of results: a row for each message, once; made and extended by us, thinned by age."""
 
 import re
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Annotated
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, ClassVar
 
 import msgspec
 from msgspec import Meta, Struct
 
 from framewire.pipeline.stage import StageError
-from framewire.stages.publish.places.place import Message
+from framewire.stages.publish.places.place import Message, Place, PlaceOptions
 
-DAY_S = 86400.0
+THIN_OUT_S = 3600.0
+"""How often old rows are looked for."""
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 """Names that all databases take, as long as PostgreSQL's may be."""
+COLUMNS = ("run", "stream", "seq", "at", "pts", "outcome", "schema", "body")
+NAMES = ", ".join(f'"{name}"' for name in COLUMNS)
+Row = tuple[str, str, int, datetime, float, str, int, str]
+"""The values of COLUMNS; `at` is in UTC, `body` the line."""
 
 
 class TableSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -22,40 +29,106 @@ class TableSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     keep_days: Annotated[float, Meta(ge=0, description="Rows older than that are deleted; 0: all are kept")] = 0.0
 
 
-class Columns(Struct, frozen=True):
-    """What of a message gets a column of its own; `schema` is the version of the line."""
+class _Known(Struct, frozen=True):
+    """What of a line gets a column of its own; `schema` is the line's version."""
 
     schema: int
     pts: float
     outcome: str
 
 
-_decoder = msgspec.json.Decoder(Columns)
-COLUMNS = ("run", "stream", "seq", "at", "pts", "outcome", "schema", "body")
+_decoder = msgspec.json.Decoder(_Known)
 
 
-def row_of(message: Message) -> tuple[str, str, int, datetime, float, str, int, str]:
-    """The values of COLUMNS."""
+class TablePlace(Place):
+    """One transaction for each batch; a message that stands there already is left as it is."""
+
+    Settings = TableSettings
+    destination: ClassVar[str] = "table"
+    default: ClassVar[str] = "results"
+    batch_max: ClassVar[int] = 2000
+
+    def __init__(self, options: PlaceOptions) -> None:
+        super().__init__(options)
+        if "{" not in options.destination:
+            _check_name(options.destination)
+        self._known: set[str] = set()
+        self._thinned_out = -THIN_OUT_S
+
+    @classmethod
+    def plain(cls, value: str) -> str:
+        """See Place."""
+        return re.sub(r"\W", "_", value, flags=re.ASCII).lower()
+
+    def send(self, messages: Sequence[Message]) -> Mapping[int, str]:
+        """See Place."""
+        refused: dict[int, str] = {}
+        tables: dict[str, dict[int, Row]] = {}
+        for number, message in enumerate(messages):
+            tables.setdefault(message.destination, {})[number] = row_of(message)
+        with self.transaction():
+            for table, rows in tables.items():
+                if table not in self._known:
+                    self.have(_check_name(table))
+                refused |= self._insert(table, rows)
+            self._thin_out({*self._known, *tables})
+        self._known.update(tables)
+        return refused
+
+    def transaction(self) -> AbstractContextManager[object]:
+        """All that is done within is done, or nothing."""
+        raise NotImplementedError
+
+    def have(self, table: str) -> None:
+        """Make the table, or add the columns that one of an older version lacks."""
+        raise NotImplementedError
+
+    def insert(self, table: str, rows: Sequence[Row]) -> None:
+        """Insert rows that are not there yet. Raises one of `constraints`: some may be there then."""
+        raise NotImplementedError
+
+    def constraints(self) -> tuple[type[Exception], ...]:
+        """What is raised for a row that can never stand there."""
+        raise NotImplementedError
+
+    def delete_before(self, table: str, at: datetime) -> None:
+        """Delete older rows."""
+        raise NotImplementedError
+
+    def _insert(self, table: str, rows: Mapping[int, Row]) -> dict[int, str]:
+        """All at once; if there is one among them that cannot be, one by one."""
+        constraints = self.constraints()
+        try:
+            self.insert(table, list(rows.values()))
+            return {}
+        except constraints:
+            pass
+        refused = {}
+        for number, row in rows.items():
+            try:
+                self.insert(table, [row])
+            except constraints as error:
+                refused[number] = " ".join(str(error).split())
+        return refused
+
+    def _thin_out(self, tables: set[str]) -> None:
+        keep_days = self.options.settings.keep_days
+        if not keep_days or time.monotonic() - self._thinned_out < THIN_OUT_S:
+            return
+        self._thinned_out = time.monotonic()
+        for table in tables:
+            self.delete_before(table, datetime.now(UTC) - timedelta(days=keep_days))
+
+
+def row_of(message: Message) -> Row:
+    """The row of a message."""
     known = _decoder.decode(message.body)
     at = datetime.fromtimestamp(message.at, UTC)
     return (message.run, message.stream, message.seq, at, known.pts, known.outcome, known.schema, message.body.decode())
 
 
-def plain_name(value: str) -> str:
-    """A text as it may stand in a table's name."""
-    return re.sub(r"\W", "_", value, flags=re.ASCII).lower()
-
-
-def check_name(name: str) -> str:
+def _check_name(name: str) -> str:
     """The name of a table. Raises StageError if no table can have it."""
     if not NAME.fullmatch(name):
         raise StageError(f"table {name!r}: use letters, digits and _, a letter first, at most 63")
     return name
-
-
-def by_table(messages: Sequence[Message]) -> dict[str, list[int]]:
-    """The numbers of the messages that go to each table."""
-    found: dict[str, list[int]] = {}
-    for number, message in enumerate(messages):
-        found.setdefault(message.destination, []).append(number)
-    return found
