@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from http.client import HTTPException, HTTPResponse
 from typing import Annotated
 
 import msgspec
@@ -26,9 +27,7 @@ def events(
     """Show what happens in a run: the events so far, then each as it comes, until the run ends."""
     try:
         with answering(url, f"/events?since={since}", SILENT_S) as answer:
-            for line in answer:
-                if line.startswith(DATA):
-                    _show(line.removeprefix(DATA).rstrip(), as_json)
+            _show_all(answer, as_json)
     except KeyboardInterrupt:
         return
     except BrokenPipeError:
@@ -37,6 +36,16 @@ def events(
     except NoAnswerError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(FAILED) from error
+
+
+def _show_all(answer: HTTPResponse, as_json: bool) -> None:
+    """Until the run ends, however its server goes."""
+    try:
+        for line in answer:
+            if line.startswith(DATA):
+                _show(line.removeprefix(DATA).rstrip(), as_json)
+    except (HTTPException, ConnectionResetError):
+        return
 
 
 def _show(data: bytes, as_json: bool) -> None:

@@ -7,9 +7,10 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 
+import msgspec
 from msgspec import Struct
 
-from framewire.pipeline.frame.packet import Attribute, Detection, Packet
+from framewire.pipeline.frame.packet import Attribute, Detection, Event, Packet
 from framewire.pipeline.frame.shot import Shot
 from framewire.pipeline.option import OutputPath
 from framewire.pipeline.stage import Sink, Source, Stage, StageError, stage
@@ -48,6 +49,16 @@ class ReadNumber(Stage[None]):
         if low != high or low != packet.seq % 256:
             raise ValueError(f"frame {packet.seq} shows {low} to {high}")
         return packet.plus([Detection(label="number", box=(0, 0, 1, 1), score=float(low))])
+
+
+@stage("happens")
+class Happens(Stage[None]):
+    """Something happens in every frame."""
+
+    looks = False
+
+    def process(self, packet: Packet) -> Packet:
+        return msgspec.structs.replace(packet, events=(Event("ticked", value=float(packet.seq)),))
 
 
 class BrightenOptions(Struct, frozen=True):
