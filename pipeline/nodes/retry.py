@@ -30,14 +30,16 @@ class Retry:
         """Failures in a row."""
         self.is_full = False
         """Whether it waits for `woken`."""
+        self._was_full = False
         self._patience_s = patience_s
         self._clock = clock
 
     def failed(self) -> bool:
         """A try has failed; returns whether another is worth it."""
         now = self._clock()
-        if self.since is None:
-            self.since, self.tries = now, 0
+        if self.since is None or self._was_full:
+            # Waiting for room was nobody's failure.
+            self.since, self.tries, self._was_full = now, 0, False
         end = self.since + self._patience_s
         if now >= end:
             return False
@@ -50,7 +52,7 @@ class Retry:
         if self.since is None:
             self.since = self._clock()
         self.at = math.inf
-        self.is_full = True
+        self.is_full = self._was_full = True
 
     def woken(self) -> None:
         """There may be room now."""
@@ -66,5 +68,5 @@ class Retry:
         if self.since is None:
             return None
         seconds = self._clock() - self.since
-        self.since, self.at, self.is_full = None, math.inf, False
+        self.since, self.at, self.is_full, self._was_full = None, math.inf, False, False
         return seconds

@@ -9,7 +9,7 @@ import typer
 from msgspec import Struct
 
 from framewire.pipeline.graph import ConfigError, load_pipeline
-from framewire.pipeline.option import check_values
+from framewire.pipeline.option import OptionError, check_values
 from framewire.pipeline.output.ownership import OwnedError, Ownership
 from framewire.pipeline.privacy.address import shown
 from framewire.pipeline.stage import StageError
@@ -60,17 +60,20 @@ def deliver(
     code = 0
     try:
         until = time.monotonic() + within_s
-        spools = [path for path in spools_in(out) if _waits(path)]
-        for path in spools:
+        some = False
+        for path in spools_in(out):
             try:
+                if not _waits(path):
+                    continue
+                some = True
                 sent = _send(path, out, pipeline, until)
             except (CannotDeliverError, StageError, OSError) as error:
                 typer.echo(f"error: {error}", err=True)
-                code = WRONG
+                some, code = True, WRONG
                 continue
             _tell(sent)
             code = code or (FAILED if sent.waiting else 0)
-        if not spools:
+        if not some:
             typer.echo(f"no messages wait in {out}")
     except KeyboardInterrupt:
         code = INTERRUPTED
@@ -99,17 +102,14 @@ def _send(path: Path, out: Path, pipeline: Path | None, until: float) -> Sent:
         context = StageContext(stage, out, pipeline=name)
         made = publishing(options, context)
         refused = RefusedFile(Path(out, f"{stage}{REFUSED}"))
-        before = spool.account()
-        delivery = Delivery(spool, made.make, refused, context.log, lambda: None, shown(options.to))
+        told = shown(options.to)
+        delivery = Delivery(spool, made.make, refused, context.log, lambda: None, told, made.secrets)
         delivery.start()
         try:
             delivery.flush(max(0.0, until - time.monotonic()))
         finally:
             delivery.stop(STOP_S)
-        now = spool.account()
-        return Sent(
-            stage, now.delivered - before.delivered, now.refused - before.refused, now.waiting, delivery.trouble
-        )
+        return Sent(stage, delivery.delivered, delivery.refused, spool.waiting, delivery.trouble)
     finally:
         spool.close()
 
@@ -125,7 +125,10 @@ def _options(file: Path, stage: str, out: Path) -> PublishOptions:
         raise CannotDeliverError(str(error)) from error
     except KeyError as error:
         raise CannotDeliverError(f"{file} has no stage {stage!r}; name the pipeline's file with --pipeline") from error
-    options = check_values(PublishOptions, found.options)
+    try:
+        options = check_values(PublishOptions, found.options)
+    except OptionError as error:
+        raise CannotDeliverError(f"{file}: {stage!r} does not publish any more ({error})") from error
     assert isinstance(options, PublishOptions)
     return options
 

@@ -1,11 +1,12 @@
 """Delivery: what waits in a spool goes to its place, in order, for as long as that takes."""
 
 import logging
+import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from framewire.pipeline.privacy.address import without_secrets
+from framewire.pipeline.privacy.address import HIDDEN, without_secrets
 from framewire.pipeline.stage import StageError
 from framewire.stages.publish.places.place import NotNowError, Place
 from framewire.stages.publish.refused_file import RefusedFile
@@ -36,8 +37,9 @@ class Delivery:
         log: logging.Logger,
         told: Callable[[], None],
         name: str = "the place",
+        secrets: Iterable[str] = (),
     ) -> None:
-        """`told` is called, from the thread, when the account has changed. `name` is shown to users."""
+        """`told` is called, from the thread, when the account has changed. `name` is shown, `secrets` never are."""
         self.down_since: float | None = None
         """Unix time since when the place has not accepted messages; None if it does."""
         self.trouble = ""
@@ -53,7 +55,10 @@ class Delivery:
         self._changed = threading.Condition()
         self._stopping = self._flushing = False
         self._idle = False
-        self._tries = self._refusals = 0
+        self.delivered = self.refused = 0
+        """Messages since the start of this delivery."""
+        self._secrets = [secret for secret in secrets if secret]
+        self._tries = self._named = 0
         self._again_at = 0.0
         self._lingers_since: float | None = None
         self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
@@ -112,68 +117,77 @@ class Delivery:
             return self._again_at - now
         if not self._spool.waiting:
             return None
-        if self._flushing or self._spool.waiting >= self._batch_max or not self._linger_s:
+        if self._flushing or self._spool.has_batch(self._batch_max) or not self._linger_s:
             return 0
-        self._lingers_since = self._lingers_since or now
+        if self._lingers_since is None:
+            self._lingers_since = now
         return max(0.0, self._lingers_since + self._linger_s - now)
 
     def _send_some(self) -> None:
-        if self._place is None and not self._connect():
-            return
-        assert self._place is not None
-        self._lingers_since = None
+        """Send a batch; whatever goes wrong, the place is down, and the thread goes on."""
         try:
-            batch = self._spool.first(self._batch_max)
-            refused = _checked(self._place.send([one.message for one in batch]), len(batch)) if batch else {}
-            self._is_up()
-            self._settle(batch, refused)
-        except NotNowError as error:
-            self._settle_quietly(batch[: error.delivered])
-            self._is_down(error, error.after_s)
-        except Exception as error:
-            if self._stopping:
-                # The spool may be closed: nobody waits for us any more.
-                return
-            self._is_down(error)
+            if self._place is not None or self._connect():
+                self._send_batch()
+        except BaseException as error:
+            if not self._stopping:
+                # Else the spool may be closed: nobody waits for us any more.
+                self._is_down(error)
         finally:
             self._spool.hand_back()
         self._tell()
 
+    def _send_batch(self) -> None:
+        assert self._place is not None
+        self._lingers_since = None
+        batch = self._spool.first(self._batch_max)
+        if not batch:
+            return
+        try:
+            refused = _checked(self._place.send([one.message for one in batch]), len(batch))
+        except NotNowError as error:
+            count = _checked_count(error.delivered, len(batch))
+            self._settle(batch[:count], _checked(error.refused, count))
+            self._is_down(error, _checked_seconds(error.after_s))
+            return
+        self._is_up()
+        self._settle(batch, refused)
+
     def _tell(self) -> None:
         try:
             self._told()
-        except OSError as error:
+        except (OSError, StageError) as error:
             # The account is told again with the next message.
             self._log.debug("%s", error)
 
     def _settle(self, batch: list[Waiting], refused: Mapping[int, str]) -> None:
         for number, why in sorted(refused.items()):
-            self._keep(batch[number], without_secrets(why))
-        self._spool.settle(batch, len(refused))
+            self._keep(batch[number], self._plain(why))
+        self._spool.settle(batch, refused)
+        self.delivered += len(batch) - len(refused)
+        self.refused += len(refused)
 
-    def _settle_quietly(self, batch: list[Waiting]) -> None:
-        try:
-            self._spool.settle(batch)
-        except OSError as error:
-            self._log.warning("%s; messages that were delivered come again", error)
+    def _plain(self, text: str) -> str:
+        """A text of somebody else's, without secrets."""
+        for secret in self._secrets:
+            text = text.replace(secret, HIDDEN)
+        return without_secrets(text)
 
     def _keep(self, one: Waiting, why: str) -> None:
         self._refused.add(one.message, why)
-        self._refusals += 1
-        if self._refusals <= TOLD_MAX:
-            last = "; the log names no more of them" if self._refusals == TOLD_MAX else ""
+        self._named += 1
+        if self._named <= TOLD_MAX:
+            last = "; the log names no more of them" if self._named == TOLD_MAX else ""
             where = f"frame {one.message.seq} of {one.message.stream}"
             self._log.warning("%s refuses %s: %s; it is in %s%s", self._name, where, why, self._refused.path, last)
 
     def _connect(self) -> bool:
         try:
-            place = self._make()
+            place = self._place = self._make()
             place.open()
-        except Exception as error:
+        except BaseException as error:
             self._is_down(error)
             self._tell()
             return False
-        self._place = place
         self._batch_max, self._linger_s = place.batch_max, place.linger_s
         if not self._spool.waiting:
             self._is_up()
@@ -194,9 +208,11 @@ class Delivery:
         self.down_since, self.trouble = None, ""
         self._tries, self._again_at = 0, 0.0
 
-    def _is_down(self, error: Exception, after_s: float = 0.0) -> None:
+    def _is_down(self, error: BaseException, after_s: float = 0.0) -> None:
         self._disconnect()
-        self.trouble = without_secrets(_words_of(error))
+        # What has failed has waited long enough.
+        self._lingers_since = -math.inf
+        self.trouble = self._plain(_words_of(error))
         if self.down_since is None:
             self.down_since = time.time()
             self._log.warning(
@@ -221,7 +237,19 @@ def _checked(refused: object, count: int) -> dict[int, str]:
     raise TypeError(f"send must return {{number: reason}} of messages that are refused, or None, not {refused!r:.80}")
 
 
-def _words_of(error: Exception) -> str:
+def _checked_count(delivered: object, count: int) -> int:
+    if type(delivered) is int and 0 <= delivered <= count:
+        return delivered
+    raise TypeError(f"NotNowError: delivered must be 0 to {count}, not {delivered!r:.80}")
+
+
+def _checked_seconds(after_s: object) -> float:
+    if isinstance(after_s, int | float) and math.isfinite(after_s):
+        return float(after_s)
+    raise TypeError(f"NotNowError: after_s must be a number of seconds, not {after_s!r:.80}")
+
+
+def _words_of(error: BaseException) -> str:
     if isinstance(error, NotNowError | StageError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:

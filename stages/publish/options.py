@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from framewire.pipeline.option import InputFile, Labels, OptionError, Secret, check_values, labels_of
 from framewire.pipeline.stage import StageError
 from framewire.pipeline.stage_context import StageContext
+from framewire.stages.publish.places.address import address_secrets
 from framewire.stages.publish.places.known_places import place_of
 from framewire.stages.publish.places.place import Place, PlaceOptions
 from framewire.stages.publish.selection import EVENT_FIELDS, Selection, What
@@ -63,7 +64,8 @@ class PublishOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     cert_file: Annotated[InputFile, Meta(description="Our own certificate, for servers that ask for one")] = ""
     key_file: Annotated[InputFile, Meta(description="Its private key")] = ""
     settings: Annotated[
-        dict[str, Any], Meta(description="What only this kind of place has, such as {qos: 2}; see docs/publish.md")
+        dict[str, Any],
+        Meta(description="What only this kind of place has, such as {retain: true}; see docs/publish.md"),
     ] = {}
     spool_mb: Annotated[int, Meta(ge=1, description="Disk that waiting messages may take, in MiB")] = 256
     full: Annotated[
@@ -84,6 +86,12 @@ class Publishing(Struct, frozen=True):
     destination: Template
     key: Template | None
     selection: Callable[[], Selection]
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no text of a library may show."""
+        own = (self.options.password, self.options.token, *address_secrets(self.options.to))
+        return tuple(secret for text in own for secret in (text, text.strip()) if secret)
 
     def make(self) -> Place:
         """A new place. Raises StageError."""

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -53,9 +52,8 @@ class Publish(Sink[PublishOptions]):
     @classmethod
     def outputs(cls, options: PublishOptions) -> Sequence[str]:
         """A database that is a file. The file of refused messages has the stage's name, which is nobody else's."""
-        if options.to.startswith("sqlite:///"):
-            return (urlsplit(options.to).path.removeprefix("/"),)
-        return ()
+        scheme, _, path = options.to.partition(":///")
+        return (path,) if scheme.lower() == "sqlite" and path else ()
 
     @classmethod
     def closing_s(cls, options: PublishOptions) -> float:
@@ -94,6 +92,7 @@ class Publish(Sink[PublishOptions]):
             self.log,
             self._told,
             shown(self.options.to),
+            made.secrets,
         )
         self.context.facts["to"] = shown(self.options.to)
         if self._spool.waiting:

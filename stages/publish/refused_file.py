@@ -1,5 +1,6 @@
 """The file of messages that a place has refused for good: a line of JSON each, with the reason."""
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -29,5 +30,9 @@ class RefusedFile:
         """Keep a message. Raises OSError."""
         line = msgspec.json.encode(RefusedLine(why, message.destination, message.key, msgspec.Raw(message.body)))
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("ab") as file:
+        with self.path.open("a+b") as file:
+            if file.seek(0, os.SEEK_END):
+                file.seek(-1, os.SEEK_END)
+                # A disk that was full has taken half a line.
+                line = line if file.read(1) == b"\n" else b"\n" + line
             file.write(line + b"\n")

@@ -6,7 +6,8 @@ may be killed at any moment: its successor knows which frames are in, and loses 
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -102,6 +103,10 @@ class Spool:
         """Whether no message has room."""
         return self._bytes >= self.max_bytes
 
+    def has_batch(self, count: int) -> bool:
+        """Whether `first` gives as much as it ever would."""
+        return self._waiting >= count or self._bytes >= BATCH_BYTES
+
     @property
     def waiting(self) -> int:
         """How many messages wait."""
@@ -173,14 +178,19 @@ class Spool:
             self._in_hand = found[-1].id if found else 0
         return found
 
-    def settle(self, done: Sequence[Waiting], refused: int = 0) -> None:
-        """These are safe elsewhere, `refused` of them in the file of the refused: they go. Raises OSError."""
+    def settle(self, done: Sequence[Waiting], refused: Collection[int] = ()) -> None:
+        """These are safe elsewhere, those of the numbers `refused` in the file of the refused. Raises OSError."""
         if not done:
             return
+        counts: Counter[tuple[str, bool]] = Counter()
         with self._change():
             gone = self._db.execute("DELETE FROM messages WHERE id BETWEEN ? AND ?", (done[0].id, done[-1].id)).rowcount
-            self._count("delivered", gone - refused)
-            self._count("refused", refused)
+            for number, one in enumerate(done):
+                counts[one.message.run, number in refused] += 1
+            for (run, is_refused), count in counts.items():
+                # With the run that has put them there, if it may still be resumed.
+                known = run if self._knows(run) else self._run
+                self._count("refused" if is_refused else "delivered", count, known)
             self._db.execute("COMMIT")
             self._waiting -= gone
             self._bytes -= sum(len(one.message.body) + ROW_BYTES for one in done)
@@ -227,12 +237,15 @@ class Spool:
                 break
         if count:
             self._db.execute("DELETE FROM messages WHERE id > ? AND id <= ?", (self._in_hand, last))
-            self._count("dropped", count)
+            self._count("dropped", count, self._run)
         return count, size
 
-    def _count(self, what: str, more: int) -> None:
+    def _knows(self, run: str) -> bool:
+        return self._db.execute("SELECT 1 FROM counts WHERE run = ?", (run,)).fetchone() is not None
+
+    def _count(self, what: str, more: int, run: str) -> None:
         if more:
-            self._db.execute(f"UPDATE counts SET {what} = {what} + ? WHERE run = ?", (more, self._run))
+            self._db.execute(f"UPDATE counts SET {what} = {what} + ? WHERE run = ?", (more, run))
 
     @contextmanager
     def _change(self) -> Iterator[None]:

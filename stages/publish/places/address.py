@@ -20,7 +20,15 @@ class Address(Struct, frozen=True):
 
     def at(self, port: int) -> str:
         """`host:port`, with this port if it names none."""
-        return f"{self.host}:{self.port or port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port or port}"
+
+
+def address_secrets(to: str) -> tuple[str, ...]:
+    """The password of an address, as it is written and as it is meant."""
+    before, has_any, _ = to.partition("://")[2].rpartition("@")
+    password = before.partition(":")[2] if has_any else ""
+    return (password, unquote(password)) if password else ()
 
 
 def parsed(to: str, needs_host: bool = True) -> Address:

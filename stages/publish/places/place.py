@@ -63,13 +63,17 @@ class PlaceOptions(Struct, frozen=True, kw_only=True):
 class NotNowError(Exception):
     """The place takes nothing now. All messages from number `delivered` of this call on are sent again, later.
 
-    `after_s` is how long to wait at least, if the place has said so.
+    Those before it are safe, but for the `refused`, by their number, with the reason. `after_s` is how long to wait at
+    least, if the place has said so.
     """
 
-    def __init__(self, why: str, delivered: int = 0, after_s: float = 0.0) -> None:
+    def __init__(
+        self, why: str, delivered: int = 0, after_s: float = 0.0, refused: Mapping[int, str] | None = None
+    ) -> None:
         super().__init__(why)
         self.delivered = delivered
         self.after_s = after_s
+        self.refused = refused or {}
 
 
 class Place:
@@ -97,9 +101,9 @@ class Place:
     """Its default."""
     keyed: ClassVar[bool] = False
     """Whether messages also have a key: the option `key`."""
-    batch_max: ClassVar[int] = BATCH_MAX
+    batch_max: int = BATCH_MAX
     """Messages that it gets in one call, at most."""
-    linger_s: ClassVar[float] = 0.0
+    linger_s: float = 0.0
     """How long messages may wait until there are `batch_max` of them."""
 
     def __init__(self, options: PlaceOptions) -> None:
@@ -123,4 +127,4 @@ class Place:
         raise NotImplementedError
 
     def close(self) -> None:
-        """Disconnect; must not wait for anybody."""
+        """Disconnect, also after an `open` that has raised; must not wait for anybody."""

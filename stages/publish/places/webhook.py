@@ -6,6 +6,7 @@ import hmac
 import time
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
+from urllib.parse import quote
 
 from msgspec import Meta, Struct
 
@@ -47,6 +48,13 @@ class Webhook(Place):
         self._address = parsed(options.to)
         self._tls = tls_context(options) if self._address.scheme == "https" else None
         self._secret = _secret(options.settings.secret)
+        for name, value in {"token": options.token, **options.settings.headers}.items():
+            if not value.isprintable() or not value.isascii() or value != value.strip():
+                raise StageError(
+                    f"{name}: no header can have it: it has spaces or line ends around it, or is not ASCII"
+                )
+        self.batch_max = options.settings.at_once
+        """Each request is settled before the next: a slow receiver gets on, too."""
         self._client: Any = None
 
     def open(self) -> None:
@@ -74,16 +82,27 @@ class Webhook(Place):
         step = self.options.settings.at_once
         refused: dict[int, str] = {}
         for start in range(0, len(messages), step):
-            part = messages[start : start + step]
-            why = self._post(part, start if not refused else 0)
-            if why and len(part) > 1:
-                # Among several, only the culprits are refused.
-                for number, one in enumerate(part, start):
-                    alone = self._post([one], start if not refused else 0)
-                    if alone:
-                        refused[number] = alone
-            elif why:
-                refused[start] = why
+            try:
+                part = self._request(messages[start : start + step])
+            except NotNowError as error:
+                refused |= {start + number: why for number, why in error.refused.items()}
+                raise NotNowError(str(error), start + error.delivered, error.after_s, refused) from error
+            refused |= {start + number: why for number, why in part.items()}
+        return refused
+
+    def _request(self, messages: Sequence[Message]) -> dict[int, str]:
+        """All in one; if that is refused, one by one: only the culprits are. Raises NotNowError."""
+        why = self._post(messages)
+        if not why or len(messages) == 1:
+            return {0: why} if why else {}
+        refused: dict[int, str] = {}
+        for number, one in enumerate(messages):
+            try:
+                alone = self._post([one])
+            except NotNowError as error:
+                raise NotNowError(str(error), number, error.after_s, refused) from error
+            if alone:
+                refused[number] = alone
         return refused
 
     def close(self) -> None:
@@ -92,25 +111,26 @@ class Webhook(Place):
             self._client.close()
             self._client = None
 
-    def _post(self, messages: Sequence[Message], delivered: int) -> str:
+    def _post(self, messages: Sequence[Message]) -> str:
         """Send one request; returns why it was refused, empty if it was not. Raises NotNowError."""
         import httpx2
 
         body = b"\n".join(message.body for message in messages)
         kind = "application/json" if len(messages) == 1 else "application/x-ndjson"
-        headers = {"content-type": kind, "idempotency-key": messages[0].id, **self._signature(messages[0].id, body)}
+        name = _name_of(messages)
+        headers = {"content-type": kind, "idempotency-key": name, **self._signature(name, body)}
         try:
             answer = self._client.post(self.options.to, content=body, headers=headers)
         except httpx2.HTTPError as error:
-            raise NotNowError(f"{type(error).__name__}: {error}", delivered) from error
+            raise NotNowError(f"{type(error).__name__}: {error}") from error
         status = answer.status_code
         if 200 <= status < 300:
             return ""
         why = f"{status} {answer.reason_phrase}"
         if 300 <= status < 400:
-            raise NotNowError(f"{why}: the address leads elsewhere; write the one that it leads to", delivered)
+            raise NotNowError(f"{why}: the address leads elsewhere; write the one that it leads to")
         if status in LATER or not 400 <= status < 500:
-            raise NotNowError(why, delivered, _seconds(answer.headers.get("retry-after", "")))
+            raise NotNowError(why, after_s=_seconds(answer.headers.get("retry-after", "")))
         said = " ".join(answer.text[:WHY_LENGTH].split())
         return f"{why}: {said}" if said else why
 
@@ -121,6 +141,14 @@ class Webhook(Place):
             signed = hmac.new(self._secret, f"{name}.{at}.".encode() + body, hashlib.sha256).digest()
             headers["webhook-signature"] = f"v1,{base64.b64encode(signed).decode()}"
         return headers
+
+
+def _name_of(messages: Sequence[Message]) -> str:
+    """Of one message its id; of several a name that no other group has."""
+    if len(messages) == 1:
+        return quote(messages[0].id)
+    ids = "\n".join(message.id for message in messages)
+    return f"{quote(messages[0].id)}+{hashlib.sha256(ids.encode()).hexdigest()[:16]}"
 
 
 def _secret(text: str) -> bytes:

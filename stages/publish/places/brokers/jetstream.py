@@ -17,6 +17,8 @@ from framewire.stages.publish.places.transport_security import tls_context
 SUBJECT = re.compile(r"[^\s.*>]+(\.[^\s.*>]+)*")
 FRAME_BYTES = 512
 """What a message's headers may take of the server's limit."""
+TOO_LARGE = 10054
+"""JetStream's code for a message that is larger than its stream allows."""
 T = TypeVar("T")
 
 
@@ -36,17 +38,19 @@ class JetStream(Place):
     library: ClassVar[tuple[str, str]] = ("nats", "nats")
     destination: ClassVar[str] = "topic"
     default: ClassVar[str] = "framewire.{pipeline}.{stream}"
+    batch_max: int = 100
 
     def __init__(self, options: PlaceOptions) -> None:
         super().__init__(options)
         self._address = parsed(options.to)
         self._tls = tls_context(options) if self._address.scheme == "tls" else None
-        self._subjects = re.sub(r"\{\w+\}", "*", options.destination)
+        self._subjects = ".".join("*" if "{" in token else token for token in options.destination.split("."))
         example = re.sub(r"\{\w+\}", "x", options.destination)
         if not SUBJECT.fullmatch(example):
             raise StageError(f"topic {options.destination!r} is no subject of NATS: words with dots between them")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client: Any = None
+        self._error = ""
 
     @classmethod
     def plain(cls, value: str) -> str:
@@ -57,7 +61,7 @@ class JetStream(Place):
         """See Place."""
         loop = self._loop = asyncio.new_event_loop()
         # It must answer the server's pings while nothing is sent.
-        threading.Thread(target=loop.run_forever, name="nats", daemon=True).start()
+        threading.Thread(target=_run, args=(loop,), name="nats", daemon=True).start()
         self._wait(self._connect())
 
     def send(self, messages: Sequence[Message]) -> Mapping[int, str]:
@@ -83,26 +87,49 @@ class JetStream(Place):
         import nats
 
         options = self.options
+        user = options.username or self._address.username
+        password = options.password or self._address.password
         given = {
-            "user": options.username or self._address.username,
-            "password": options.password or self._address.password,
-            "token": options.token,
+            "user": user if password else "",
+            "password": password,
+            # nats://TOKEN@host
+            "token": options.token or ("" if password else user),
             "tls": self._tls,
         }
-        place = f"nats://{self._address.at(4222)}"
-        self._client = await nats.connect(
-            place,
+        server = self._address.at(4222)
+        if self._tls is not None:
+            await self._need_tls()
+        connecting = nats.connect(
+            f"nats://{server}",
             name=f"framewire {options.pipeline} {options.stage}",
             allow_reconnect=False,
             connect_timeout=PATIENCE_S,
             error_cb=self._on_error,
             **{name: value for name, value in given.items() if value},
         )
+        self._error = ""
+        try:
+            # It tries again by itself for minutes, and says nothing.
+            self._client = await asyncio.wait_for(connecting, PATIENCE_S)
+        except TimeoutError:
+            raise NotNowError(self._error or f"{shown(options.to)} does not answer") from None
         self._jetstream = self._client.jetstream(timeout=PATIENCE_S)
         if options.settings.jetstream and not options.is_trial:
             await self._have_stream(options.settings.jetstream)
 
+    async def _need_tls(self) -> None:
+        """A server that speaks no TLS would get the password in the clear. Raises NotNowError, OSError."""
+        port = self._address.port or 4222
+        reader, writer = await asyncio.wait_for(asyncio.open_connection(self._address.host, port), PATIENCE_S)
+        try:
+            info = await asyncio.wait_for(reader.readline(), PATIENCE_S)
+        finally:
+            writer.close()
+        if not re.search(rb'"tls_(required|available)"\s*:\s*true', info):
+            raise NotNowError(f"{shown(self.options.to)} speaks no TLS")
+
     async def _on_error(self, error: Exception) -> None:
+        self._error = _words(error)
         self.options.log.debug("%s: %s", shown(self.options.to), error)
 
     async def _have_stream(self, name: str) -> None:
@@ -126,13 +153,17 @@ class JetStream(Place):
         ways = (self._one_by_one(messages, numbers, safe, refused) for numbers in chains.values())
         failures = [one for one in await asyncio.gather(*ways, return_exceptions=True) if one is not None]
         if failures:
-            delivered = next((number for number in range(len(messages)) if number not in safe), 0)
-            raise NotNowError(_words(failures[0]), 0 if refused else delivered)
+            done = safe | set(refused)
+            delivered = next((number for number in range(len(messages)) if number not in done), 0)
+            before = {number: why for number, why in refused.items() if number < delivered}
+            raise NotNowError(_words(failures[0]), delivered, refused=before)
         return refused
 
     async def _one_by_one(
         self, messages: Sequence[Message], numbers: Sequence[int], safe: set[int], refused: dict[int, str]
     ) -> None:
+        from nats.js.errors import APIError
+
         most = (self._client.max_payload or 2**20) - FRAME_BYTES
         for number in numbers:
             message = messages[number]
@@ -140,8 +171,19 @@ class JetStream(Place):
                 refused[number] = f"{len(message.body)} bytes; the server takes {most}"
                 continue
             headers = {"Nats-Msg-Id": message.id}
-            await self._jetstream.publish(message.destination, message.body, headers=headers)
+            try:
+                await self._jetstream.publish(message.destination, message.body, headers=headers)
+            except APIError as error:
+                if error.err_code != TOO_LARGE:
+                    raise
+                refused[number] = error.description or "too large"
+                continue
             safe.add(number)
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    loop.run_forever()
+    loop.close()
 
 
 async def _leave(client: Any, loop: asyncio.AbstractEventLoop) -> None:

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
+from urllib.parse import unquote
 
 from msgspec import Meta, Struct
 
@@ -13,6 +14,7 @@ from framewire.stages.publish.places.place import PATIENCE_S, Message, NotNowErr
 from framewire.stages.publish.places.transport_security import tls_context
 
 TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+ALIASES = {"sasl.mechanisms": "sasl.mechanism"}
 OURS = ("bootstrap.servers", "enable.idempotence")
 
 
@@ -93,13 +95,23 @@ class Kafka(Place):
             if self._producer.poll(0.25):
                 until = time.monotonic() + PATIENCE_S
             if time.monotonic() > until:
-                raise NotNowError(self._error or "the brokers acknowledge nothing", _first(messages, done, refused))
-        for number, wrong in done.items():
-            if wrong is not None and not is_refusal(wrong):
-                raise NotNowError(wrong.str(), _first(messages, done, refused))
+                self._take(messages, done, refused, self._error or "the brokers acknowledge nothing")
+        self._take(messages, done, refused)
+        return refused
+
+    def _take(
+        self, messages: Sequence[Message], done: Mapping[int, Any], refused: dict[int, str], why: str = ""
+    ) -> None:
+        """What the brokers have said of each message, up to the first that they have not taken. Raises NotNowError."""
+        for number in range(len(messages)):
+            if number in refused:
+                continue
+            wrong = done.get(number)
+            if number not in done or (wrong is not None and not is_refusal(wrong)):
+                before = {at: text for at, text in refused.items() if at < number}
+                raise NotNowError(why if wrong is None else wrong.str(), number, refused=before)
             if wrong is not None:
                 refused[number] = wrong.str()
-        return refused
 
     def close(self) -> None:
         """See Place."""
@@ -127,7 +139,7 @@ class Kafka(Place):
     def _credentials(self) -> dict[str, str]:
         options = self.options
         user, _, password = options.to.partition("://")[2].rpartition("@")[0].partition(":")
-        user, password = options.username or user, options.password or password
+        user, password = options.username or unquote(user), options.password or unquote(password)
         named = {
             "ssl.ca.location": options.ca_file,
             "ssl.certificate.location": options.cert_file,
@@ -137,10 +149,8 @@ class Kafka(Place):
             "sasl.mechanism": "PLAIN" if user else "",
             "security.protocol": f"{'SASL_' if user else ''}{'SSL' if self._is_safe else 'PLAINTEXT'}".lower(),
         }
-        given = {name: value for name, value in named.items() if value}
-        if "sasl.mechanism" in options.settings.config:
-            given.pop("sasl.mechanism", None)
-        return given
+        theirs = {ALIASES.get(name, name) for name in options.settings.config}
+        return {name: value for name, value in named.items() if value and name not in theirs}
 
     def _on_error(self, error: Any) -> None:
         self._error = error.str()
@@ -158,11 +168,3 @@ def is_refusal(error: Any) -> bool:
         KafkaError.INVALID_RECORD,
         KafkaError.RECORD_LIST_TOO_LARGE,
     )
-
-
-def _first(messages: Sequence[Message], done: Mapping[int, Any], refused: Mapping[int, str]) -> int:
-    """How many of the first messages are safe; none if one was refused, which must be kept first."""
-    if refused:
-        return 0
-    safe = (number for number in range(len(messages)) if number not in done or done[number] is not None)
-    return next(safe, len(messages))

@@ -32,7 +32,6 @@ AVAILABILITY = "framewire-availability/{pipeline}/{stage}"
 class MqttSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How messages are sent."""
 
-    qos: Annotated[Literal[1, 2], Meta(description="1: at least once; 2: exactly once between us and the broker")] = 1
     retain: Annotated[bool, Meta(description="The broker keeps each topic's last message for who comes later")] = False
     version: Annotated[Literal[3, 5], Meta(description="Of the protocol; 3 for old brokers")] = 5
     availability: Annotated[
@@ -47,7 +46,7 @@ class Mqtt(Place):
     library: ClassVar[tuple[str, str]] = ("paho", "mqtt")
     destination: ClassVar[str] = "topic"
     default: ClassVar[str] = "framewire/{pipeline}/{stream}"
-    batch_max: ClassVar[int] = 2000
+    batch_max: int = 2000
     """The end of each batch is waited for: often 40 ms, the time that TCP delays an acknowledgement."""
 
     def __init__(self, options: PlaceOptions) -> None:
@@ -134,7 +133,7 @@ class Mqtt(Place):
             elif len(topic) > 65535:
                 refused[number] = "the topic is too long"
             else:
-                info = self._client.publish(message.destination, message.body, settings.qos, settings.retain)
+                info = self._client.publish(message.destination, message.body, 1, settings.retain)
                 sent.append((number, info))
         self._wait_for(sent, refused)
         return refused
@@ -151,28 +150,35 @@ class Mqtt(Place):
     def _leave(self) -> None:
         client, self._client = self._client, None
         client.disconnect()
-        client.loop_stop()
+        # It waits until all is written, which a broker that hangs may never allow.
+        threading.Thread(target=client.loop_stop, name="mqtt-leaving", daemon=True).start()
 
     def _wait_for(self, sent: Sequence[tuple[int, Any]], refused: dict[int, str]) -> None:
         """Until these messages, with their numbers, are acknowledged, or refused. Raises NotNowError."""
         # Each wait costs a change of threads; what was sent before is acknowledged before.
         infos = [info for _, info in sent]
         if not all(map(self._is_acknowledged, [*infos[STEP - 1 :: STEP], *infos])):
-            delivered = 0 if refused else next(number for number, info in sent if not info.is_published())
-            raise NotNowError(self._refusal or "the broker is gone, or acknowledges nothing", delivered)
+            why = self._refusal or "the broker is gone, or acknowledges nothing"
+            self._take_codes(sent, refused, why)
+        self._take_codes(sent, refused)
+
+    def _take_codes(self, sent: Sequence[tuple[int, Any]], refused: dict[int, str], why: str = "") -> None:
+        """What the broker has said of each message, up to the first that it has not taken. Raises NotNowError."""
         for number, info in sent:
             code = self._codes.get(info.mid)
             if code is not None and code.value in LATER:
-                raise NotNowError(str(code), 0 if refused else number)
+                raise NotNowError(str(code), number, refused=_before(refused, number))
+            if not _is_published(info):
+                raise NotNowError(why, number, refused=_before(refused, number))
             if code is not None:
                 refused[number] = str(code)
 
     def _is_acknowledged(self, info: Any) -> bool:
         until = time.monotonic() + PATIENCE_S
-        while not info.is_published():
+        while not _is_published(info):
             if self._gone.is_set() or time.monotonic() > until:
                 return False
-            info.wait_for_publish(0.25)
+            _wait_a_moment(info)
         return True
 
     def _on_connect(self, _client: Any, _data: Any, _flags: Any, code: Any, properties: Any) -> None:
@@ -191,3 +197,22 @@ class Mqtt(Place):
     def _on_publish(self, _client: Any, _data: Any, mid: int, code: Any, _properties: Any) -> None:
         if code.is_failure:
             self._codes[mid] = code
+
+
+def _before(refused: dict[int, str], number: int) -> dict[int, str]:
+    return {at: why for at, why in refused.items() if at < number}
+
+
+def _is_published(info: Any) -> bool:
+    """Whether a message is acknowledged; one that the library has given up never is."""
+    try:
+        return bool(info.is_published())
+    except (ValueError, RuntimeError):
+        return False
+
+
+def _wait_a_moment(info: Any) -> None:
+    try:
+        info.wait_for_publish(0.25)
+    except (ValueError, RuntimeError) as error:
+        raise NotNowError(str(error)) from error

@@ -9,8 +9,21 @@ from framewire.stages.publish.places.address import parsed
 from framewire.stages.publish.places.place import PATIENCE_S, Message, NotNowError, Place, PlaceOptions
 from framewire.stages.publish.places.transport_security import tls_context
 
-REFUSALS = ("WRONGTYPE", "ERR", "NOPERM", "NOSCRIPT")
-"""What the same command would always be answered."""
+LATER = (
+    "OOM",
+    "LOADING",
+    "READONLY",
+    "MISCONF",
+    "BUSY",
+    "TRYAGAIN",
+    "CLUSTERDOWN",
+    "MASTERDOWN",
+    "NOREPLICAS",
+    "NOAUTH",
+)
+"""What may be answered otherwise later: of memory, disk and replicas, and of who we are."""
+CAUSED = "caused error: "
+"""Behind it stands what Redis said, before it the command, with all of the message."""
 
 
 class RedisSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -60,25 +73,56 @@ class RedisStreams(Place):
         """See Place."""
         import redis
 
+        try:
+            answers = self._execute(messages)
+        except redis.ResponseError as error:
+            if len(messages) > 1 and is_refusal(error):
+                # Refused as a whole: only the culprits are.
+                return self._one_by_one(messages)
+            answers = [error]
+        except redis.RedisError as error:
+            raise NotNowError(plain(error)) from error
+        refused: dict[int, str] = {}
+        for number, answer in enumerate(answers):
+            if isinstance(answer, Exception):
+                if not is_refusal(answer):
+                    raise NotNowError(plain(answer), number, refused=refused)
+                refused[number] = plain(answer)
+        return refused
+
+    def _one_by_one(self, messages: Sequence[Message]) -> dict[int, str]:
+        refused: dict[int, str] = {}
+        for number, message in enumerate(messages):
+            try:
+                why = self.send([message]).get(0)
+            except NotNowError as error:
+                raise NotNowError(str(error), number, refused=refused) from error
+            if why:
+                refused[number] = why
+        return refused
+
+    def _execute(self, messages: Sequence[Message]) -> list[Any]:
         pipeline = self._client.pipeline(transaction=True)
         limit = self.options.settings.max_length or None
         for message in messages:
             fields = {"run": message.run, "stream": message.stream, "seq": message.seq, "message": message.body}
             pipeline.xadd(message.destination, fields, maxlen=limit, approximate=True)
-        try:
-            answers = pipeline.execute(raise_on_error=False)
-        except redis.RedisError as error:
-            raise NotNowError(str(error)) from error
-        refused: dict[int, str] = {}
-        for number, answer in enumerate(answers):
-            if isinstance(answer, Exception):
-                if not str(answer).startswith(REFUSALS):
-                    raise NotNowError(str(answer), number if not refused else 0)
-                refused[number] = str(answer)
-        return refused
+        answers: list[Any] = pipeline.execute(raise_on_error=False)
+        return answers
 
     def close(self) -> None:
         """See Place."""
         if self._client is not None:
             self._client.close()
             self._client = None
+
+
+def plain(error: Exception) -> str:
+    """What Redis said, without the command."""
+    return str(error).rpartition(CAUSED)[2]
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether the same command would always be answered so."""
+    code = str(getattr(error, "status_code", "") or plain(error).split(" ", 1)[0])
+    return not code.startswith(LATER)

@@ -1,5 +1,6 @@
 """parquet:///FOLDER: files of many messages each, typed column by column, for DuckDB, pandas, Spark."""
 
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -43,8 +44,8 @@ class Parquet(Place):
     library: ClassVar[tuple[str, str]] = ("duckdb", "parquet")
     destination: ClassVar[str] = "table"
     default: ClassVar[str] = "{stream}"
-    batch_max: ClassVar[int] = ROWS
-    linger_s: ClassVar[float] = LINGER_S
+    batch_max: int = ROWS
+    linger_s: float = LINGER_S
 
     def __init__(self, options: PlaceOptions) -> None:
         super().__init__(options)
@@ -87,6 +88,8 @@ class Parquet(Place):
                     f"COPY (SELECT * FROM read_json('{_quoted(lines.name)}', format='newline_delimited', "
                     f"columns={{{columns}}})) TO '{_quoted(str(growing))}' (FORMAT parquet, COMPRESSION zstd)"
                 )
+        with growing.open("rb") as file:
+            os.fsync(file.fileno())
         growing.replace(path)
         sync_folder(path.parent)
 

@@ -5,6 +5,8 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, ClassVar
 
+from framewire.pipeline.privacy.address import HINT, is_ambiguous, shown
+from framewire.pipeline.stage import StageError
 from framewire.stages.publish.places.place import PATIENCE_S, PlaceOptions
 from framewire.stages.publish.places.tables.table import COLUMNS, NAMES, Row, TablePlace
 
@@ -26,7 +28,16 @@ class Postgres(TablePlace):
     library: ClassVar[tuple[str, str]] = ("psycopg", "postgres")
 
     def __init__(self, options: PlaceOptions) -> None:
+        import psycopg
+
         super().__init__(options)
+        if is_ambiguous(options.to) or options.to.partition("://")[2].rpartition("@")[0].count("@"):
+            raise StageError(f"the address {shown(options.to)} cannot be read; {HINT}")
+        try:
+            psycopg.conninfo.conninfo_to_dict(options.to)
+        except psycopg.ProgrammingError:
+            # Its text has the password.
+            raise StageError(f"the address {shown(options.to)} cannot be read; {HINT}") from None
         self._db: Any = None
 
     def open(self) -> None:
@@ -92,6 +103,11 @@ class Postgres(TablePlace):
         import psycopg
 
         return (psycopg.DataError, psycopg.IntegrityError)
+
+    def words_of(self, error: Exception) -> str:
+        """See TablePlace: its details have the whole row."""
+        diagnosis = getattr(error, "diag", None)
+        return str(getattr(diagnosis, "message_primary", "") or type(error).__name__)
 
     def delete_before(self, table: str, at: datetime) -> None:
         """See TablePlace."""

@@ -15,8 +15,8 @@ from framewire.stages.publish.places.place import Message, Place, PlaceOptions
 
 THIN_OUT_S = 3600.0
 """How often old rows are looked for."""
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
-"""Names that all databases take, as long as PostgreSQL's may be."""
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,49}")
+"""Names that all databases take, so short that the names of indices fit into PostgreSQL's 63 letters."""
 COLUMNS = ("run", "stream", "seq", "at", "pts", "outcome", "schema", "body")
 NAMES = ", ".join(f'"{name}"' for name in COLUMNS)
 Row = tuple[str, str, int, datetime, float, str, int, str]
@@ -26,7 +26,9 @@ Row = tuple[str, str, int, datetime, float, str, int, str]
 class TableSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a database is asked for."""
 
-    keep_days: Annotated[float, Meta(ge=0, description="Rows older than that are deleted; 0: all are kept")] = 0.0
+    keep_days: Annotated[
+        float, Meta(ge=0, le=36500, description="Rows older than that are deleted; 0: all are kept")
+    ] = 0.0
 
 
 class _Known(Struct, frozen=True):
@@ -46,7 +48,7 @@ class TablePlace(Place):
     Settings = TableSettings
     destination: ClassVar[str] = "table"
     default: ClassVar[str] = "results"
-    batch_max: ClassVar[int] = 2000
+    batch_max: int = 2000
 
     def __init__(self, options: PlaceOptions) -> None:
         super().__init__(options)
@@ -58,18 +60,22 @@ class TablePlace(Place):
     @classmethod
     def plain(cls, value: str) -> str:
         """See Place."""
-        return re.sub(r"\W", "_", value, flags=re.ASCII).lower()
+        name = re.sub(r"\W", "_", value, flags=re.ASCII).lower()
+        return f"_{name}" if name[:1].isdigit() else name
 
     def send(self, messages: Sequence[Message]) -> Mapping[int, str]:
         """See Place."""
         refused: dict[int, str] = {}
         tables: dict[str, dict[int, Row]] = {}
         for number, message in enumerate(messages):
-            tables.setdefault(message.destination, {})[number] = row_of(message)
+            try:
+                tables.setdefault(_check_name(message.destination), {})[number] = row_of(message)
+            except (StageError, ValueError, OverflowError, msgspec.DecodeError) as error:
+                refused[number] = str(error)
         with self.transaction():
             for table, rows in tables.items():
                 if table not in self._known:
-                    self.have(_check_name(table))
+                    self.have(table)
                 refused |= self._insert(table, rows)
             self._thin_out({*self._known, *tables})
         self._known.update(tables)
@@ -91,6 +97,10 @@ class TablePlace(Place):
         """What is raised for a row that can never stand there."""
         raise NotImplementedError
 
+    def words_of(self, error: Exception) -> str:
+        """Why a row was refused, without the row."""
+        return " ".join(str(error).split())
+
     def delete_before(self, table: str, at: datetime) -> None:
         """Delete older rows."""
         raise NotImplementedError
@@ -108,7 +118,7 @@ class TablePlace(Place):
             try:
                 self.insert(table, [row])
             except constraints as error:
-                refused[number] = " ".join(str(error).split())
+                refused[number] = self.words_of(error)
         return refused
 
     def _thin_out(self, tables: set[str]) -> None:
@@ -130,5 +140,5 @@ def row_of(message: Message) -> Row:
 def _check_name(name: str) -> str:
     """The name of a table. Raises StageError if no table can have it."""
     if not NAME.fullmatch(name):
-        raise StageError(f"table {name!r}: use letters, digits and _, a letter first, at most 63")
+        raise StageError(f"table {name!r}: use letters, digits and _, a letter first, at most 50")
     return name
