@@ -87,8 +87,12 @@ def parse(text: str, file: str, environment: Mapping[str, str] | None = None) ->
     return _Builder(file, text, os.environ if environment is None else environment).document(_composed(text, file))
 
 
+class Quoted(str):
+    """A text with variables that stood in quotes: whatever these are, it is text."""
+
+
 def parse_unfilled(text: str, file: str) -> Any:
-    """The values of YAML text, in which variables stay as they are written. Raises ConfigError as `parse` does."""
+    """The values of YAML text, in which variables stay as they are written (see Quoted). Raises ConfigError."""
     return _Builder(file, text, None).document(_composed(text, file)).value
 
 
@@ -208,6 +212,8 @@ class _Builder:
             plain = node.style is None
             tag = self.scalars.resolve(yaml.ScalarNode, text, (True, False)) if plain else _STRING
             node = yaml.ScalarNode(tag, text, node.start_mark, node.end_mark)
+        elif self.environment is None and node.style is not None and _VARIABLE.search(text):
+            return Quoted(text)
         try:
             value = self.scalars.construct_object(node)
         except (yaml.YAMLError, ValueError) as error:

@@ -8,7 +8,7 @@ from typing import Any, Self
 import yaml
 
 from framewire.pipeline.graph.config_error import ConfigError, Place
-from framewire.pipeline.graph.yaml_text import parse_unfilled
+from framewire.pipeline.graph.yaml_text import Quoted, parse_unfilled
 from framewire.pipeline.stage import Stage
 
 
@@ -20,6 +20,13 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<stage {self.name}>"
+
+
+class _Dumper(yaml.SafeDumper):
+    """Leaves texts with variables in the quotes in which they stood."""
+
+
+_Dumper.add_representer(Quoted, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"'))
 
 
 class Graph:
@@ -81,7 +88,7 @@ class Graph:
     def to_yaml(self) -> str:
         """The pipeline file that is this graph."""
         whole = {**{key: _plain(value) for key, value in self._keys.items()}, "stages": self._stages}
-        return yaml.safe_dump(whole, sort_keys=False, allow_unicode=True)
+        return yaml.dump(whole, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
     def __getitem__(self, name: str) -> Node:
         """The stage of that name, as an input of others. Raises KeyError."""

@@ -2,6 +2,7 @@
 
 from framewire.pipeline.seen.figures import BatchTally, EventTally, StageFigures
 from framewire.pipeline.seen.histogram import Histogram
+from framewire.pipeline.seen.published import Published
 from framewire.pipeline.seen.snapshot import Frames, Snapshot, StageNow, StreamNow, WorkerNow
 
 
@@ -53,6 +54,7 @@ def snapshot(time: float = 100.0, count: int = 40, state: str = "live") -> Snaps
     frames = Frames(count, count - 9, {"gate:odd": 3}, {"faces:ValueError": 2}, 4)
     sink = figures(count - 4, 0.001, 0.002)
     sink.end_to_end = {"capture": timed(*[0.05] * (count - 4))}
+    sink.published = Published(put=count, delivered=count - 3, waiting=3, oldest=time - 5.0)
     half = count // 2
     faces = figures(half, 0.02, 0.01)
     faces.inference = {"yunet|CPUExecutionProvider": timed(0.01, 0.02)}

@@ -14,7 +14,7 @@ from tests.servers.server import Name, Server
 from tests.system.running import PIPELINES, Finished, Running, framewire, lines_in, wait_until
 
 PUBLISHED = PIPELINES / "published.yaml"
-AWAY = int(os.environ.get("FRAMEWIRE_AWAY_FRAMES", "200"))
+AWAY = int(os.environ.get("FRAMEWIRE_AWAY_FRAMES", "100"))
 """Frames of each stream that come while a place is away: 200 a second."""
 SETTINGS = {
     Mosquitto: ["out.topic=test/{stream}"],

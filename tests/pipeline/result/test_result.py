@@ -5,12 +5,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from framewire.pipeline.frame.packet import Attribute, Detection, Event, Packet
+from framewire.pipeline.result.event_line import EventLine
 from framewire.pipeline.result.result import iso_time, json_line, schema_of_results
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "results.md").read_text()
@@ -38,8 +40,9 @@ def test_the_page_has_every_key_and_no_other(heading: str) -> None:
 
 
 def test_the_pages_example_is_a_result() -> None:
-    (example,) = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+    example, event = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
     Draft202012Validator(SCHEMA).validate(json.loads(example))
+    assert msgspec.json.decode(event, type=EventLine).kind == "crossed"
 
 
 def test_numbers_are_rounded_to_what_they_are_worth() -> None:

@@ -81,6 +81,51 @@ def test_refused_messages_are_kept_with_the_reason(tmp_path: Path) -> None:
     assert (account.put, account.delivered, account.refused, account.waiting) == (5, 3, 2, 0)
 
 
+def test_what_was_refused_before_a_place_went_away_is_kept_and_the_rest_comes_again(tmp_path: Path) -> None:
+    Shelf.is_down = True
+    with StageRunner(Publish, {"to": OWN, "flush_s": 20}, tmp_path, "out") as runner:
+        for _ in range(5):
+            runner.write(runner.packet(PICTURE))
+        Shelf.raises = [NotNowError("busy", delivered=3, refused={1: "no such seq"})]
+        Shelf.is_down = False
+    assert [one.seq for one in Shelf.messages if one.seq != 1] == [0, 2, 3, 4]
+    (kept,) = (tmp_path / "out.refused.jsonl").read_text().splitlines()
+    assert json.loads(kept)["message"]["seq"] == 1
+    account = runner.context.published
+    assert account is not None
+    assert (account.delivered, account.refused, account.waiting) == (4, 1, 0)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NotNowError("x", delivered=-1),
+        NotNowError("x", delivered=9),
+        NotNowError("x", after_s=float("nan")),
+        SystemExit(),
+    ],
+)
+def test_no_slip_of_a_place_loses_a_message(error: BaseException, tmp_path: Path) -> None:
+    Shelf.raises = [error]  # type: ignore[list-item]
+    publish(tmp_path, 3)
+    assert sorted({one.seq for one in Shelf.messages}) == [0, 1, 2]
+
+
+def test_a_place_that_does_not_open_is_closed_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[Place] = []
+
+    def refuse(self: Shelf) -> None:
+        raise ConnectionError("nobody is there; the password was hunter2")
+
+    monkeypatch.setattr(Shelf, "open", refuse)
+    monkeypatch.setattr(Shelf, "close", lambda self: closed.append(self))
+    runner = publish(tmp_path, 1, flush_s=1.0, password="hunter2")
+    assert len(closed) >= 2
+    account = runner.context.published
+    assert account is not None
+    assert account.trouble == "ConnectionError: nobody is there; the password was ***"
+
+
 @pytest.mark.parametrize("returned", [{7: "too far"}, {"0": "a word"}, {0: None}, [0], 1])
 def test_what_a_place_returns_is_not_trusted(returned: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Shelf, "send", lambda self, messages: returned)
