@@ -5,6 +5,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from framewire.pipeline.privacy.address import HIDDEN, without_secrets
 from framewire.pipeline.stage import StageError
@@ -51,10 +52,10 @@ class Delivery:
         self._told = told
         self._name = name
         self._place: Place | None = None
+        self._lost = ""
         self._batch_max, self._linger_s = 1, 0.0
         self._changed = threading.Condition()
         self._stopping = self._flushing = False
-        self._idle = False
         self.delivered = self.refused = 0
         """Messages since the start of this delivery."""
         self._secrets = [secret for secret in secrets if secret]
@@ -81,7 +82,7 @@ class Delivery:
         with self._changed:
             self._flushing = True
             self._changed.notify_all()
-            while (self._spool.waiting or not self._idle) and self._thread.is_alive():
+            while self._spool.waiting and self._thread.is_alive():
                 if (left := until - time.monotonic()) <= 0:
                     break
                 self._changed.wait(left)
@@ -101,10 +102,8 @@ class Delivery:
         while True:
             with self._changed:
                 while not self._stopping and (pause := self._pause_s()) != 0:
-                    self._idle = True
                     self._changed.notify_all()
                     self._changed.wait(pause)
-                self._idle = False
                 if self._stopping:
                     break
             self._send_some()
@@ -115,6 +114,8 @@ class Delivery:
         now = time.monotonic()
         if self._again_at > now:
             return self._again_at - now
+        if self._place is None or self._lost:
+            return 0
         if not self._spool.waiting:
             return None
         if self._flushing or self._spool.has_batch(self._batch_max) or not self._linger_s:
@@ -126,7 +127,9 @@ class Delivery:
     def _send_some(self) -> None:
         """Send a batch; whatever goes wrong, the place is down, and the thread goes on."""
         try:
-            if self._place is not None or self._connect():
+            if self._lost:
+                self._is_down(NotNowError(self._lost))
+            elif self._place is not None or self._connect():
                 self._send_batch()
         except BaseException as error:
             if not self._stopping:
@@ -183,6 +186,7 @@ class Delivery:
     def _connect(self) -> bool:
         try:
             place = self._place = self._make()
+            place.lost = partial(self._is_lost, place)
             place.open()
         except BaseException as error:
             self._is_down(error)
@@ -194,8 +198,16 @@ class Delivery:
             self._tell()
         return True
 
+    def _is_lost(self, place: Place, why: str) -> None:
+        """From any thread: the connection of this place is gone."""
+        with self._changed:
+            if place is self._place:
+                self._lost = why or "the connection is gone"
+                self._changed.notify_all()
+
     def _disconnect(self) -> None:
         place, self._place = self._place, None
+        self._lost = ""
         if place is not None:
             try:
                 place.close()

@@ -1,7 +1,7 @@
 """What a place is: it takes messages, in order, and says when they are safe there."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -105,6 +105,8 @@ class Place:
     """Messages that it gets in one call, at most."""
     linger_s: float = 0.0
     """How long messages may wait until there are `batch_max` of them."""
+    lost: Callable[[str], None] = staticmethod(lambda why: None)
+    """Set from outside before `open`: a connection that breaks while nothing is sent says so here, from any thread."""
 
     def __init__(self, options: PlaceOptions) -> None:
         """Nothing is connected yet. Raises StageError for options that cannot be."""

@@ -111,6 +111,22 @@ def test_no_slip_of_a_place_loses_a_message(error: BaseException, tmp_path: Path
     assert sorted({one.seq for one in Shelf.messages}) == [0, 1, 2]
 
 
+def test_a_connection_that_breaks_while_nothing_is_sent_is_noticed(tmp_path: Path) -> None:
+    opened: list[Place] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Shelf, "open", lambda self: opened.append(self))
+        runner = StageRunner(Publish, {"to": OWN, "flush_s": 20}, tmp_path, "out")
+        with runner:
+            wait_until(lambda: bool(opened), "the place")
+            opened[0].lost("the broker was restarted")
+            wait_until(lambda: len(opened) == 2, "a new connection")
+            # Of a place that is not ours any more, nobody hears.
+            opened[0].lost("again")
+            runner.write(runner.packet(PICTURE))
+    assert len(opened) == 2
+    assert [one.seq for one in Shelf.messages] == [0]
+
+
 def test_a_place_that_does_not_open_is_closed_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[Place] = []
 

@@ -105,6 +105,7 @@ class JetStream(Place):
             allow_reconnect=False,
             connect_timeout=PATIENCE_S,
             error_cb=self._on_error,
+            closed_cb=self._on_closed,
             **{name: value for name, value in given.items() if value},
         )
         self._error = ""
@@ -127,6 +128,11 @@ class JetStream(Place):
             writer.close()
         if not re.search(rb'"tls_(required|available)"\s*:\s*true', info):
             raise NotNowError(f"{shown(self.options.to)} speaks no TLS")
+
+    async def _on_closed(self) -> None:
+        if self._client is not None:
+            # Else we have left it.
+            self.lost(self._error or "the server has closed the connection")
 
     async def _on_error(self, error: Exception) -> None:
         self._error = _words(error)

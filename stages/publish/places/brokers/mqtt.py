@@ -189,10 +189,14 @@ class Mqtt(Place):
         self._asked_window = min(getattr(properties, "ReceiveMaximum", None) or WINDOW, WINDOW)
         self._connected.set()
 
-    def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, code: Any, _properties: Any) -> None:
+    def _on_disconnect(self, client: Any, _data: Any, _flags: Any, code: Any, _properties: Any) -> None:
+        if client is not self._client:
+            # We have left it.
+            return
         if not self._refusal:
             self._refusal = f"the broker has closed the connection: {code}"
         self._gone.set()
+        self.lost(self._refusal)
 
     def _on_publish(self, _client: Any, _data: Any, mid: int, code: Any, _properties: Any) -> None:
         if code.is_failure:
