@@ -20,6 +20,8 @@ LATER = frozenset({408, 425, 429})
 """Statuses of 4xx that are no refusal: the same request may be answered otherwise later."""
 AFTER_MAX_S = 300.0
 """Nobody is waited for longer because he says so."""
+REQUESTS = 20
+"""After so many, what was delivered is settled: a slow receiver gets on, too."""
 WHY_LENGTH = 200
 SECRET_PREFIX = "whsec_"
 """How Standard Webhooks writes a secret that is base64."""
@@ -53,8 +55,7 @@ class Webhook(Place):
                 raise StageError(
                     f"{name}: no header can have it: it has spaces or line ends around it, or is not ASCII"
                 )
-        self.batch_max = options.settings.at_once
-        """Each request is settled before the next: a slow receiver gets on, too."""
+        self.batch_max = REQUESTS * options.settings.at_once
         self._client: Any = None
 
     def open(self) -> None:
