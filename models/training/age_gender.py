@@ -20,6 +20,7 @@ STORED = 80
 """Side at which crops are stored for training: a little larger than the input, to allow zooming in."""
 AGES = 101
 """Years 0 to 100; older people count as 100."""
+HEADS = {"age": AGES, "gender": 2}
 AGE_SPREAD = 2.0
 """Standard deviation in years of the distribution that encodes an age (Gao et al., 2017): neighbours are alike."""
 EXPECTATION_WEIGHT = 0.2
@@ -33,7 +34,7 @@ EVALUATION_BATCH = 256
 
 def new_net() -> FaceNet:
     """About 0.7 million weights, 67 million multiplications a face."""
-    return FaceNet(3, 32, 2, (64, 128), (2, 2), {"age": AGES, "gender": 2}, dropout=0.2)
+    return FaceNet(3, 32, 2, (64, 128), (2, 2), HEADS, dropout=0.2)
 
 
 def new_second_net(emotion_net: FaceNet) -> FaceNet:
@@ -41,7 +42,7 @@ def new_second_net(emotion_net: FaceNet) -> FaceNet:
 
     Its first layer gets three colours instead of grey, each with a third of its weights.
     """
-    net = new_emotion_net(channels=3, heads={"age": AGES, "gender": 2})
+    net = new_emotion_net(channels=3, heads=HEADS)
     known = {name: value for name, value in emotion_net.state_dict().items() if not name.startswith("heads.")}
     known["stem.0.weight"] = known["stem.0.weight"].repeat(1, 3, 1, 1) / 3
     net.load_state_dict(known, strict=False)

@@ -4,6 +4,9 @@ from msgspec import Struct
 
 from framewire.pipeline.frame.packet import Event, NotNegative
 
+KEPT = 1000
+"""Events that are kept for those who come later."""
+
 
 class Happening(Struct, frozen=True, array_like=True):
     """One event. `pts` is the frame's time in seconds, `taken_ms` when it was taken, as in Packet.

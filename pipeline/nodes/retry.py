@@ -28,11 +28,14 @@ class Retry:
         """When to try again."""
         self.tries = 0
         """Failures in a row."""
-        self.is_full = False
-        """Whether it waits for `woken`."""
         self._was_full = False
         self._patience_s = patience_s
         self._clock = clock
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it waits for `woken`."""
+        return self.since is not None and self.at == math.inf
 
     def failed(self) -> bool:
         """A try has failed; returns whether another is worth it."""
@@ -51,13 +54,12 @@ class Retry:
         """There is no room: `woken` will tell when there is."""
         if self.since is None:
             self.since = self._clock()
-        self.at = math.inf
-        self.is_full = self._was_full = True
+        self.at, self._was_full = math.inf, True
 
     def woken(self) -> None:
         """There may be room now."""
         if self.is_full:
-            self.at, self.is_full = self._clock(), False
+            self.at = self._clock()
 
     def wait(self) -> None:
         """It cannot be tried now: what is to be written is not there."""
@@ -68,5 +70,5 @@ class Retry:
         if self.since is None:
             return None
         seconds = self._clock() - self.since
-        self.since, self.at, self.is_full, self._was_full = None, math.inf, False, False
+        self.since, self.at, self._was_full = None, math.inf, False
         return seconds

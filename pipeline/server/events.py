@@ -6,10 +6,9 @@ from collections.abc import AsyncIterator, Iterable
 
 import msgspec
 
-from framewire.pipeline.frame.happening import Happening
+from framewire.pipeline.frame.happening import KEPT, Happening
 from framewire.pipeline.result.event_line import event_line
 
-KEPT = 1000
 PING_S = 15.0
 """A comment is sent after so much silence: proxies close what seems dead, and we notice who has left."""
 

@@ -3,10 +3,8 @@
 from collections import deque
 from collections.abc import Iterable
 
-from framewire.pipeline.frame.happening import Happening
+from framewire.pipeline.frame.happening import KEPT, Happening
 
-KEPT = 1000
-"""Events that are kept for those who come later."""
 KNOWN = 4 * KEPT
 """Events that are recognised when another sink tells of them: it may be a window behind."""
 

@@ -11,13 +11,10 @@ from msgspec import Struct
 from framewire.pipeline.graph import ConfigError, load_pipeline
 from framewire.pipeline.option import OptionError, check_values
 from framewire.pipeline.output.ownership import OwnedError, Ownership
-from framewire.pipeline.privacy.address import shown
 from framewire.pipeline.stage import StageError
 from framewire.pipeline.stage_context import StageContext
-from framewire.stages.publish.delivery import Delivery
+from framewire.stages.publish.delivery import delivery_of
 from framewire.stages.publish.options import PublishOptions, publishing
-from framewire.stages.publish.refused_file import SUFFIX as REFUSED
-from framewire.stages.publish.refused_file import RefusedFile
 from framewire.stages.publish.spool import Spool, spools_in
 
 FAILED, WRONG, INTERRUPTED = 1, 2, 130
@@ -63,14 +60,14 @@ def deliver(
         some = False
         for path in spools_in(out):
             try:
-                if not _waits(path):
-                    continue
-                some = True
                 sent = _send(path, out, pipeline, until)
             except (CannotDeliverError, StageError, OSError) as error:
                 typer.echo(f"error: {error}", err=True)
                 some, code = True, WRONG
                 continue
+            if sent is None:
+                continue
+            some = True
             _tell(sent)
             code = code or (FAILED if sent.waiting else 0)
         if not some:
@@ -83,27 +80,19 @@ def deliver(
         raise typer.Exit(code)
 
 
-def _waits(path: Path) -> bool:
+def _send(path: Path, out: Path, pipeline: Path | None, until: float) -> Sent | None:
+    """Send what waits in a spool; None if nothing does. Raises CannotDeliverError, StageError, OSError."""
     spool = Spool(path, RUN)
     try:
-        return spool.waiting > 0
-    finally:
-        spool.close()
-
-
-def _send(path: Path, out: Path, pipeline: Path | None, until: float) -> Sent:
-    spool = Spool(path, RUN)
-    try:
+        if not spool.waiting:
+            return None
         origin = spool.origin()
         if origin is None:
             raise CannotDeliverError(f"{path} does not say whose messages these are")
         name, stage, file = origin
         options = _options(Path(file) if pipeline is None else pipeline, stage, out)
         context = StageContext(stage, out, pipeline=name)
-        made = publishing(options, context)
-        refused = RefusedFile(Path(out, f"{stage}{REFUSED}"))
-        told = shown(options.to)
-        delivery = Delivery(spool, made.make, refused, context.log, lambda: None, told, made.secrets)
+        delivery = delivery_of(publishing(options, context), spool, lambda: None)
         delivery.start()
         try:
             delivery.flush(max(0.0, until - time.monotonic()))

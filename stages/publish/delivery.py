@@ -6,10 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from pathlib import Path
 
-from framewire.pipeline.privacy.address import HIDDEN, without_secrets
+from framewire.pipeline.privacy.address import HIDDEN, shown, without_secrets
 from framewire.pipeline.stage import StageError
-from framewire.stages.publish.places.place import NotNowError, Place
+from framewire.stages.publish.options import Publishing
+from framewire.stages.publish.places.place import NotNowError, Place, words_of
+from framewire.stages.publish.refused_file import SUFFIX as REFUSED
 from framewire.stages.publish.refused_file import RefusedFile
 from framewire.stages.publish.spool import Spool, Waiting
 
@@ -238,6 +241,13 @@ class Delivery:
         self._again_at = time.monotonic() + max(pause, after_s)
 
 
+def delivery_of(made: Publishing, spool: Spool, told: Callable[[], None]) -> Delivery:
+    """The delivery of what waits in a spool as the options say; what is refused goes to OUT/STAGE.refused.jsonl."""
+    options = made.options
+    refused = RefusedFile(Path(options.out, f"{options.stage}{REFUSED}"))
+    return Delivery(spool, made.make, refused, options.log, told, shown(options.to), made.secrets)
+
+
 def _checked(refused: object, count: int) -> dict[int, str]:
     """What a place's `send` has returned. Raises TypeError."""
     if refused is None:
@@ -266,5 +276,4 @@ def _words_of(error: BaseException) -> str:
         return str(error)
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return words_of(error)

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import msgspec
 
@@ -11,11 +10,9 @@ from framewire.pipeline.frame.packet import Packet
 from framewire.pipeline.privacy.address import shown
 from framewire.pipeline.result.result import FrameResult, encoded
 from framewire.pipeline.stage import Sink, stage
-from framewire.stages.publish.delivery import Delivery
+from framewire.stages.publish.delivery import delivery_of
 from framewire.stages.publish.options import Publishing, PublishOptions, publishing
 from framewire.stages.publish.places.place import Message
-from framewire.stages.publish.refused_file import SUFFIX as REFUSED
-from framewire.stages.publish.refused_file import RefusedFile
 from framewire.stages.publish.spool import Spool, spool_path
 
 MIB = 2**20
@@ -85,15 +82,7 @@ class Publish(Sink[PublishOptions]):
         path = spool_path(self.context.out, self.context.pipeline, self.context.name)
         self._spool = Spool(path, self.context.run, self.options.spool_mb * MIB, self.context.to_disk)
         self._spool.begin(self.context.pipeline, self.context.name, self.context.file)
-        self._delivery = Delivery(
-            self._spool,
-            made.make,
-            RefusedFile(Path(self.context.out, f"{self.context.name}{REFUSED}")),
-            self.log,
-            self._told,
-            shown(self.options.to),
-            made.secrets,
-        )
+        self._delivery = delivery_of(made, self._spool, self._told)
         self.context.facts["to"] = shown(self.options.to)
         if self._spool.waiting:
             self.log.info("%d messages of an earlier run wait for %s", self._spool.waiting, shown(self.options.to))

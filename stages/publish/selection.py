@@ -100,6 +100,8 @@ class Selection:
         return all(told.get(name) == word for name, word in self._where.items())
 
     def _events(self, packet: Packet) -> FrameResult | None:
+        if not packet.events:
+            return None
         result = result_of(packet)
         chosen = [event for event in result.events if self._has_fields(event)]
         if not chosen:

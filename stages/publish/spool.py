@@ -143,20 +143,17 @@ class Spool:
         With `drops_oldest`, the oldest go if there is no room.
         """
         dropped, freed = 0, 0
-        with self._change():
-            if message is not None:
-                if drops_oldest and self.is_full:
-                    dropped, freed = self._drop_oldest()
+        with self._lock:
+            with self._change():
+                if message is not None:
+                    if drops_oldest and self.is_full:
+                        dropped, freed = self._drop_oldest()
+                    self._insert(message)
                 self._db.execute(
-                    "INSERT INTO messages(run, stream, seq, destination, key, at, body) VALUES(?, ?, ?, ?, ?, ?, ?)",
-                    (message.run, stream, message.seq, message.destination, message.key, message.at, message.body),
+                    "INSERT INTO streams VALUES(?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET next = excluded.next, "
+                    "put = put + excluded.put, memory = excluded.memory",
+                    (self._run, stream, next_seq, int(message is not None), memory),
                 )
-            self._db.execute(
-                "INSERT INTO streams VALUES(?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET next = excluded.next, "
-                "put = put + excluded.put, memory = excluded.memory",
-                (self._run, stream, next_seq, int(message is not None), memory),
-            )
-            self._db.execute("COMMIT")
             if message is not None:
                 self._waiting += 1 - dropped
                 self._bytes += len(message.body) + ROW_BYTES - freed
@@ -182,16 +179,15 @@ class Spool:
         """These are safe elsewhere, those of the numbers `refused` in the file of the refused. Raises OSError."""
         if not done:
             return
-        counts: Counter[tuple[str, bool]] = Counter()
-        with self._change():
-            gone = self._db.execute("DELETE FROM messages WHERE id BETWEEN ? AND ?", (done[0].id, done[-1].id)).rowcount
-            for number, one in enumerate(done):
-                counts[one.message.run, number in refused] += 1
-            for (run, is_refused), count in counts.items():
-                # With the run that has put them there, if it may still be resumed.
-                known = run if self._knows(run) else self._run
-                self._count("refused" if is_refused else "delivered", count, known)
-            self._db.execute("COMMIT")
+        counts = Counter((one.message.run, number in refused) for number, one in enumerate(done))
+        ends = (done[0].id, done[-1].id)
+        with self._lock:
+            with self._change():
+                gone = self._db.execute("DELETE FROM messages WHERE id BETWEEN ? AND ?", ends).rowcount
+                for (run, is_refused), count in counts.items():
+                    # With the run that has put them there, if it may still be resumed.
+                    known = run if self._knows(run) else self._run
+                    self._count("refused" if is_refused else "delivered", count, known)
             self._waiting -= gone
             self._bytes -= sum(len(one.message.body) + ROW_BYTES for one in done)
 
@@ -225,6 +221,12 @@ class Spool:
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._db.close()
 
+    def _insert(self, message: Message) -> None:
+        self._db.execute(
+            "INSERT INTO messages(run, stream, seq, destination, key, at, body) VALUES(?, ?, ?, ?, ?, ?, ?)",
+            (message.run, message.stream, message.seq, message.destination, message.key, message.at, message.body),
+        )
+
     def _drop_oldest(self) -> tuple[int, int]:
         """Make room, a twentieth of the spool, but leave what is being sent right now; returns messages and bytes."""
         goal = self._bytes - self.max_bytes * 19 // 20
@@ -254,8 +256,7 @@ class Spool:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
-                if self._db.in_transaction:
-                    self._db.execute("COMMIT")
+                self._db.execute("COMMIT")
             except BaseException:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")

@@ -1,5 +1,6 @@
 """The parts of a place's address: scheme://user:password@host:port/path?query."""
 
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
@@ -26,9 +27,26 @@ class Address(Struct, frozen=True):
 
 def address_secrets(to: str) -> tuple[str, ...]:
     """The password of an address, as it is written and as it is meant."""
-    before, has_any, _ = to.partition("://")[2].rpartition("@")
-    password = before.partition(":")[2] if has_any else ""
+    _, password = credentials_in(to)
     return (password, unquote(password)) if password else ()
+
+
+def credentials_in(to: str) -> tuple[str, str]:
+    """User and password of an address as they are written, empty if it has none."""
+    user, _, password = to.partition("://")[2].rpartition("@")[0].partition(":")
+    return user, password
+
+
+def path_in(to: str, out: Path, what: str) -> Path:
+    """The file or folder (`what`) of an address with three slashes, in `out` unless a fourth begins it.
+
+    Raises StageError.
+    """
+    scheme, _, name = to.partition("://")
+    if not name.startswith("/") or len(name) < 2:
+        fix = f"write {scheme}:///{what.upper()}, or {scheme}:////ABSOLUTE/{what.upper()}"
+        raise StageError(f"{shown(to)} names no {what}; {fix}")
+    return Path(out, name[1:])
 
 
 def parsed(to: str, needs_host: bool = True) -> Address:

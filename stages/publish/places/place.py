@@ -76,6 +76,33 @@ class NotNowError(Exception):
         self.refused = refused or {}
 
 
+def up_to(refused: Mapping[int, str], number: int) -> dict[int, str]:
+    """What was refused of the messages before this one."""
+    return {at: why for at, why in refused.items() if at < number}
+
+
+def one_by_one(messages: Sequence[Message], send: Callable[[Message], str]) -> dict[int, str]:
+    """Send what was refused as a whole again: only the culprits, for which `send` returns a reason, are refused.
+
+    Raises NotNowError for all from the first on that `send` has raised it for.
+    """
+    refused: dict[int, str] = {}
+    for number, message in enumerate(messages):
+        try:
+            why = send(message)
+        except NotNowError as error:
+            raise NotNowError(str(error), number, error.after_s, refused) from error
+        if why:
+            refused[number] = why
+    return refused
+
+
+def words_of(error: BaseException) -> str:
+    """A library's error in one line: its class, and what it says."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
 class Place:
     """A place that takes messages. Derive from it to write your own: only `send` is needed.
 

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from framewire.pipeline.option import Secret
 from framewire.pipeline.stage import StageError
 from framewire.stages.publish.places.address import parsed
-from framewire.stages.publish.places.place import PATIENCE_S, Message, NotNowError, Place, PlaceOptions
+from framewire.stages.publish.places.place import PATIENCE_S, Message, NotNowError, Place, PlaceOptions, one_by_one
 from framewire.stages.publish.places.transport_security import tls_context
 
 LATER = frozenset({408, 425, 429})
@@ -96,15 +96,7 @@ class Webhook(Place):
         why = self._post(messages)
         if not why or len(messages) == 1:
             return {0: why} if why else {}
-        refused: dict[int, str] = {}
-        for number, one in enumerate(messages):
-            try:
-                alone = self._post([one])
-            except NotNowError as error:
-                raise NotNowError(str(error), number, error.after_s, refused) from error
-            if alone:
-                refused[number] = alone
-        return refused
+        return one_by_one(messages, lambda one: self._post([one]))
 
     def close(self) -> None:
         """See Place."""

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from framewire.pipeline.frame.happening import Happening
+from framewire.pipeline.frame.happening import KEPT, Happening
 from framewire.pipeline.frame.packet import Event
 from framewire.pipeline.server import events as module
-from framewire.pipeline.server.events import KEPT, Events
+from framewire.pipeline.server.events import Events
 
 
 def happening(number: int) -> tuple[int, Happening]:

@@ -1,8 +1,8 @@
 """Two sinks tell of the same events: each is numbered once."""
 
-from framewire.pipeline.frame.happening import Happening
+from framewire.pipeline.frame.happening import KEPT, Happening
 from framewire.pipeline.frame.packet import Event
-from framewire.pipeline.supervisor.happenings import KEPT, Happenings
+from framewire.pipeline.supervisor.happenings import Happenings
 
 
 def happening(seq: int, place: int = 0) -> Happening:

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from framewire.pipeline.privacy.address import shown
 from framewire.pipeline.stage import StageError
 from framewire.stages.publish.places.address import parsed
-from framewire.stages.publish.places.place import PATIENCE_S, Message, NotNowError, Place, PlaceOptions
+from framewire.stages.publish.places.place import PATIENCE_S, Message, NotNowError, Place, PlaceOptions, up_to, words_of
 from framewire.stages.publish.places.transport_security import tls_context
 
 SUBJECT = re.compile(r"[^\s.*>]+(\.[^\s.*>]+)*")
@@ -161,8 +161,7 @@ class JetStream(Place):
         if failures:
             done = safe | set(refused)
             delivered = next((number for number in range(len(messages)) if number not in done), 0)
-            before = {number: why for number, why in refused.items() if number < delivered}
-            raise NotNowError(_words(failures[0]), delivered, refused=before)
+            raise NotNowError(_words(failures[0]), delivered, refused=up_to(refused, delivered))
         return refused
 
     async def _one_by_one(
@@ -204,5 +203,4 @@ def _words(error: BaseException) -> str:
 
     if isinstance(error, NoStreamResponseError):
         return "no stream of JetStream's takes this subject; make one, or name it in settings.jetstream"
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return words_of(error)

@@ -10,7 +10,8 @@ from msgspec import Meta, Struct
 
 from framewire.pipeline.privacy.address import HINT, is_ambiguous, shown
 from framewire.pipeline.stage import StageError
-from framewire.stages.publish.places.place import PATIENCE_S, Message, NotNowError, Place, PlaceOptions
+from framewire.stages.publish.places.address import credentials_in
+from framewire.stages.publish.places.place import PATIENCE_S, Message, NotNowError, Place, PlaceOptions, up_to
 from framewire.stages.publish.places.transport_security import tls_context
 
 TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
@@ -108,8 +109,7 @@ class Kafka(Place):
                 continue
             wrong = done.get(number)
             if number not in done or (wrong is not None and not is_refusal(wrong)):
-                before = {at: text for at, text in refused.items() if at < number}
-                raise NotNowError(why if wrong is None else wrong.str(), number, refused=before)
+                raise NotNowError(why if wrong is None else wrong.str(), number, refused=up_to(refused, number))
             if wrong is not None:
                 refused[number] = wrong.str()
 
@@ -138,7 +138,7 @@ class Kafka(Place):
 
     def _credentials(self) -> dict[str, str]:
         options = self.options
-        user, _, password = options.to.partition("://")[2].rpartition("@")[0].partition(":")
+        user, password = credentials_in(options.to)
         user, password = options.username or unquote(user), options.password or unquote(password)
         named = {
             "ssl.ca.location": options.ca_file,

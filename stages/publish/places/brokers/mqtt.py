@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from framewire.pipeline.privacy.address import shown
 from framewire.pipeline.stage import StageError
 from framewire.stages.publish.places.address import parsed
-from framewire.stages.publish.places.place import PATIENCE_S, Message, NotNowError, Place, PlaceOptions
+from framewire.stages.publish.places.place import PATIENCE_S, Message, NotNowError, Place, PlaceOptions, up_to
 from framewire.stages.publish.places.transport_security import tls_context
 
 PORT, TLS_PORT = 1883, 8883
@@ -167,9 +167,9 @@ class Mqtt(Place):
         for number, info in sent:
             code = self._codes.get(info.mid)
             if code is not None and code.value in LATER:
-                raise NotNowError(str(code), number, refused=_before(refused, number))
+                raise NotNowError(str(code), number, refused=up_to(refused, number))
             if not _is_published(info):
-                raise NotNowError(why, number, refused=_before(refused, number))
+                raise NotNowError(why, number, refused=up_to(refused, number))
             if code is not None:
                 refused[number] = str(code)
 
@@ -201,10 +201,6 @@ class Mqtt(Place):
     def _on_publish(self, _client: Any, _data: Any, mid: int, code: Any, _properties: Any) -> None:
         if code.is_failure:
             self._codes[mid] = code
-
-
-def _before(refused: dict[int, str], number: int) -> dict[int, str]:
-    return {at: why for at, why in refused.items() if at < number}
 
 
 def _is_published(info: Any) -> bool:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Meta, Struct
 
 from framewire.stages.publish.places.address import parsed
-from framewire.stages.publish.places.place import PATIENCE_S, Message, NotNowError, Place, PlaceOptions
+from framewire.stages.publish.places.place import PATIENCE_S, Message, NotNowError, Place, PlaceOptions, one_by_one
 from framewire.stages.publish.places.transport_security import tls_context
 
 LATER = (
@@ -78,7 +78,7 @@ class RedisStreams(Place):
         except redis.ResponseError as error:
             if len(messages) > 1 and is_refusal(error):
                 # Refused as a whole: only the culprits are.
-                return self._one_by_one(messages)
+                return one_by_one(messages, lambda one: self.send([one]).get(0, ""))
             answers = [error]
         except redis.RedisError as error:
             raise NotNowError(plain(error)) from error
@@ -88,17 +88,6 @@ class RedisStreams(Place):
                 if not is_refusal(answer):
                     raise NotNowError(plain(answer), number, refused=refused)
                 refused[number] = plain(answer)
-        return refused
-
-    def _one_by_one(self, messages: Sequence[Message]) -> dict[int, str]:
-        refused: dict[int, str] = {}
-        for number, message in enumerate(messages):
-            try:
-                why = self.send([message]).get(0)
-            except NotNowError as error:
-                raise NotNowError(str(error), number, refused=refused) from error
-            if why:
-                refused[number] = why
         return refused
 
     def _execute(self, messages: Sequence[Message]) -> list[Any]:

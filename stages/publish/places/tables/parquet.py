@@ -9,6 +9,7 @@ from typing import ClassVar
 from framewire.pipeline.disk import sync_folder
 from framewire.pipeline.privacy.address import shown
 from framewire.pipeline.stage import StageError
+from framewire.stages.publish.places.address import path_in
 from framewire.stages.publish.places.place import Message, Place, PlaceOptions
 
 ATTRIBUTE = "STRUCT(label VARCHAR, score DOUBLE, value DOUBLE)"
@@ -49,11 +50,7 @@ class Parquet(Place):
 
     def __init__(self, options: PlaceOptions) -> None:
         super().__init__(options)
-        name = options.to.partition("://")[2]
-        if not name.startswith("/") or len(name) < 2:
-            text = f"{shown(options.to)} names no folder; write parquet:///FOLDER, or parquet:////ABSOLUTE/FOLDER"
-            raise StageError(text)
-        self._folder = Path(options.out, name[1:])
+        self._folder = path_in(options.to, options.out, "folder")
         if Path(options.destination).is_absolute() or ".." in Path(options.destination).parts:
             raise StageError(f"table {options.destination!r} leads out of {shown(options.to)}")
 

@@ -4,10 +4,8 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 
-from framewire.pipeline.privacy.address import shown
-from framewire.pipeline.stage import StageError
+from framewire.stages.publish.places.address import path_in
 from framewire.stages.publish.places.place import PATIENCE_S, PlaceOptions
 from framewire.stages.publish.places.tables.table import COLUMNS, NAMES, Row, TablePlace
 
@@ -28,10 +26,7 @@ class Sqlite(TablePlace):
 
     def __init__(self, options: PlaceOptions) -> None:
         super().__init__(options)
-        name = options.to.partition("://")[2]
-        if not name.startswith("/") or len(name) < 2:
-            raise StageError(f"{shown(options.to)} names no file; write sqlite:///FILE, or sqlite:////ABSOLUTE/FILE")
-        self._path = Path(options.out, name[1:])
+        self._path = path_in(options.to, options.out, "file")
         self._db: sqlite3.Connection | None = None
 
     def open(self) -> None:
