@@ -67,7 +67,7 @@ ARROWS: dict[str, set[str]] = {
     "models.crops": {"models"},
     "models.datasets": {"models"},
     "models.runtime": {"models"},
-    "models.catalogue": {"models", "models.crops"},
+    "models.catalogue": {"models", "models.crops", "models.datasets"},
     "models.store": {"models", "models.catalogue"},
     "models.objects.heads": {"models", "models.catalogue"},
     "models.objects": {"models", "models.catalogue", "models.objects.heads", "models.runtime", "models.store"},

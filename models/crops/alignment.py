@@ -16,7 +16,7 @@ that take aligned faces."""
 TEMPLATE_SIDE = 112
 
 
-class AlignedCrop(Struct, frozen=True):
+class AlignedCrop(Struct, frozen=True, tag="aligned"):
     """A `side` pixel square with the landmarks at the template's positions."""
 
     side: int = TEMPLATE_SIDE

@@ -22,7 +22,7 @@ class FaceCrop(Protocol):
         """
 
 
-class BoxCrop(Struct, frozen=True, kw_only=True):
+class BoxCrop(Struct, frozen=True, kw_only=True, tag="box"):
     """The detector's box plus `margin` (a fraction of it) and `padding` (pixels) per side, clipped to the picture."""
 
     margin: float = 0.0
@@ -38,7 +38,7 @@ class BoxCrop(Struct, frozen=True, kw_only=True):
         return picture[top:bottom, left:right]
 
 
-class SquareCrop(Struct, frozen=True, kw_only=True):
+class SquareCrop(Struct, frozen=True, kw_only=True, tag="square"):
     """A square: `side` in sizes of the face's box, its centre `down` box heights below the top of the box.
 
     Detectors differ: YuNet's boxes reach from hairline to chin and are 1.3 to 1.4 times as high as wide, Haar's are
