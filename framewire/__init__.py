@@ -8,9 +8,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from framewire.pipeline.document.config_error import ConfigError
     from framewire.pipeline.frame.packet import Attribute, Detection, Event, Packet
     from framewire.pipeline.frame.shot import Shot
-    from framewire.pipeline.graph.config_error import ConfigError
     from framewire.pipeline.guest.feed import Feed, FeedEndedError
     from framewire.pipeline.guest.frame import Frame, PictureInUseError, PicturePassedError
     from framewire.pipeline.guest.frames import Frames
@@ -67,7 +67,7 @@ _MODULE_OF = {
     **dict.fromkeys(("Message", "NotNowError", "Place"), "framewire.stages.publish.places.place"),
     "Shot": "framewire.pipeline.frame.shot",
     "StageRunner": "framewire.pipeline.testing",
-    "ConfigError": "framewire.pipeline.graph.config_error",
+    "ConfigError": "framewire.pipeline.document.config_error",
     "Summary": "framewire.pipeline.seen.summary",
     **dict.fromkeys(("Frame", "PictureInUseError", "PicturePassedError"), f"{_GUEST}.frame"),
     **dict.fromkeys(("Feed", "FeedEndedError"), f"{_GUEST}.feed"),

@@ -21,7 +21,8 @@ ARROWS: dict[str, set[str]] = {
     "pipeline.wire": {"pipeline.frame", "pipeline.seen"},
     # The API for stage authors.
     "pipeline": {"pipeline.frame", "pipeline.seen"},
-    "pipeline.graph": {"pipeline", "pipeline.flow", "pipeline.privacy"},
+    "pipeline.document": {"pipeline.privacy"},
+    "pipeline.graph": {"pipeline", "pipeline.document", "pipeline.flow"},
     "pipeline.result": {"pipeline.frame"},
     "pipeline.drawing": {"pipeline.graph"},
     "pipeline.nodes": {
@@ -35,32 +36,38 @@ ARROWS: dict[str, set[str]] = {
     "pipeline.output": {"pipeline", "pipeline.graph", "pipeline.ledger", "pipeline.processes"},
     "pipeline.metrics": {"pipeline", "pipeline.seen"},
     "pipeline.server": {
-        *("pipeline.frame", "pipeline.graph", "pipeline.metrics", "pipeline.seen", "pipeline.wire"),
+        *("pipeline.document", "pipeline.frame", "pipeline.metrics", "pipeline.seen", "pipeline.wire"),
         "pipeline.result",
     },
+    "pipeline.line": {"pipeline.graph", "pipeline.nodes", "pipeline.wire"},
+    "pipeline.machines": {"pipeline.graph", "pipeline.line", "pipeline.nodes", "pipeline.wire"},
     "pipeline.crew": {
-        *("pipeline", "pipeline.graph", "pipeline.ledger", "pipeline.nodes", "pipeline.processes"),
+        *("pipeline", "pipeline.graph", "pipeline.ledger", "pipeline.machines", "pipeline.nodes", "pipeline.processes"),
         *("pipeline.server", "pipeline.wire", "pipeline.worker"),
     },
     "pipeline.supervisor": {
         *("pipeline", "pipeline.crew", "pipeline.graph", "pipeline.ledger", "pipeline.nodes", "pipeline.processes"),
-        *("pipeline.frame", "pipeline.seen", "pipeline.server", "pipeline.wire"),
+        *("pipeline.frame", "pipeline.machines", "pipeline.seen", "pipeline.server", "pipeline.wire"),
     },
     "pipeline.terminal.display": {"pipeline.seen"},
     "pipeline.terminal": {
         *("pipeline", "pipeline.frame", "pipeline.graph", "pipeline.ledger", "pipeline.output", "pipeline.processes"),
         *("pipeline.drawing", "pipeline.privacy", "pipeline.result", "pipeline.seen", "pipeline.server"),
-        "pipeline.supervisor",
+        *("pipeline.document", "pipeline.line", "pipeline.machines", "pipeline.supervisor"),
         "pipeline.terminal.display",
+    },
+    "pipeline.agent": {
+        *("pipeline", "pipeline.crew", "pipeline.document", "pipeline.graph", "pipeline.ledger", "pipeline.line"),
+        *("pipeline.output", "pipeline.processes", "pipeline.terminal", "pipeline.wire", "pipeline.worker"),
     },
     "pipeline.guest": {
         *("pipeline", "pipeline.frame", "pipeline.graph", "pipeline.ledger", "pipeline.output", "pipeline.processes"),
         *("pipeline.result", "pipeline.seen", "pipeline.server", "pipeline.supervisor", "pipeline.terminal"),
-        *("pipeline.terminal.display", "pipeline.wire", "pipeline.worker"),
+        *("pipeline.document", "pipeline.terminal.display", "pipeline.wire", "pipeline.worker"),
     },
     "pipeline.library": {
         *("pipeline", "pipeline.flow", "pipeline.frame", "pipeline.graph", "pipeline.guest", "pipeline.seen"),
-        "pipeline.terminal",
+        *("pipeline.document", "pipeline.terminal"),
     },
     # What all rooms of models/ share.
     "models": set(),

@@ -4,16 +4,21 @@ import logging
 import os
 import select
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 
+import zmq
 from msgspec import Struct
 
+from framewire.pipeline.crew.handle import Handle, LocalHandle
 from framewire.pipeline.crew.offspring import executed_nursery, forked_nursery
 from framewire.pipeline.crew.restart import RestartPolicy
 from framewire.pipeline.crew.worker_record import Life, WorkerRecord
 from framewire.pipeline.graph.plan import Plan
 from framewire.pipeline.graph.spec import PipelineSpec
+from framewire.pipeline.machines.machine import FarHandle
+from framewire.pipeline.machines.machines import Ended as FarEnded
+from framewire.pipeline.machines.machines import Lost, Machines, News, NoMachines
 from framewire.pipeline.processes.nursery import Born, NurseryDiedError, kill_group
 from framewire.pipeline.processes.signals import how_it_ended, is_stopped
 
@@ -37,9 +42,11 @@ class Ended(Struct, frozen=True):
 class Crew:
     """Starts processes by token (a worker's name, or the server's), and tells which have ended.
 
-    If the nursery dies, another takes its place, and the processes that died with it are without blame.
+    If the nursery dies, another takes its place, and the processes that died with it are without blame. So are those
+    of a machine that is lost: another agent takes its place.
 
-    Make it before this process has any thread: it forks the nursery at once.
+    Make it before this process has any thread: it forks the nursery at once. On another machine than the run's, the
+    nursery is a program of its own.
     """
 
     def __init__(
@@ -49,12 +56,16 @@ class Crew:
         listening_fd: int | None,
         locks: Sequence[int],
         invite: Callable[[bytes], None] | None = None,
+        machine: str = "",
     ) -> None:
         """Whoever writes files must hold `locks`, descriptors, for as long as it lives.
 
-        `invite` passes its boot to the guest, who is no child of ours: it says itself when it goes.
+        `invite` passes its boot to the guest, who is no child of ours: it says itself when it goes. With `machine`, it
+        is the crew of that machine alone; else of all.
         """
         self._invite = invite
+        self._machine = machine
+        self._machines: Machines | NoMachines = NoMachines()
         self._guests = {
             worker for stage in spec.stages if stage.is_guest for worker in plan.process_of(stage.name).workers
         }
@@ -65,21 +76,32 @@ class Crew:
             name: WorkerRecord(process, replica, RestartPolicy(spec.restarts))
             for process in plan.processes
             for replica, name in enumerate(process.workers)
+            if machine in ("", process.machine)
         }
-        self._nursery = forked_nursery(spec, listening_fd)
+        self._nursery = executed_nursery(spec, None, self._locks) if machine else forked_nursery(spec, listening_fd)
         self._deaths = RestartPolicy(spec.restarts)
         self._unborn: list[str] = []
         self._pidfds: dict[int, int] = {}
         self._tokens: dict[int, str] = {}
+
+    def begin(self, context: "zmq.Context[zmq.Socket[bytes]]", machines: Machines | NoMachines | None = None) -> None:
+        """From now on workers may be spoken to, by sockets of this context; `machines` are those beside this one."""
+        self._context = context
+        self._machines = machines or self._machines
 
     def fileno(self) -> int:
         """For a poller: readable when there is news. It is another one once the nursery has died."""
         return self._nursery.fileno()
 
     def spawn(self, token: str, boot: bytes) -> None:
-        """Start a process, or invite the guest."""
+        """Start a process, here or where it belongs, or invite the guest."""
         if token in self._guests and self._invite is not None:
             self._invite(boot)
+            return
+        machine = self.workers[token].process.machine if token in self.workers else ""
+        if machine and machine != self._machine:
+            self.workers[token].handle = self._machines.handle(machine, token)
+            self._machines.start(machine, token, boot)
             return
         self._unborn.append(token)
         self._nursery.spawn(token, boot)
@@ -98,8 +120,37 @@ class Crew:
             # It may be gone already: its death is the next news.
             self._pidfds[news.pid] = os.pidfd_open(news.pid)
         if news.token in self.workers:
-            self.workers[news.token].pid = news.pid
+            handle = self.workers[news.token].handle
+            if isinstance(handle, LocalHandle):
+                handle.pid = news.pid
+            else:
+                self.workers[news.token].handle = LocalHandle(self._context, news.pid)
         return []
+
+    def handle_of(self, worker: WorkerRecord) -> Handle:
+        """How a worker that says it is ready is reached: its birth may still be news."""
+        return worker.handle or LocalHandle(self._context)
+
+    def far_ended(self, news: News) -> Iterable[Ended]:
+        """Which processes have ended on another machine."""
+        match news:
+            case FarEnded() if news.worker in self.workers:
+                handle = self.workers[news.worker].handle
+                if isinstance(handle, FarHandle):
+                    handle.dies_with(news.in_hand)
+                return [Ended(news.worker, news.status)]
+            case Lost():
+                return [
+                    Ended(worker.name, None)
+                    for worker in self.workers.values()
+                    if worker.process.machine == news.machine and worker.life is not Life.WAITING
+                ]
+        return ()
+
+    def may_start(self, worker: WorkerRecord) -> bool:
+        """Whether there is somebody to start it."""
+        machine = worker.process.machine
+        return machine == self._machine or self._machines.is_here(machine)
 
     @property
     def is_nursery_stopped(self) -> bool:
@@ -113,7 +164,8 @@ class Crew:
     @property
     def start_at(self) -> float | None:
         """When the next worker is to be started, by the monotonic clock; None if none is."""
-        return min((worker.start_at for worker in self.workers.values() if worker.life is Life.WAITING), default=None)
+        waiting = (worker for worker in self.workers.values() if worker.life is Life.WAITING)
+        return min((worker.start_at for worker in waiting if self.may_start(worker)), default=None)
 
     @property
     def are_all_ready(self) -> bool:
@@ -130,8 +182,8 @@ class Crew:
         for worker in self.workers.values():
             if worker.life is Life.GONE:
                 continue
-            if is_last_call or worker.pid is None:
-                if worker.pid is not None:
+            if is_last_call or worker.handle is None:
+                if worker.handle is not None:
                     log.error("%s cannot be killed: it hangs in the kernel, and is left behind", worker.name)
                 worker.life = Life.GONE
             else:

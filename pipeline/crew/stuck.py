@@ -72,7 +72,7 @@ class StuckWatch:
         self._due = now + self._every_s
         to_blame: list[FrameInHand] = []
         for worker in workers:
-            is_up = worker.life is Life.READY and worker.pid is not None
+            is_up = worker.life is Life.READY and worker.handle is not None
             call = worker.call() if is_up else None
             seconds, limit = self._of(call, now)
             if call is None and is_up and worker.is_stopped:

@@ -1,20 +1,16 @@
 """The supervisor's record of one worker."""
 
-import os
-import signal
 from enum import Enum
 from pathlib import Path
 
 import msgspec
-import zmq
 
+from framewire.pipeline.crew.handle import Handle
 from framewire.pipeline.crew.restart import RestartPolicy
 from framewire.pipeline.graph.plan import Process
 from framewire.pipeline.graph.spec import PipelineSpec
 from framewire.pipeline.ledger.bookkeeping import Bookkeeping
-from framewire.pipeline.nodes.notes import Call, FrameInHand, NotesReader
-from framewire.pipeline.processes.signals import is_stopped
-from framewire.pipeline.wire.inbox import Outbox
+from framewire.pipeline.nodes.notes import Call, FrameInHand
 from framewire.pipeline.wire.message import Message, Peer, Ready, encode
 from framewire.pipeline.worker.process import Boot
 
@@ -39,24 +35,19 @@ class WorkerRecord:
         self.incarnation = -1
         self.life = Life.WAITING
         self.start_at = 0.0
-        self.pid: int | None = None
+        self.handle: Handle | None = None
+        """Its process, while there is one."""
         self.peer: Peer | None = None
         """Where it is, while it is ready."""
         self.has_said_why = False
         """Whether its last message is here, by which it ends."""
-        self._outbox: Outbox | None = None
-        self._notes: NotesReader | None = None
 
-    def is_ready(self, message: Ready, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
-        """It has opened its stages."""
+    def is_ready(self, message: Ready, handle: Handle) -> None:
+        """It has opened its stages, and is reached by `handle`."""
         self.life = Life.READY
         self.peer = Peer(message.endpoint, self.incarnation)
-        self._outbox = Outbox(context, message.endpoint)
-        try:
-            self._notes = NotesReader(message.pid, message.notes_fd)
-        except OSError:
-            # It died before we could open them: its death is the next news.
-            self._notes = None
+        self.handle = handle
+        handle.opened(message)
 
     def said_why(self) -> None:
         """It has said that it ends, and why."""
@@ -64,8 +55,7 @@ class WorkerRecord:
 
     def died(self) -> list[FrameInHand]:
         """Its process is gone; returns the frames that it had in hand."""
-        in_hand = self._notes.in_hand() if self._notes is not None else []
-        self.pid, self._notes = None, None
+        in_hand = self.handle.in_hand() if self.handle is not None else []
         self.close()
         return in_hand
 
@@ -90,25 +80,25 @@ class WorkerRecord:
 
     def call(self) -> Call | None:
         """What it is working on."""
-        return self._notes.call() if self._notes is not None else None
+        return self.handle.call() if self.handle is not None else None
 
     @property
     def is_stopped(self) -> bool:
         """Whether somebody has stopped its process."""
-        return self.pid is not None and is_stopped(self.pid)
+        return self.handle is not None and self.handle.is_stopped
 
     def kill(self) -> None:
         """End its process; its death is news that comes."""
-        if self.pid is not None:
-            os.kill(self.pid, signal.SIGKILL)
+        if self.handle is not None:
+            self.handle.kill()
 
     def send(self, message: Message) -> None:
         """Send it a message, if it is ready."""
-        if self._outbox is not None:
-            self._outbox.send(encode(message))
+        if self.handle is not None:
+            self.handle.send(encode(message))
 
     def close(self) -> None:
         """Nothing more is sent to it."""
-        if self._outbox is not None:
-            self._outbox.close()
-        self.peer, self._outbox = None, None
+        if self.handle is not None:
+            self.handle.close()
+        self.peer, self.handle = None, None

@@ -1,14 +1,16 @@
 """Reads a pipeline file and checks all of it before any process starts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import msgspec
 from msgspec import Struct
 
-from framewire.pipeline.graph.config_error import ConfigError, ConfigGroupError, Place
-from framewire.pipeline.graph.keys import Name, PipelineKeys, StageKeys
+from framewire.pipeline.document.config_error import ConfigError, ConfigGroupError, Place
+from framewire.pipeline.document.yaml_text import Document, parse, parse_scalar
+from framewire.pipeline.graph.keys import HERE, DealtOut, Name, PipelineKeys, StageKeys
+from framewire.pipeline.graph.machines import deal_streams, machine_names
 from framewire.pipeline.graph.outputs import Input, Output, check_outputs
 from framewire.pipeline.graph.path_template import PathTemplate
 from framewire.pipeline.graph.plan import make_plan
@@ -18,8 +20,15 @@ from framewire.pipeline.graph.spec import (
     StageSpec,
 )
 from framewire.pipeline.graph.streams import expand_streams, stream_path
-from framewire.pipeline.graph.structure import cycles, unmet_needs, unread, ways_around, wrong_inputs, wrong_processes
-from framewire.pipeline.graph.yaml_text import Document, parse, parse_scalar
+from framewire.pipeline.graph.structure import (
+    cycles,
+    unmet_needs,
+    unread,
+    ways_around,
+    wrong_inputs,
+    wrong_machines,
+    wrong_processes,
+)
 from framewire.pipeline.input_path import beside, inputs_of
 from framewire.pipeline.nearest import nearest
 from framewire.pipeline.option import STDOUT, OptionError, check_values, options_of
@@ -52,9 +61,11 @@ def load_pipeline(
         _override(document, override)
     if source is not None:
         _override_source(document, source)
+    machines = machine_names(document)
+    deal_streams(document, machines)
     expand_streams(document)
     look_beside(str(folder))
-    return _Checker(document, folder, out).pipeline(path, also_written or {})
+    return _Checker(document, folder, out, machines).pipeline(path, also_written or {})
 
 
 def _check_names(
@@ -138,7 +149,8 @@ def _override_source(document: Document, source: str) -> None:
 class _Checker:
     """Checks one document. What is wrong with options and keys is gathered, so that all of it is told at once."""
 
-    def __init__(self, document: Document, folder: Path, out: Path) -> None:
+    def __init__(self, document: Document, folder: Path, out: Path, machines: Collection[str]) -> None:
+        self.machines = machines
         self.document = document
         self.folder = folder
         self.out = out
@@ -151,7 +163,10 @@ class _Checker:
         self.known_keys((), top, [*_names(PipelineKeys), "stages"])
         keys = cast(PipelineKeys, self.values((), PipelineKeys, top))
         stages = self.stages()
-        written = self.check_outputs(stages, path, also_written)
+        self.errors += wrong_machines(self.document, stages, keys.engine)
+        self.tell_errors()
+        written = self.check_outputs([stage for stage in stages if not stage.machine], path, also_written)
+        away = tuple(dict.fromkeys(stage.machine for stage in stages if stage.machine))
         spec = PipelineSpec(
             name=keys.name or path.stem,
             stages=stages,
@@ -164,7 +179,12 @@ class _Checker:
             drain_s=keys.drain_s,
             folder=str(self.folder),
             file=str(path.absolute()),
+            engine=keys.engine,
+            machines=away,
+            lease_s=keys.lease_s,
+            node_wait_s=keys.node_wait_s,
             outputs=written,
+            outputs_on={machine: self.outputs_on(machine, stages) for machine in away},
             prints=any(spec.kind == "sink" and STDOUT in spec.options.values() for spec in stages),
         )
         make_plan(spec)
@@ -225,13 +245,16 @@ class _Checker:
                 f"{name!r} takes one frame at a time and has no batches; remove `batch`",
             )
         self.check_sink_keys(path, own, cls)
+        machine = self.machine(path, engine)
         return StageSpec(
             name=name,
             use=engine.use or name,
             inputs=(engine.input,) if isinstance(engine.input, str) else tuple(engine.input),
             replicas=engine.replicas,
             process=engine.process,
-            options={**filled, **beside(cls.Options, from_file, self.folder)},
+            # What lies beside the file is not there on another machine.
+            options=filled if machine else {**filled, **beside(cls.Options, from_file, self.folder)},
+            machine=machine,
             kind=cls.kind(),
             ordered=cls.ordered,
             batch=(engine.batch or BatchSpec(size=cls.batch_size(checked))) if cls.batches() else None,
@@ -250,6 +273,17 @@ class _Checker:
         if own.get("lag") == "skip" and not getattr(cls, "may_skip", False):
             place = self.document.place(*path, "lag")
             raise ConfigError(place, f"{cls.name} cannot leave frames out; remove `lag`, or set it to wait")
+
+    def machine(self, path: tuple[str, ...], keys: StageKeys) -> str:
+        """Where the stage runs; empty: here."""
+        if isinstance(keys.on, DealtOut):
+            raise ConfigError(self.document.place(*path, "on"), "its streams cannot be dealt out; name one machine")
+        if keys.on in ("", HERE):
+            return ""
+        if keys.on not in self.machines:
+            near = nearest(keys.on, list(self.machines)) or "; list it under `machines:`"
+            raise ConfigError(self.document.place(*path, "on"), f"{keys.on!r} is not a machine{near}")
+        return keys.on
 
     def find(self, name: str, use: str) -> type[Stage[Any]]:
         try:
@@ -289,7 +323,7 @@ class _Checker:
         return ConfigError(place, text)
 
     def check_outputs(
-        self, specs: tuple[StageSpec, ...], config: Path, also_written: Mapping[str, Path | None]
+        self, specs: Sequence[StageSpec], config: Path, also_written: Mapping[str, Path | None]
     ) -> tuple[str, ...]:
         outputs = [
             Output(option, str(path.absolute()), str(path), Place(f"{option} {path}"), "give it another path")
@@ -300,8 +334,7 @@ class _Checker:
         named: list[Output] = []
         for spec in specs:
             cls, options = self.classes[spec.name], self.options[spec.name]
-            is_output = [option.name for option in options_of(cls.Options) if option.is_output]
-            paths = {name: str(spec.options[name]) for name in is_output if "." not in name}
+            paths = self.paths(spec)
             for name in [name for name, path in paths.items() if path == STDOUT and not getattr(cls, "may_print", 0)]:
                 place = self.document.place("stages", spec.name, name)
                 raise ConfigError(place, f"{spec.use} cannot write to standard output; name a file")
@@ -314,6 +347,30 @@ class _Checker:
         check_outputs([*named, *outputs], inputs)
         files = [output.path for output in named if Path(output.path).name != STDOUT]
         return tuple(str(PathTemplate(path).name_for_all) for path in files)
+
+    def paths(self, spec: StageSpec) -> dict[str, str]:
+        """The options of a stage that name files to be written, and their values."""
+        is_output = [option.name for option in options_of(self.classes[spec.name].Options) if option.is_output]
+        return {name: str(spec.options[name]) for name in is_output if "." not in name}
+
+    def outputs_on(self, machine: str, specs: Sequence[StageSpec]) -> tuple[str, ...]:
+        """What is written on another machine: of its folders nothing is known here, but no two files may be one."""
+        named = [
+            Output(repr(spec.name), path, path, self.document.place("stages", spec.name, name))
+            for spec in specs
+            if spec.machine == machine
+            for name, path in self.paths(spec).items()
+        ]
+        for output in named:
+            if output.path == STDOUT:
+                raise ConfigError(output.place, f"{output.owner} runs on {machine!r}, which has no standard output")
+            one = next(other for other in named if other.path == output.path)
+            if one.owner != output.owner:
+                raise ConfigError(
+                    output.place,
+                    f"{output.owner} writes to {output.shown}, and so does {one.owner}; give each its own path",
+                )
+        return tuple(dict.fromkeys(output.path for output in named))
 
     def output(self, spec: StageSpec, path: str, option: str) -> Output:
         place = self.document.place("stages", spec.name, option)

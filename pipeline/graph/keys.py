@@ -7,15 +7,38 @@ from msgspec import Meta, Struct
 from framewire.pipeline.flow.window import RING_BYTES_DEFAULT, WINDOW_DEFAULT, WINDOW_MIN
 from framewire.pipeline.graph.spec import (
     DRAIN_S,
+    LEASE_S,
+    NODE_WAIT_S,
     STUCK_AFTER_S,
     BatchSpec,
     Durable,
+    Engine,
     Lag,
     LatencySpec,
     RestartSpec,
 )
 
+MACHINES_MAX = 256
+"""Of one name: more than one run keeps the books of."""
+HERE = "home"
+"""The machine where the command runs: what has no `on` runs there."""
+
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
+
+
+class MachineKeys(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A machine that a stage may run on."""
+
+    here: Annotated[bool, Meta(description="Whether it is the machine where the command runs")] = False
+    count: Annotated[
+        int, Meta(ge=1, le=MACHINES_MAX, description="How many such machines: of 2, `gpu` means gpu-0 and gpu-1")
+    ] = 1
+
+
+class DealtOut(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Machines to which the streams of a source are dealt out, one after the other, with all that reads them."""
+
+    streams: Annotated[list[str], Meta(min_length=1, description="Machines that share the streams, whole ones")]
 
 
 class PipelineKeys(Struct, frozen=True, kw_only=True):
@@ -52,6 +75,20 @@ class PipelineKeys(Struct, frozen=True, kw_only=True):
         float,
         Meta(gt=0, le=3600, description="Seconds after Ctrl-C or SIGTERM by which the run is over, its files whole"),
     ] = DRAIN_S
+    engine: Annotated[
+        Engine, Meta(description="Who runs the stages: local, this machine; agents, those that `framewire node` starts")
+    ] = "local"
+    machines: Annotated[
+        dict[str, MachineKeys], Meta(description="Machines by name, on which stages may run; each needs an agent")
+    ] = {}
+    lease_s: Annotated[
+        float,
+        Meta(ge=0.5, le=60, description="Seconds for which an agent may go on without hearing from the run"),
+    ] = LEASE_S
+    node_wait_s: Annotated[
+        float,
+        Meta(ge=0, le=86400, description="Seconds that the run waits for a machine that is not there, or no longer"),
+    ] = NODE_WAIT_S
 
 
 class StageKeys(Struct, frozen=True, kw_only=True):
@@ -65,6 +102,10 @@ class StageKeys(Struct, frozen=True, kw_only=True):
         Meta(description="Instead of one `source`: several streams by name, each an address or its own options"),
     ] = {}
     process: Annotated[str, Meta(description="Stages with the same name here share one process")] = ""
+    on: Annotated[
+        str | DealtOut,
+        Meta(description="The machine it runs on; of a source also {streams: [...]}: machines that share its streams"),
+    ] = ""
     batch: Annotated[
         BatchSpec | None, Meta(description="{size, wait_ms}: frames per call, and how long to wait for them")
     ] = None

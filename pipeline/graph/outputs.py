@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from framewire.pipeline.graph.config_error import ConfigError, Place
+from framewire.pipeline.document.config_error import ConfigError, Place
 from framewire.pipeline.graph.path_template import PathTemplate
 
 NAME_BYTES_MAX = 255

@@ -42,6 +42,8 @@ class Process(Struct, frozen=True):
     name: str
     stages: tuple[str, ...]
     replicas: int
+    machine: str = ""
+    """Where it runs; empty: where the command does."""
 
     @property
     def workers(self) -> list[str]:
@@ -72,6 +74,10 @@ class Plan(Struct, frozen=True):
     def workers(self) -> int:
         """How many operating system processes run stages."""
         return sum(process.replicas for process in self.processes)
+
+    def workers_on(self, machine: str) -> int:
+        """How many of them run on this machine; empty: where the command runs."""
+        return sum(process.replicas for process in self.processes if process.machine == machine)
 
     def into(self, stage: str) -> list[Edge]:
         """The edges into a stage, in the order of its inputs."""
@@ -186,6 +192,7 @@ def _processes(ordered: list[StageSpec]) -> tuple[Process, ...]:
             "+".join(stage.name for stage in group),
             tuple(stage.name for stage in group),
             max(stage.replicas for stage in group),
+            group[0].machine,
         )
         for group in groups.values()
     )

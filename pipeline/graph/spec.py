@@ -12,6 +12,14 @@ STUCK_AFTER_S = 30.0
 DRAIN_S = 8.0
 """Container runtimes wait ten seconds before they kill."""
 
+LEASE_S = 2.0
+"""Long enough for a reconnection, short enough that nobody waits for a dead machine."""
+NODE_WAIT_S = 60.0
+"""A machine restarts in less."""
+
+
+Engine = Literal["local", "agents"]
+"""Who runs the stages."""
 
 Lag = Literal["wait", "skip"]
 """What a sink does that cannot keep up."""
@@ -54,6 +62,8 @@ class StageSpec(Struct, frozen=True, kw_only=True):
     """Seconds that a sink may need to close beyond what all have: see Sink.closing_s."""
     is_guest: bool = False
     """Whether it runs in a process of somebody else's, which joins the run."""
+    machine: str = ""
+    """Where it runs; empty: where the command does."""
 
 
 class LatencySpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -91,6 +101,15 @@ class PipelineSpec(Struct, frozen=True, kw_only=True):
     """The pipeline's file, absolute; what it would be, of a graph made in code."""
     outputs: tuple[str, ...] = ()
     """Files that sinks write, absolute; of a path with fields, a name for all that it may mean."""
+    engine: Engine = "local"
+    machines: tuple[str, ...] = ()
+    """Other machines on which stages run."""
+    lease_s: float = LEASE_S
+    """Seconds for which an agent may go on without hearing from the run."""
+    node_wait_s: float = NODE_WAIT_S
+    """Seconds that the run waits for a machine."""
+    outputs_on: dict[str, tuple[str, ...]] = {}
+    """For each other machine, the files that sinks write there, as they are written in the file."""
     prints: bool = False
     """Whether a sink writes to standard output: nobody else may then."""
 

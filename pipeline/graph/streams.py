@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from framewire.pipeline.graph.config_error import ConfigError
-from framewire.pipeline.graph.yaml_text import Document
+from framewire.pipeline.document.config_error import ConfigError
+from framewire.pipeline.document.yaml_text import Document
 
 SOURCES = "sources"
 SOURCE = "source"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from framewire.pipeline.graph.config_error import ConfigError, Place
+from framewire.pipeline.document.config_error import ConfigError, Place
 from framewire.pipeline.graph.plan import above
 from framewire.pipeline.graph.spec import PipelineSpec, StageSpec
 from framewire.pipeline.nearest import nearest

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from framewire.pipeline.graph.config_error import ConfigError, ConfigGroupError, Place
+from framewire.pipeline.document.config_error import ConfigError, ConfigGroupError, Place
 from framewire.pipeline.graph.spec import StageSpec
 from framewire.pipeline.guest.feed import Feed, FeedSource
 from framewire.pipeline.guest.frame import Frame

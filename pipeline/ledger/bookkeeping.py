@@ -3,6 +3,7 @@
 import logging
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -63,7 +64,7 @@ class Bookkeeping:
         if state is not None:
             _continue(state, begun)
         self._out = out
-        self._sinks = [stage.name for stage in spec.stages if stage.kind == "sink"]
+        self._sinks = [stage.name for stage in spec.stages if stage.kind == "sink" and not stage.machine]
         self._is_kept = identity is not None
         self._to_disk = spec.durable == "disk"
         self._journal: Journal | None = None
@@ -201,21 +202,28 @@ class Bookkeeping:
         self._journal.close()
 
     def _leave_files(self) -> None:
-        """No file is needed any more for going on, whichever worker died before it could say so; or all may be."""
-        for stage in self._sinks:
-            try:
-                unfinished = Unfinished(self._out, stage, resumed=True)
-                if self.ledger.complete:
-                    unfinished.complete()
-                else:
-                    for path in unfinished.name_as_they_are():
-                        log.warning("%s: %s is as it was when the run stopped", stage, path)
-            except OSError as error:
-                log.warning("%s: %s; `framewire recover %s` tries again", stage, error, self._out)
+        leave_files(self._out, self._sinks, self.ledger.complete)
 
     def _commit(self) -> None:
         if self._journal is not None:
             self._journal.commit()
+
+
+def leave_files(out: Path, sinks: Sequence[str], is_complete: bool) -> None:
+    """The run is over: no file is needed any more for going on, whichever worker died before it could say so.
+
+    If it is not `is_complete`, all may be.
+    """
+    for stage in sinks:
+        try:
+            unfinished = Unfinished(out, stage, resumed=True)
+            if is_complete:
+                unfinished.complete()
+            else:
+                for path in unfinished.name_as_they_are():
+                    log.warning("%s: %s is as it was when the run stopped", stage, path)
+        except OSError as error:
+            log.warning("%s: %s; `framewire recover %s` tries again", stage, error, out)
 
 
 def _reporter(told: Settle | Checkpoint) -> str:

@@ -105,7 +105,8 @@ def _identity(stage: StageSpec) -> StageIdentity:
         for name, value in stage.options.items()
         if name not in cls.tuning and name not in inputs
     }
-    return StageIdentity(stage.use, stage.inputs, options, _reads(cls, stage.options), _code(cls))
+    reads = _reads(cls, stage.options) if not stage.machine else _read_elsewhere(cls, stage)
+    return StageIdentity(stage.use, stage.inputs, options, reads, _code(cls))
 
 
 def _hidden(name: str, value: Any) -> str:
@@ -121,6 +122,14 @@ def _reads(cls: type[Stage[Any]], options: dict[str, Any]) -> str:
         if told is not None:
             return told
     return "; ".join(_input(value) for value in inputs_of(cls.Options, options))
+
+
+def _read_elsewhere(cls: type[Stage[Any]], stage: StageSpec) -> str:
+    """Inputs on another machine: nothing but their names is known here."""
+    named = [
+        f"(address {_hash(one.encode())})" if "://" in one else one for one in inputs_of(cls.Options, stage.options)
+    ]
+    return f"{'; '.join(named)} on {stage.machine}"
 
 
 def _input(name: str) -> str:

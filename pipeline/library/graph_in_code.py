@@ -7,8 +7,8 @@ from typing import Any, Self
 
 import yaml
 
-from framewire.pipeline.graph.config_error import ConfigError, Place
-from framewire.pipeline.graph.yaml_text import Quoted, parse_unfilled
+from framewire.pipeline.document.config_error import ConfigError, Place
+from framewire.pipeline.document.yaml_text import Quoted, parse_unfilled
 from framewire.pipeline.stage import Stage
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from framewire.pipeline.graph import PipelineSpec
+from framewire.pipeline.graph.path_template import PathTemplate
 from framewire.pipeline.ledger.bookkeeping import Bookkeeping, OtherRunError
 from framewire.pipeline.ledger.identity import RunIdentity, identity_of
 from framewire.pipeline.ledger.journal import NAME, JournalError
@@ -75,6 +76,32 @@ class TakenOver:
         for recovered in _recovered(out, strays_of(spec, out)):
             self.news.append(f"an earlier run was killed; what it had written is in {recovered}")
         return Bookkeeping(spec, out, identity)
+
+
+class LentFolder:
+    """An agent's output folder, ours for one run whose journal is on another machine."""
+
+    def __init__(self, spec: PipelineSpec, machine: str, out: Path, continues: bool) -> None:
+        """Finish what a killed run has left there, unless this one `continues` from it. Raises TakeOverError."""
+        self.news: list[str] = []
+        files = [PathTemplate(str((out / path).absolute())).name_for_all for path in spec.outputs_on[machine]]
+        self._ownership = _own(spec.name, out, files)
+        try:
+            # Only what lists name: looking at every file would load every stage, and the lease runs.
+            for recovered in () if continues else _recovered(out, ()):
+                self.news.append(f"an earlier run was killed; what it had written is in {recovered}")
+        except BaseException:
+            self.release()
+            raise
+
+    @property
+    def locks(self) -> list[int]:
+        """The descriptors by which the folder is ours."""
+        return self._ownership.held
+
+    def release(self) -> None:
+        """The run is over."""
+        self._ownership.release()
 
 
 class Leftovers:

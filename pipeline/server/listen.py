@@ -6,7 +6,7 @@ import socket
 
 from msgspec import Struct
 
-from framewire.pipeline.graph.config_error import ConfigError, Place
+from framewire.pipeline.document.config_error import ConfigError, Place
 
 DEFAULT = "127.0.0.1:9797"
 OFF = "off"

@@ -107,6 +107,11 @@ class ServerKeeper:
             self._outbox.close()
             self._outbox = None
 
+    def show(self, picture: bytes) -> None:
+        """A picture from another machine, as its worker has sent it."""
+        if self._outbox is not None:
+            self._outbox.send(picture)
+
     def show_pictures(self, look: Look, workers: Iterable[WorkerRecord], sinks: Set[str]) -> None:
         """Somebody is watching: sinks show pictures for a while."""
         if not self.endpoint:

@@ -11,10 +11,12 @@ from types import FrameType
 import zmq
 
 from framewire.pipeline.crew.crew import Crew, CrewLostError
+from framewire.pipeline.crew.last_words import hear_last_words
 from framewire.pipeline.crew.worker_record import Life, WorkerRecord
 from framewire.pipeline.graph.plan import make_plan
 from framewire.pipeline.graph.spec import PipelineSpec
 from framewire.pipeline.ledger.bookkeeping import Bookkeeping
+from framewire.pipeline.machines.machines import Failed, Machines, MachinesError, NoMachines, Said, Shown
 from framewire.pipeline.processes.signals import how_it_ended, signal_name, waking
 from framewire.pipeline.seen.snapshot import Snapshot
 from framewire.pipeline.seen.summary import Summary, summary_of
@@ -24,20 +26,19 @@ from framewire.pipeline.supervisor.ending import CLOSING_S, Ending, Outcome
 from framewire.pipeline.supervisor.epochs import Epochs
 from framewire.pipeline.supervisor.judge import Judge
 from framewire.pipeline.supervisor.known_names import is_known
+from framewire.pipeline.supervisor.orders import Orders
 from framewire.pipeline.supervisor.server_keeper import TOKEN as SERVER
 from framewire.pipeline.supervisor.server_keeper import ServerKeeper
 from framewire.pipeline.supervisor.trace_file import TraceFile
+from framewire.pipeline.supervisor.waiting import Waiting
 from framewire.pipeline.wire.inbox import Inbox, new_endpoint
 from framewire.pipeline.wire.message import (
     Checkpoint,
     Closed,
-    Connect,
     CutShort,
-    Drain,
     Enough,
     Exit,
     Look,
-    Mark,
     Ready,
     RefusedError,
     Remark,
@@ -54,10 +55,6 @@ from framewire.pipeline.wire.refused import Refusals
 
 SHOW_S = 0.25
 """How often the progress display is updated: four times a second looks live."""
-LAST_WORDS_S = 1.0
-"""How long the last message of a worker that has exited may be on its way."""
-EXITED = (0, 1)
-"""Statuses with which a worker exits by itself, having said why."""
 
 log = logging.getLogger("framewire")
 
@@ -77,6 +74,7 @@ class Supervisor:
         bookkeeping: Bookkeeping | None = None,
         locks: Sequence[int] = (),
         invite: Callable[[bytes], None] | None = None,
+        machines: Callable[[bool], Machines] | None = None,
     ) -> None:
         """With `listening`, a server shows the run there; with `trace`, a trace of the frames is written.
 
@@ -90,6 +88,9 @@ class Supervisor:
         fd = listening.socket.fileno() if listening is not None else None
         self._crew = Crew(spec, self.plan, fd, locks, invite)
         self._workers = self._crew.workers
+        self._orders = Orders(self.plan, self._workers)
+        self._make_machines = machines
+        self._machines: Machines | NoMachines = NoMachines()
         self._trace = trace
         self._server = ServerKeeper(listening, spec.name) if listening is not None else None
         self._books = bookkeeping or Bookkeeping(spec, out)
@@ -107,6 +108,7 @@ class Supervisor:
         self._out.mkdir(parents=True, exist_ok=True)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._inbox = Inbox(self._context, new_endpoint(self.spec.name, "supervisor"))
+        self._find_machines()
         self._books.open()
         try:
             with waking(self._on_signal) as woken:
@@ -118,10 +120,20 @@ class Supervisor:
                 self._trace.close()
             self._inbox.close()
             self._crew.close()
+            self._machines.close(self._ledger.complete)
             self._context.term()
         self._books.close(has_ended=self._ledger.complete and self._failure is None and self._ending.interrupts < 2)
         summary = summary_of(self.snapshot())
         return self._outcome(summary), summary
+
+    def _find_machines(self) -> None:
+        try:
+            if self._make_machines is not None:
+                self._machines = self._make_machines(self._books.is_resumed)
+                log.info("agents are awaited at %s", self._machines.address)
+        except MachinesError as error:
+            self._fail(str(error))
+        self._crew.begin(self._context, self._machines)
 
     def snapshot(self) -> Snapshot:
         """The account so far."""
@@ -133,29 +145,23 @@ class Supervisor:
         return Outcome.INTERRUPTED if self._ending.is_interrupted else how
 
     def _loop(self, woken: socket.socket, show: Callable[[Callable[[], Snapshot]], None] | None) -> None:
-        poller = zmq.Poller()
-        poller.register(self._inbox.socket, zmq.POLLIN)
-        poller.register(crew := self._crew.fileno(), zmq.POLLIN)
-        poller.register(woken.fileno(), zmq.POLLIN)
+        sockets = [self._inbox.socket, *self._machines.sockets]
+        waiting = Waiting(sockets, woken, self._crew.fileno)
         shown = 0.0
         while not self._over():
             self._start_due()
-            ready = dict(poller.poll(self._timeout_ms(shown if show else None)))
-            if woken.fileno() in ready:
-                woken.recv(64)
+            has_news = waiting.wait(self._timeout_ms(shown if show else None))
             while self._signals:
                 self._signalled(*self._signals.popleft())
             if self._ending.is_interrupted:
                 self._books.stopped()
-            if crew in ready:
+            if has_news:
                 self._news()
                 if self._over():
                     break
-                if crew != self._crew.fileno():
-                    poller.unregister(crew)
-                    poller.register(crew := self._crew.fileno(), zmq.POLLIN)
             while (raw := self._inbox.waiting()) is not None:
                 self._take(raw)
+            self._far_news()
             self._tell_marks()
             self._judge.look(time.monotonic())
             self._close_if_complete()
@@ -178,6 +184,7 @@ class Supervisor:
             self._ending.due,
             self._server.due() if self._server is not None else None,
             self._judge.due,
+            self._machines.due,
         ]
         due = [at for at in timers if at is not None]
         return max(0, round((min(due) - time.monotonic()) * 1000)) if due else None
@@ -185,7 +192,7 @@ class Supervisor:
     def _start_due(self) -> None:
         now = time.monotonic()
         for worker in self._workers.values():
-            if worker.life is Life.WAITING and worker.start_at <= now:
+            if worker.life is Life.WAITING and worker.start_at <= now and self._crew.may_start(worker):
                 trace_every = self._trace.every if self._trace is not None else 0
                 boot = worker.start(self.spec, self._inbox.endpoint, self._out, trace_every, self._books)
                 self._crew.spawn(worker.name, boot)
@@ -216,18 +223,23 @@ class Supervisor:
         for one in ended:
             if one.token != SERVER:
                 worker = self._workers[one.token]
-                if one.status in EXITED:
-                    self._hear_last_words(worker)
+                hear_last_words(worker, one.status, self._inbox.wait, self._take)
                 self._died(worker, one.status)
             elif self._server is not None:
                 self._server.died(is_blameless=one.status is None)
 
-    def _hear_last_words(self, worker: WorkerRecord) -> None:
-        until = time.monotonic() + LAST_WORDS_S
-        while not worker.has_said_why and (left := until - time.monotonic()) > 0:
-            raw = self._inbox.wait(left)
-            if raw is not None:
-                self._take(raw)
+    def _far_news(self) -> None:
+        """What has happened on the other machines: there, last words come before the end."""
+        for news in self._machines.news():
+            match news:
+                case Said():
+                    self._take(news.raw)
+                case Shown() if self._server is not None:
+                    self._server.show(news.raw)
+                case Failed():
+                    self._fail(news.text)
+            for ended in self._crew.far_ended(news):
+                self._died(self._workers[ended.token], ended.status)
 
     def _died(self, worker: WorkerRecord, status: int | None) -> None:
         """A worker has ended; with the nursery, and without blame, if `status` is None."""
@@ -306,7 +318,7 @@ class Supervisor:
             case Enough():
                 if self._ending.satisfied():
                     log.info("%s: %s; taking no more frames", message.stage, message.text)
-                    self._drain()
+                    self._orders.drain()
             case ServerReady():
                 if self._server is not None:
                     self._server.ready(self._context, message.endpoint)
@@ -322,7 +334,7 @@ class Supervisor:
         if worker.incarnation != message.incarnation or worker.life is not Life.STARTING:
             # The last message of one that has died meanwhile.
             return
-        worker.is_ready(message, self._context)
+        worker.is_ready(message, self._crew.handle_of(worker))
         self._books.chose(message.chosen)
         if self._ending.is_closing:
             worker.send(Exit(self._ending.left_s))
@@ -336,14 +348,10 @@ class Supervisor:
             return
         if self._server is not None and not self._epochs.due:
             self._server.hasten()
-        peers = {worker.name: worker.peer for worker in self._workers.values() if worker.peer is not None}
-        states, condemned, suspects = self._ledger.states(), self._judge.condemned(), self._judge.suspects()
-        for name in self._epochs.workers_of(begun):
-            worker = self._workers[name]
-            own = [state.with_memories_of(worker.process.stages) for state in states]
-            worker.send(Connect(begun, peers, own, condemned, suspects))
+        concerned, condemned, suspects = self._epochs.workers_of(begun), self._judge.condemned(), self._judge.suspects()
+        self._orders.connect(begun, concerned, self._ledger.states(), condemned, suspects)
         if self._ending.is_draining:
-            self._drain()
+            self._orders.drain()
 
     def _settle(self, message: Settle) -> None:
         if not self._is_of_now(message.sink, message.incarnation):
@@ -364,8 +372,7 @@ class Supervisor:
         for account in self._books.moved():
             if self._trace is not None:
                 self._trace.settled(account.stream, account.mark, time.monotonic())
-            for name in self.plan.process_of(account.source).workers:
-                self._workers[name].send(Mark(account.stream, account.mark))
+            self._orders.mark(account)
 
     def _close_if_complete(self) -> None:
         if not self._ending.is_closing and self._ledger.complete and not self._epochs.due:
@@ -373,22 +380,14 @@ class Supervisor:
 
     def _close(self) -> None:
         self._ending.close()
-        for worker in self._workers.values():
-            if worker.life is Life.READY:
-                worker.send(Exit(self._ending.left_s))
-            elif worker.life is Life.WAITING:
-                worker.life = Life.GONE
+        self._machines.ending()
+        self._orders.close(self._ending.left_s)
 
     def _fail(self, text: str) -> None:
         if self._failure is None:
             self._failure = text
         if not self._ending.is_closing:
             self._close()
-
-    def _drain(self) -> None:
-        for source in self.plan.sinks_of:
-            for name in self.plan.process_of(source).workers:
-                self._workers[name].send(Drain())
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         # It may have interrupted anything, a send that holds a lock among it: the loop does the rest.
@@ -397,4 +396,4 @@ class Supervisor:
     def _signalled(self, number: int, at: float) -> None:
         if self._ending.signalled(at) and self._ending.interrupts == 1:
             log.warning("%s: taking no more frames, finishing files; again to stop at once", signal_name(number))
-            self._drain()
+            self._orders.drain()

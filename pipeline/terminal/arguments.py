@@ -22,6 +22,10 @@ Sets = Annotated[
     list[str] | None, typer.Option("--set", metavar="STAGE.OPTION=VALUE", help="Set an option; may be repeated")
 ]
 Out = Annotated[Path, typer.Option("--out", help="The folder that stages write to")]
+Agents = Annotated[
+    str, typer.Option("--agents", metavar="HOST:PORT", help="Where the agents of other machines find this run")
+]
+Keys = Annotated[Path, typer.Option("--keys", help="The folder with home.key, for runs with other machines")]
 SummaryFile = Annotated[Path | None, typer.Option("--summary", help="Write the summary as JSON to this file")]
 TraceFilePath = Annotated[
     Path | None, typer.Option("--trace", help="Write a frame trace to this file, for ui.perfetto.dev")

@@ -5,6 +5,7 @@ import importlib.metadata
 import logging
 import os
 import sys
+from collections.abc import Callable
 from enum import StrEnum
 from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
@@ -13,7 +14,6 @@ from typing import Annotated
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from framewire.pipeline.drawing.mermaid import mermaid
 from framewire.pipeline.drawing.svg import svg
@@ -22,18 +22,19 @@ from framewire.pipeline.frame.ring import PictureLostError
 from framewire.pipeline.graph import ConfigError, PipelineSpec, load_pipeline, make_plan
 from framewire.pipeline.graph.schema import schema_text
 from framewire.pipeline.ledger.bookkeeping import Bookkeeping
+from framewire.pipeline.machines.machines import Machines
 from framewire.pipeline.nearest import nearest
-from framewire.pipeline.option import options_of
 from framewire.pipeline.processes.open_files import files_missing
 from framewire.pipeline.processes.standard_streams import outlast
-from framewire.pipeline.registry import UnknownStageError, find_stage, known_stages
+from framewire.pipeline.registry import UnknownStageError
 from framewire.pipeline.result.result import schema_of_results
 from framewire.pipeline.seen.summary import Summary
 from framewire.pipeline.server.listen import DEFAULT, OFF, TOKEN_VARIABLE, Listening, listen
 from framewire.pipeline.stage import StageError
 from framewire.pipeline.supervisor import Outcome, Supervisor
 from framewire.pipeline.supervisor.trace_file import TraceFile
-from framewire.pipeline.terminal.arguments import Config, Out, Sets, Source, SummaryFile, TraceFilePath
+from framewire.pipeline.terminal.agents_address import DEFAULT_AGENTS, DEFAULT_KEYS, machines_for
+from framewire.pipeline.terminal.arguments import Agents, Config, Keys, Out, Sets, Source, SummaryFile, TraceFilePath
 from framewire.pipeline.terminal.display.log_format import JsonFormatter, LogFormat
 from framewire.pipeline.terminal.display.progress import progress_on
 from framewire.pipeline.terminal.display.summary_table import print_summary
@@ -42,6 +43,7 @@ from framewire.pipeline.terminal.exit_code import FAILED, INTERRUPTED, WRONG
 from framewire.pipeline.terminal.looking_on import explain_run, top
 from framewire.pipeline.terminal.out_folder import recover_folder, take_over
 from framewire.pipeline.terminal.shipped import find_config, shipped_names, starter
+from framewire.pipeline.terminal.stage_list import list_stages, show_stage
 from framewire.pipeline.terminal.try_out import try_out
 from framewire.pipeline.testing import replay as replay_frame
 from framewire.pipeline.user_modules import look_beside
@@ -87,6 +89,8 @@ def run(
     log_format: Annotated[
         LogFormat, typer.Option("--log-format", help="Text for people, or JSON for programs")
     ] = LogFormat.TEXT,
+    agents: Agents = DEFAULT_AGENTS,
+    keys: Keys = DEFAULT_KEYS,
 ) -> None:
     """Run a pipeline to its end. Ctrl-C finishes frames in flight; a second one stops at once."""
     outlast()
@@ -94,9 +98,11 @@ def run(
     if missing := files_missing(make_plan(spec).workers):
         _say(missing)
         raise typer.Exit(WRONG)
+    machines = _machines(spec, agents, keys)
     taken_over = take_over(spec, out, resume)
     listening = _listen(http)
-    supervisor = Supervisor(spec, out, listening, _trace_file(trace, trace_every), taken_over.books, taken_over.locks)
+    traced = _trace_file(trace, trace_every)
+    supervisor = Supervisor(spec, out, listening, traced, taken_over.books, taken_over.locks, machines=machines)
     console = _console(stderr=True)
     formatter = JsonFormatter() if log_format is LogFormat.JSON else None
     with progress_on(console, spec.name, formatter) as progress:
@@ -210,9 +216,9 @@ def stages(
     console = _console()
     try:
         if name is None:
-            _list_stages(console)
+            list_stages(console)
         else:
-            _show_stage(console, name)
+            show_stage(console, name)
     except UnknownStageError as error:
         _say(str(error))
         raise typer.Exit(WRONG) from error
@@ -321,6 +327,14 @@ def _load(
         raise typer.Exit(WRONG) from error
 
 
+def _machines(spec: PipelineSpec, agents: str, keys: Path) -> Callable[[bool], Machines] | None:
+    try:
+        return machines_for(spec, agents, keys)
+    except ConfigError as error:
+        _say(str(error))
+        raise typer.Exit(WRONG) from error
+
+
 def _listen(http: str | None) -> Listening | None:
     """The server's socket; none if it is off, or not asked for and its default address is taken."""
     if http == OFF:
@@ -345,41 +359,6 @@ def _trace_file(path: Path | None, every: int) -> TraceFile | None:
     except OSError as error:
         _say(f"the trace cannot be written to {path}: {error.strerror}")
         raise typer.Exit(FAILED) from error
-
-
-def _list_stages(console: Console) -> None:
-    table = Table(box=None, pad_edge=False)
-    for column in ("stage", "kind", "what it does"):
-        table.add_column(column)
-    for name in known_stages():
-        cls = find_stage(name)
-        table.add_row(name, cls.kind(), _first_line(cls.__doc__))
-    console.print(table)
-
-
-def _show_stage(console: Console, name: str) -> None:
-    cls = find_stage(name)
-    console.print(f"{name} ({cls.kind()})\n", markup=False)
-    console.print(_unindent(cls.__doc__ or ""), markup=False, highlight=False)
-    table = Table(box=None, pad_edge=False)
-    for column in ("option", "default", "type", "what it is"):
-        table.add_column(column, overflow="fold")
-    for option in options_of(cls.Options):
-        table.add_row(*(_plain(text) for text in (option.name, option.default, option.type, option.help)))
-    console.print()
-    console.print(table)
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", r"\[")
-
-
-def _first_line(docstring: str | None) -> str:
-    return (docstring or "").strip().split("\n", 1)[0]
-
-
-def _unindent(docstring: str) -> str:
-    return "\n".join(line.removeprefix("    ") for line in docstring.rstrip().splitlines())
 
 
 def _console(stderr: bool = False) -> Console:

@@ -174,7 +174,7 @@ def _open_stage(
     make: Make,
 ) -> StageNode | SourceNode:
     spec = boot.spec.stage(name)
-    threads = threads_each(usable_cores(), plan.workers)
+    threads = threads_each(usable_cores(), plan.workers_on(spec.machine))
     context = StageContext(
         name,
         Path(boot.out),

@@ -4,7 +4,9 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
+import zmq
 
+from framewire.pipeline.crew.handle import LocalHandle
 from framewire.pipeline.crew.restart import RestartPolicy
 from framewire.pipeline.crew.stuck import StuckWatch
 from framewire.pipeline.crew.worker_record import Life, WorkerRecord
@@ -36,7 +38,9 @@ def working(stage: str, pid: int = 0) -> tuple[WorkerRecord, Notes, float]:
     """A worker with a frame in hand, and since when."""
     process = make_plan(SPEC).process_of(stage)
     worker, notes = WorkerRecord(process, 0, RestartPolicy(RestartSpec())), Notes()
-    worker.life, worker.pid, worker._notes = Life.READY, pid, NotesReader(os.getpid(), notes.fd)
+    handle = LocalHandle(zmq.Context.instance(), pid)
+    worker.life, worker.handle = Life.READY, handle
+    handle._notes = NotesReader(os.getpid(), notes.fd)
     notes.take([FrameInHand(stage, "s", 5)])
     call = worker.call()
     assert call is not None

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from framewire.pipeline.document.yaml_text import parse_scalar
 from framewire.pipeline.graph import ConfigError, load_pipeline
 from framewire.pipeline.graph.spec import BatchSpec
-from framewire.pipeline.graph.yaml_text import parse_scalar
 
 CONFIG = Path(__file__).resolve().parents[3] / "configs" / "demo.yaml"
 TWO_SOURCES = Path(__file__).resolve().parents[2] / "configs" / "valid" / "two-sources-one-sink.yaml"

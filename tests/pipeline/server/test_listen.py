@@ -1,6 +1,6 @@
 import pytest
 
-from framewire.pipeline.graph.config_error import ConfigError
+from framewire.pipeline.document.config_error import ConfigError
 from framewire.pipeline.server.listen import is_loopback, listen, parse_address
 
 

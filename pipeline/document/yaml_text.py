@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from framewire.pipeline.graph.config_error import ConfigError, Place
+from framewire.pipeline.document.config_error import ConfigError, Place
 
 VALUES_MAX = 20_000
 """Values in one file, aliases expanded: a pipeline of a thousand stages has fewer."""

@@ -1,0 +1,48 @@
+"""`framewire machines`: what the machines of a run need."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from framewire.pipeline.graph.keys import HERE, Name
+from framewire.pipeline.line.keys import make_keys
+from framewire.pipeline.terminal.exit_code import FAILED, WRONG
+
+app = typer.Typer(help="Machines: make their keys.", no_args_is_help=True)
+
+
+@app.callback()
+def machines() -> None:
+    """Machines beside the one where a run is started."""
+
+
+@app.command("keys")
+def write_keys(
+    names: Annotated[list[str], typer.Argument(help="The machines' names", show_default=False)],
+    folder: Annotated[Path, typer.Option("--folder", help="Where to put them; it must have none yet")] = Path("keys"),
+) -> None:
+    """Make new keys: home.key stays with the run, NAME.key goes to the machine NAME by a safe way (scp)."""
+    for name in names:
+        try:
+            msgspec.convert(name, Name)
+        except msgspec.ValidationError as error:
+            typer.echo(
+                f"error: {name!r} is not a machine's name: use letters, digits, _ and -, a letter first", err=True
+            )
+            raise typer.Exit(WRONG) from error
+        if name == HERE or names.count(name) > 1:
+            why = "is the run's own" if name == HERE else "is there twice"
+            typer.echo(f"error: the name {name!r} {why}; choose another", err=True)
+            raise typer.Exit(WRONG)
+    try:
+        written = make_keys(folder, names)
+    except FileExistsError as error:
+        typer.echo(f"error: {error.filename} is there already; keys are made anew, all of them: remove it", err=True)
+        raise typer.Exit(WRONG) from error
+    except OSError as error:
+        typer.echo(f"error: {error.filename or folder}: {error.strerror}", err=True)
+        raise typer.Exit(FAILED) from error
+    for path in written:
+        typer.echo(str(path))

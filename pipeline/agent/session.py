@@ -1,0 +1,311 @@
+"""One session of an agent: from its greeting to the end of a run, of its lease, or of its own process."""
+
+import importlib.metadata
+import logging
+import platform
+import secrets
+import socket
+import time
+from collections.abc import Callable
+from enum import Enum
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import zmq
+from msgspec import Struct
+
+from framewire.pipeline.agent.relay import Relay
+from framewire.pipeline.cores import usable_cores
+from framewire.pipeline.crew.crew import Crew, CrewLostError, Ended
+from framewire.pipeline.crew.last_words import hear_last_words
+from framewire.pipeline.graph import PipelineSpec, make_plan
+from framewire.pipeline.ledger.bookkeeping import leave_files
+from framewire.pipeline.line.clock import ClockOffset
+from framewire.pipeline.line.keys import AgentKey
+from framewire.pipeline.line.lease import Lease
+from framewire.pipeline.line.numbered import LineEnd, LineFullError, decode_frame
+from framewire.pipeline.line.said import (
+    PROTOCOL,
+    FromAgent,
+    Hello,
+    Kill,
+    LeaseAsked,
+    LeaseGranted,
+    Left,
+    MisheardError,
+    PassOn,
+    Refusal,
+    RunOver,
+    Start,
+    ToAgent,
+    Unable,
+    Welcome,
+    WorkerDied,
+    encode_said,
+    to_agent,
+)
+from framewire.pipeline.line.socket import AgentSocket
+from framewire.pipeline.output.take_over import LentFolder, TakeOverError
+from framewire.pipeline.wire.message import RefusedError
+
+HELLO_S = 0.5
+"""How often an agent says who it is until it is answered."""
+PROBE_S = 0.2
+"""How long a machine may take to refuse a connection."""
+SESSION_BYTES = 16
+LEFT_S = 0.1
+"""How long the last message may take to be on its way."""
+
+log = logging.getLogger("framewire")
+
+
+class SessionEnd(Enum):
+    """Why a session has ended."""
+
+    OVER = "the run is over"
+    LOST = "the run is gone, or cannot be reached"
+    STOPPED = "it was told to stop"
+    REFUSED = "it may not serve"
+    UNABLE = "it cannot serve"
+
+
+class Home(Struct, frozen=True):
+    """Where the run is."""
+
+    host: str
+    port: int
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether its machine says that nobody listens there. One that cannot be reached may be cut off."""
+        try:
+            with socket.create_connection((self.host, self.port), PROBE_S):
+                return False
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            return False
+
+
+class Session:
+    """Serves one run.
+
+    Example:
+        session = Session(Home("10.0.0.1", 9798), key, Path("out"), woken_fd, is_stopped)
+        session.run()          # SessionEnd.OVER
+    """
+
+    def __init__(self, home: Home, key: AgentKey, out: Path, woken: int, is_stopped: Callable[[], bool]) -> None:
+        """`woken` is readable when `is_stopped` may have changed."""
+        self._home = home
+        self._key = key
+        self._out = out
+        self._woken = woken
+        self._is_stopped = is_stopped
+        self._line = LineEnd()
+        self._offset = ClockOffset()
+        self._socket = AgentSocket(home.host, home.port, key, secrets.token_bytes(SESSION_BYTES))
+        self._told = ""
+        self._has_lost = False
+        """Whether the connection has ended since that was last looked into."""
+
+    def run(self) -> SessionEnd:
+        """Greet, serve, end: when it returns, no process of the session is left."""
+        try:
+            welcome = self._greet()
+            if isinstance(welcome, SessionEnd):
+                return welcome
+            return self._serve(welcome)
+        finally:
+            self._socket.close()
+
+    def _greet(self) -> Welcome | SessionEnd:
+        hello = Hello(
+            PROTOCOL,
+            importlib.metadata.version("framewire"),
+            platform.python_version(),
+            self._key.machine,
+            usable_cores(),
+            0.0,
+        )
+        greet_at = 0.0
+        while not self._is_stopped():
+            now = time.monotonic()
+            if now >= greet_at:
+                greet_at = now + HELLO_S
+                self._whisper(msgspec.structs.replace(hello, asked_at=now))
+            self._wait(greet_at, [])
+            while (raw := self._socket.waiting()) is not None:
+                match self._decoded(raw, only_loose=True):
+                    case Welcome() as welcome:
+                        self._offset.answered(welcome.asked_at, welcome.now, time.monotonic())
+                        return welcome
+                    case Refusal() as refusal:
+                        if refusal.text != self._told:
+                            log.warning("%s cannot serve: %s", self._key.machine, refusal.text)
+                        self._told = refusal.text
+                        if refusal.is_final:
+                            return SessionEnd.REFUSED
+        return SessionEnd.STOPPED
+
+    def _serve(self, welcome: Welcome) -> SessionEnd:
+        spec, machine = welcome.spec, self._key.machine
+        lease = Lease(welcome.lease_s, welcome.asked_at)
+        log.info("serving the run of %s", spec.name)
+        try:
+            folder = LentFolder(spec, machine, self._out, welcome.continues)
+        except TakeOverError as error:
+            return self._unable(str(error), lease)
+        for news in folder.news:
+            log.info("%s", news)
+        crew = Crew(spec, make_plan(spec), None, folder.locks, machine=machine)
+        relay = Relay(crew, machine, self._offset)
+        served = _Served(spec, crew, relay, lease, str(self._out.absolute()), str(Path.cwd()))
+        try:
+            end = self._loop(served)
+        except CrewLostError as error:
+            end = self._unable(str(error), lease)
+        finally:
+            crew.close()
+            relay.close()
+            folder.release()
+        if served.over is not None:
+            sinks = [stage.name for stage in spec.stages if stage.kind == "sink" and stage.machine == machine]
+            leave_files(self._out, sinks, served.over.is_complete)
+        elif end is SessionEnd.STOPPED:
+            self._whisper(Left("it was told to stop"))
+            time.sleep(LEFT_S)
+        return end
+
+    def _unable(self, text: str, lease: Lease) -> SessionEnd:
+        """Say so until the run ends."""
+        log.error("%s", text)
+        self._say(Unable(text))
+        while not (self._is_stopped() or lease.is_out(time.monotonic())):
+            self._wait(lease.due, [])
+            while (raw := self._socket.waiting()) is not None:
+                match self._decoded(raw):
+                    case RunOver():
+                        return SessionEnd.UNABLE
+                    case LeaseGranted() as granted:
+                        lease.granted(granted.asked_at)
+            self._keep(lease)
+        return SessionEnd.UNABLE
+
+    def _loop(self, served: "_Served") -> SessionEnd:
+        while served.over is None:
+            now = time.monotonic()
+            if self._is_stopped():
+                return SessionEnd.STOPPED
+            if served.lease.is_out(now):
+                log.warning("the run has not been heard for %g s: ending its workers", served.lease.seconds)
+                return SessionEnd.LOST
+            readable = self._wait(served.lease.due, [served.crew.fileno(), served.relay.inbox.socket])
+            if served.crew.fileno() in readable:
+                self._ended(served)
+            while (raw := served.relay.inbox.waiting()) is not None:
+                self._tell(served, raw)
+            while (raw := self._socket.waiting()) is not None:
+                self._take(served, raw)
+            if self._has_lost and self._home.is_gone:
+                log.warning("the run is gone: ending its workers")
+                return SessionEnd.LOST
+            self._has_lost = False
+            self._keep(served.lease, served.relay)
+        return SessionEnd.OVER
+
+    def _keep(self, lease: Lease, relay: Relay | None = None) -> None:
+        """Ask for the lease, and send again what was lost, if it is time."""
+        now = time.monotonic()
+        if lease.ask_due(now):
+            busy, stopped = (relay.busy(), relay.stopped()) if relay is not None else ([], [])
+            self._whisper(LeaseAsked(now, busy, stopped, relay.refusals.count if relay is not None else 0))
+            for raw in self._line.again(now):
+                self._socket.send(raw)
+
+    def _ended(self, served: "_Served") -> None:
+        """Workers have ended: their last words, then that."""
+        ended: list[Ended] = served.crew.news()
+        if ended:
+            while (raw := served.relay.inbox.waiting()) is not None:
+                self._tell(served, raw)
+        for one in ended:
+            worker = served.crew.workers[one.token]
+            hear_last_words(worker, one.status, served.relay.inbox.wait, partial(self._tell, served))
+            self._say(WorkerDied(one.token, one.status, worker.died()))
+
+    def _tell(self, served: "_Served", raw: bytes) -> None:
+        for message in served.relay.heard(raw):
+            self._say(message)
+
+    def _take(self, served: "_Served", raw: bytes) -> None:
+        match self._decoded(raw):
+            case Start() as start if start.worker in served.crew.workers:
+                served.crew.spawn(
+                    start.worker, served.relay.started(start.worker, start.boot, served.out, served.folder)
+                )
+            case PassOn() as passed if passed.worker in served.crew.workers:
+                try:
+                    served.relay.pass_on(passed.worker, passed.raw)
+                except RefusedError as error:
+                    served.relay.refusals.take(passed.raw, error)
+            case Kill() as kill if kill.worker in served.crew.workers:
+                served.crew.workers[kill.worker].kill()
+            case LeaseGranted() as granted:
+                served.lease.granted(granted.asked_at)
+                if granted.asked_at > 0:
+                    self._offset.answered(granted.asked_at, granted.now, time.monotonic())
+            case Refusal() as refusal:
+                log.warning("%s", refusal.text)
+                served.lease.end()
+            case RunOver() as over:
+                served.over = over
+
+    def _decoded(self, raw: bytes, only_loose: bool = False) -> ToAgent | None:
+        try:
+            frame = decode_frame(raw)
+            if only_loose and frame.number:
+                # Before the welcome: it comes again.
+                return None
+            payload = self._line.take(frame, time.monotonic())
+            return to_agent(payload) if payload else None
+        except (msgspec.DecodeError, MisheardError) as error:
+            log.warning("the run has said something that is no message (%s)", error)
+            return None
+        finally:
+            if self._line.owes:
+                self._whisper(LeaseAsked(time.monotonic()))
+
+    def _say(self, message: FromAgent) -> None:
+        """Say something that must arrive."""
+        try:
+            self._socket.send(self._line.send(encode_said(message), time.monotonic()))
+        except LineFullError:
+            log.error("the run acknowledges nothing")
+            raise CrewLostError("the run acknowledges nothing") from None
+
+    def _whisper(self, message: FromAgent) -> None:
+        """Say something that may be lost."""
+        self._socket.send(self._line.loose(encode_said(message)))
+
+    def _wait(self, until: float, others: "list[int | zmq.Socket[bytes]]") -> set[int]:
+        """Until something is readable, or then; which of `others` is, by its descriptor."""
+        poller = zmq.Poller()
+        for one in (self._socket.socket, self._socket.monitor, self._woken, *others):
+            poller.register(one, zmq.POLLIN)
+        ready = dict(poller.poll(max(0, round((until - time.monotonic()) * 1000))))
+        self._has_lost = self._socket.has_lost_connection() or self._has_lost
+        return {one for one in ready if isinstance(one, int)}
+
+
+class _Served(Struct):
+    """What a session serves with; `over` is how the run has ended."""
+
+    spec: PipelineSpec
+    crew: Crew
+    relay: Relay
+    lease: Lease
+    out: str
+    folder: str
+    over: RunOver | None = None

@@ -1,0 +1,87 @@
+"""Keys of a run and of the agents that it admits: CURVE pairs, in files that only their owner reads."""
+
+import os
+import stat
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import zmq
+from msgspec import Struct
+
+SUFFIX = ".key"
+HOME = "home"
+"""The file of the run itself: machines may not be called so."""
+OTHERS = stat.S_IROTH | stat.S_IWOTH
+
+
+class WrongKeyError(Exception):
+    """A key file cannot be used; the text says which, why, and the cure."""
+
+
+class AgentKey(Struct, frozen=True, forbid_unknown_fields=True):
+    """What an agent has: its own pair, and the public key by which it knows the run. Keys are Z85 text."""
+
+    machine: str
+    public: str
+    secret: str
+    run: str
+
+
+class RunKeys(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the run has: its own pair, and the public key of each machine that it admits."""
+
+    public: str
+    secret: str
+    machines: dict[str, str]
+
+
+def make_keys(folder: Path, machines: list[str]) -> list[Path]:
+    """Write new keys: `home.key` for the run, NAME.key for each machine. Raises OSError, FileExistsError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    public, secret = _pair()
+    pairs = {machine: _pair() for machine in machines}
+    run = RunKeys(public, secret, {machine: pair[0] for machine, pair in pairs.items()})
+    paths = [_write(folder / f"{HOME}{SUFFIX}", run)]
+    for machine, pair in pairs.items():
+        paths.append(_write(folder / f"{machine}{SUFFIX}", AgentKey(machine, *pair, public)))
+    return paths
+
+
+def read_agent_key(path: Path) -> AgentKey:
+    """The key of an agent. Raises WrongKeyError."""
+    return _read(path, AgentKey, "it is not the key of a machine; give it the file NAME.key")
+
+
+def read_run_keys(folder: Path) -> RunKeys:
+    """The keys of a run, in `home.key` of this folder. Raises WrongKeyError."""
+    return _read(folder / f"{HOME}{SUFFIX}", RunKeys, "it is not the key of a run")
+
+
+def _pair() -> tuple[str, str]:
+    public, secret = zmq.curve_keypair()
+    return public.decode(), secret.decode()
+
+
+def _write(path: Path, keys: AgentKey | RunKeys) -> Path:
+    opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(opened, "wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(keys), indent=2) + b"\n")
+    return path
+
+
+KeysT = TypeVar("KeysT", AgentKey, RunKeys)
+
+
+def _read(path: Path, kind: type[KeysT], otherwise: str) -> KeysT:
+    try:
+        if path.stat().st_mode & OTHERS:
+            raise WrongKeyError(f"{path}: anybody may read this key; `chmod 600 {path}`")
+        keys = msgspec.json.decode(path.read_bytes(), type=kind)
+    except FileNotFoundError as error:
+        raise WrongKeyError(f"{path}: no such file; `framewire machines keys` makes the keys") from error
+    except OSError as error:
+        raise WrongKeyError(f"{path}: {error.strerror}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise WrongKeyError(f"{path}: {otherwise} ({error})") from error
+    return keys

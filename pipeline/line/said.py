@@ -1,0 +1,157 @@
+"""What a run and the agents on other machines say to each other."""
+
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from framewire.pipeline.graph.spec import PipelineSpec
+from framewire.pipeline.nodes.notes import FrameInHand
+
+PROTOCOL = 1
+"""Rises with every change of a message in this file or in wire/message.py."""
+
+
+class Hello(Struct, frozen=True, tag=True):
+    """From an agent that wants to serve: who it is, and what it runs. It is sent until it is answered."""
+
+    protocol: int
+    version: str
+    python: str
+    machine: str
+    cores: int
+    asked_at: float
+
+
+class Welcome(Struct, frozen=True, tag=True):
+    """To an agent: what to run. It `continues` if its part of the run has begun before."""
+
+    spec: PipelineSpec
+    lease_s: float
+    continues: bool
+    asked_at: float
+    now: float
+
+
+class Refusal(Struct, frozen=True, tag=True):
+    """To an agent: it cannot serve, for this reason. `is_final`: nor can it later."""
+
+    text: str
+    is_final: bool
+
+
+class Busy(Struct, frozen=True, array_like=True):
+    """A worker that is on a call: its frames, and for how many seconds; None if the call may take any time."""
+
+    worker: str
+    frames: list[FrameInHand]
+    seconds: float | None
+
+
+class LeaseAsked(Struct, frozen=True, tag=True):
+    """From an agent, several times a lease; `busy` and `stopped` are workers, `refused` counts messages so far."""
+
+    asked_at: float
+    busy: list[Busy] = []
+    stopped: list[str] = []
+    refused: int = 0
+
+
+class LeaseGranted(Struct, frozen=True, tag=True):
+    """To an agent; `now` is by the run's clock."""
+
+    asked_at: float
+    now: float
+
+
+class Relayed(Struct, frozen=True, tag=True):
+    """From an agent: what one of its workers has told the supervisor."""
+
+    raw: bytes
+
+
+class WorkerDied(Struct, frozen=True, tag=True):
+    """From an agent: a worker has ended with this status; None if the nursery took it along."""
+
+    worker: str
+    status: int | None
+    in_hand: list[FrameInHand]
+
+
+class Pictured(Struct, frozen=True, tag=True):
+    """From an agent: a picture for whoever looks at the run. It may be lost."""
+
+    raw: bytes
+
+
+class Left(Struct, frozen=True, tag=True):
+    """From an agent: it has ended all of its workers, and goes. It may be lost: the lease ends, too."""
+
+    why: str
+
+
+class Unable(Struct, frozen=True, tag=True):
+    """From an agent: it cannot serve this run, for a reason that another try would not mend."""
+
+    text: str
+
+
+class Start(Struct, frozen=True, tag=True):
+    """To an agent: start this worker."""
+
+    worker: str
+    boot: bytes
+
+
+class PassOn(Struct, frozen=True, tag=True):
+    """To an agent: a message for one of its workers."""
+
+    worker: str
+    raw: bytes
+
+
+class Kill(Struct, frozen=True, tag=True):
+    """To an agent: end this worker."""
+
+    worker: str
+
+
+class RunOver(Struct, frozen=True, tag=True):
+    """To an agent: the run has ended, with all of its streams `complete` or not."""
+
+    is_complete: bool
+
+
+FromAgent = Hello | LeaseAsked | Relayed | WorkerDied | Pictured | Left | Unable
+ToAgent = Welcome | Refusal | LeaseGranted | Start | PassOn | Kill | RunOver
+
+_encoder = msgspec.msgpack.Encoder()
+_from_agent: msgspec.msgpack.Decoder[FromAgent] = msgspec.msgpack.Decoder(FromAgent)
+_to_agent: msgspec.msgpack.Decoder[ToAgent] = msgspec.msgpack.Decoder(ToAgent)
+T = TypeVar("T")
+
+
+class MisheardError(ValueError):
+    """Bytes that are no message of this protocol."""
+
+
+def encode_said(message: FromAgent | ToAgent) -> bytes:
+    """The message's bytes."""
+    return _encoder.encode(message)
+
+
+def from_agent(raw: bytes) -> FromAgent:
+    """Decode what an agent says. Raises MisheardError."""
+    return _decode(_from_agent, raw)
+
+
+def to_agent(raw: bytes) -> ToAgent:
+    """Decode what is said to an agent. Raises MisheardError."""
+    return _decode(_to_agent, raw)
+
+
+def _decode(decoder: "msgspec.msgpack.Decoder[T]", raw: bytes) -> T:
+    try:
+        return decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise MisheardError(str(error)) from error

@@ -1,0 +1,293 @@
+"""All machines of a run beside its own: one socket, and for each an agent that comes, serves and may be lost."""
+
+import logging
+import platform
+import time
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+import zmq
+from msgspec import Struct
+
+from framewire.pipeline.graph.spec import PipelineSpec
+from framewire.pipeline.line.numbered import LineFullError, decode_frame
+from framewire.pipeline.line.said import (
+    PROTOCOL,
+    FromAgent,
+    Hello,
+    LeaseAsked,
+    LeaseGranted,
+    Left,
+    MisheardError,
+    Pictured,
+    Refusal,
+    Relayed,
+    RunOver,
+    Start,
+    Unable,
+    Welcome,
+    WorkerDied,
+    from_agent,
+)
+from framewire.pipeline.line.socket import Heard, RunSocket
+from framewire.pipeline.machines.machine import FarHandle, Machine
+from framewire.pipeline.nodes.notes import FrameInHand
+
+LAST_MS = 1000
+"""How long the last message to the agents may take."""
+AGAIN_S = 0.5
+"""How often lines are looked after."""
+TOLD_S = 10.0
+"""How often the log says that a machine is waited for."""
+
+log = logging.getLogger("framewire")
+
+
+class Came(Struct, frozen=True):
+    """An agent serves this machine now."""
+
+    machine: str
+
+
+class Lost(Struct, frozen=True):
+    """This machine's agent is gone, and all its workers, without blame."""
+
+    machine: str
+
+
+class Ended(Struct, frozen=True):
+    """A worker has ended with this status (see WorkerDied), and had these frames in hand."""
+
+    worker: str
+    status: int | None
+    in_hand: list[FrameInHand]
+
+
+class Said(Struct, frozen=True):
+    """A worker's message to the supervisor."""
+
+    raw: bytes
+
+
+class Shown(Struct, frozen=True):
+    """A picture for the server."""
+
+    raw: bytes
+
+
+class Failed(Struct, frozen=True):
+    """The run cannot go on, for this reason."""
+
+    text: str
+
+
+News = Came | Lost | Ended | Said | Shown | Failed
+
+
+class MachinesError(Exception):
+    """No agent can come; the text says why."""
+
+
+class Machines:
+    """Welcomes agents, grants their leases, and passes on what they and the run say.
+
+    Example:
+        machines = Machines(spec, RunSocket(host, port, keys), version, is_resumed=False)
+        for news in machines.news(): ...          # when a socket of `sockets` is readable, or `due` is there
+        machines.start("n1", "faces-n1#0", boot)
+        machines.close(is_complete=True)
+    """
+
+    def __init__(self, spec: PipelineSpec, socket: RunSocket, version: str, is_resumed: bool) -> None:
+        now = time.monotonic()
+        self._spec = spec
+        self._socket = socket
+        self._version = version
+        self._is_resumed = is_resumed
+        self.machines = {name: Machine(name, spec.lease_s, socket.send, now) for name in spec.machines}
+        self._look_at = now
+        self._told_at = now
+        self._is_ending = False
+
+    @property
+    def address(self) -> str:
+        """Where agents find the run."""
+        return self._socket.address
+
+    @property
+    def refused(self) -> int:
+        """Messages refused by agents, and connections by us."""
+        return self._socket.refused + sum(machine.refused for machine in self.machines.values())
+
+    @property
+    def sockets(self) -> "Sequence[zmq.Socket[bytes]]":
+        """To be polled for input."""
+        return [self._socket.socket, self._socket.monitor]
+
+    @property
+    def due(self) -> float | None:
+        """When `news` has something to do without any input."""
+        leases = [machine.over_at for machine in self.machines.values() if machine.is_here]
+        return min([self._look_at, *leases])
+
+    def is_here(self, machine: str) -> bool:
+        """Whether its agent serves."""
+        return self.machines[machine].is_here
+
+    def handle(self, machine: str, worker: str) -> FarHandle:
+        """How to reach a worker that is started there now."""
+        return FarHandle(self.machines[machine], worker, time.monotonic)
+
+    def start(self, machine: str, worker: str, boot: bytes) -> None:
+        """Start a worker."""
+        self.machines[machine].say(Start(worker, boot), time.monotonic())
+
+    def ending(self) -> None:
+        """The run takes no more frames: no machine is waited for."""
+        self._is_ending = True
+
+    def news(self) -> Iterator[News]:
+        """What has happened."""
+        while (heard := self._socket.waiting()) is not None:
+            yield from self._heard(heard, time.monotonic())
+        self._socket.count_strangers()
+        now = time.monotonic()
+        for machine in self.machines.values():
+            if machine.is_here and now >= machine.over_at:
+                log.warning("%s has not been heard for %g s: it counts as lost", machine.name, self._spec.lease_s)
+                yield self._lose(machine, now)
+        if now >= self._look_at:
+            self._look_at = now + AGAIN_S
+            for machine in self.machines.values():
+                machine.send_again(now)
+            yield from self._waited_for(now)
+
+    def close(self, is_complete: bool) -> None:
+        """The run is over: tell the agents."""
+        now = time.monotonic()
+        for machine in self.machines.values():
+            try:
+                machine.say(RunOver(is_complete), now)
+            except LineFullError:
+                # It hears nothing: its lease ends.
+                continue
+        self._socket.close(LAST_MS)
+
+    def _heard(self, heard: Heard, now: float) -> Iterable[News]:
+        machine = self.machines.get(heard.machine)
+        try:
+            frame = decode_frame(heard.raw)
+            if machine is not None and machine.session == heard.session:
+                payload = machine.line.take(frame, now)
+                message = from_agent(payload) if payload else None
+                if machine.line.owes:
+                    machine.whisper(LeaseGranted(-1.0, now))
+                return self._served(machine, message, now) if message is not None else ()
+            message = from_agent(frame.payload)
+        except (msgspec.DecodeError, MisheardError) as error:
+            log.warning("%s: its agent said something that is no message (%s)", heard.machine, error)
+            return ()
+        except LineFullError:
+            assert machine is not None
+            return [self._lose(machine, now)]
+        return self._unknown(heard, machine, message, now)
+
+    def _unknown(self, heard: Heard, machine: Machine | None, message: FromAgent, now: float) -> Iterable[News]:
+        """An agent that does not serve: one that wants to, or one whose lease is out."""
+        anybody = machine or Machine(heard.machine, self._spec.lease_s, self._socket.send, now)
+        if not isinstance(message, Hello):
+            anybody.whisper(Refusal("its lease is out", is_final=False), heard.session)
+            return ()
+        refusal = self._refusal(message, machine)
+        if machine is None or refusal is not None:
+            text = f"no stage of {self._spec.name!r} runs on {heard.machine!r}"
+            anybody.whisper(refusal or Refusal(text, is_final=False), heard.session)
+            return ()
+        machine.welcome(heard.session, message.cores, self._is_resumed, now)
+        machine.whisper(self._welcome(message, machine.continues, now))
+        log.info("%s is here, with %d cores", machine.name, machine.cores)
+        return [Came(machine.name)]
+
+    def _refusal(self, hello: Hello, machine: Machine | None) -> Refusal | None:
+        if (hello.protocol, hello.version) != (PROTOCOL, self._version):
+            return Refusal(f"it has Framewire {hello.version}, the run {self._version}: install the same", True)
+        python, ours = hello.python, platform.python_version()
+        if python.split(".")[:2] != ours.split(".")[:2]:
+            return Refusal(f"it has Python {python}, the run {ours}: use the same", True)
+        if machine is not None and machine.is_here:
+            return Refusal(f"another agent serves {machine.name!r}, or its lease is not out yet", False)
+        return None
+
+    def _welcome(self, hello: Hello, continues: bool, now: float) -> Welcome:
+        return Welcome(self._spec, self._spec.lease_s, continues, hello.asked_at, now)
+
+    def _served(self, machine: Machine, message: FromAgent, now: float) -> Iterable[News]:
+        match message:
+            case Hello():
+                # Our welcome was lost, or is on its way.
+                machine.whisper(self._welcome(message, machine.continues, now))
+            case LeaseAsked():
+                machine.asked(message, now)
+                machine.whisper(LeaseGranted(message.asked_at, now))
+            case Relayed():
+                return [Said(message.raw)]
+            case WorkerDied():
+                return [Ended(message.worker, message.status, message.in_hand)]
+            case Pictured():
+                return [Shown(message.raw)]
+            case Left():
+                log.warning("%s has left (%s)", machine.name, message.why)
+                return [self._lose(machine, now)]
+            case Unable():
+                return [Failed(f"{machine.name}: {message.text}")]
+        return ()
+
+    def _lose(self, machine: Machine, now: float) -> Lost:
+        machine.leave(now)
+        return Lost(machine.name)
+
+    def _waited_for(self, now: float) -> Iterable[News]:
+        """Tell which machines are waited for; fail when one has been waited for long enough."""
+        absent = [machine for machine in self.machines.values() if not machine.is_here]
+        if not absent or self._is_ending:
+            return
+        longest = min(absent, key=lambda machine: machine.away_since)
+        if now - longest.away_since >= self._spec.node_wait_s:
+            yield Failed(
+                f"the machine {longest.name!r} has not come within {self._spec.node_wait_s:g} s; start its agent: "
+                f"framewire node --join {self.address} --name {longest.name} --key {longest.name}.key"
+            )
+        elif now - self._told_at >= TOLD_S:
+            self._told_at = now
+            log.info("waiting for %s", ", ".join(machine.name for machine in absent))
+
+
+class NoMachines:
+    """Of a run that has no machine but its own."""
+
+    address = ""
+    refused = 0
+    due: float | None = None
+    sockets: "Sequence[zmq.Socket[bytes]]" = ()
+
+    def is_here(self, machine: str) -> bool:
+        """See Machines."""
+        return False
+
+    def handle(self, machine: str, worker: str) -> FarHandle:
+        """See Machines."""
+        raise KeyError(machine)
+
+    def start(self, machine: str, worker: str, boot: bytes) -> None:
+        """See Machines."""
+        raise KeyError(machine)
+
+    def ending(self) -> None:
+        """See Machines."""
+
+    def news(self) -> Iterator[News]:
+        """See Machines."""
+        return iter(())
+
+    def close(self, is_complete: bool) -> None:
+        """See Machines."""
