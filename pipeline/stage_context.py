@@ -28,6 +28,7 @@ class StageContext:
     `unfinished` lists the files that a sink has begun, in case it is killed. `with context.long_work():` is for what
     may take longer than `stuck_after_s` without being stuck, such as finishing a file. A sink that needs no more frames
     calls `context.enough("why")`: sources take none from then on, and the run ends well; frames in flight still come.
+    `given` is the stage's name in results: of a copy for one machine, that of the stage in the file.
     `run` is the run's id, the same when it is resumed; `pipeline` and `file` are its pipeline's. A sink that publishes
     keeps its account in `published`. Any thread of a stage may call `wake` when there is news: the account has changed,
     or a sink that had no room has some. `closes_within_s` is how long `close` may take, counted from its call.
@@ -49,8 +50,10 @@ class StageContext:
         run: str = "",
         pipeline: str = "",
         file: str = "",
+        given: str = "",
     ) -> None:
         self.name = name
+        self.given = given or name
         self.out = out
         self.folder = folder
         self.threads = threads

@@ -201,7 +201,7 @@ class Classify(Stage[ClassifyOptions]):
             # Another stage before this one has made it: both add to the same.
             return packet
         whole = Detection(
-            label=WHOLE_FRAME, box=(0, 0, packet.width, packet.height), id=f"{self.context.name}.{WHOLE_FRAME}"
+            label=WHOLE_FRAME, box=(0, 0, packet.width, packet.height), id=f"{self.context.given}.{WHOLE_FRAME}"
         )
         return packet.plus([whole])
 

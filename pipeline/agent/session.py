@@ -261,6 +261,7 @@ class Session:
                 served.lease.end()
             case RunOver() as over:
                 served.over = over
+                self._whisper(Left(""))
 
     def _decoded(self, raw: bytes, only_loose: bool = False) -> ToAgent | None:
         try:

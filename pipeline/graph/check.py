@@ -62,10 +62,10 @@ def load_pipeline(
     if source is not None:
         _override_source(document, source)
     machines = machine_names(document)
-    deal_streams(document, machines)
+    copies = deal_streams(document, machines)
     expand_streams(document)
     look_beside(str(folder))
-    return _Checker(document, folder, out, machines).pipeline(path, also_written or {})
+    return _Checker(document, folder, out, machines, copies).pipeline(path, also_written or {})
 
 
 def _check_names(
@@ -149,7 +149,10 @@ def _override_source(document: Document, source: str) -> None:
 class _Checker:
     """Checks one document. What is wrong with options and keys is gathered, so that all of it is told at once."""
 
-    def __init__(self, document: Document, folder: Path, out: Path, machines: Collection[str]) -> None:
+    def __init__(
+        self, document: Document, folder: Path, out: Path, machines: Collection[str], copies: Mapping[str, str]
+    ) -> None:
+        self.copies = copies
         self.machines = machines
         self.document = document
         self.folder = folder
@@ -255,6 +258,7 @@ class _Checker:
             # What lies beside the file is not there on another machine.
             options=filled if machine else {**filled, **beside(cls.Options, from_file, self.folder)},
             machine=machine,
+            unfolded_from=self.copies.get(name, ""),
             kind=cls.kind(),
             ordered=cls.ordered,
             batch=(engine.batch or BatchSpec(size=cls.batch_size(checked))) if cls.batches() else None,

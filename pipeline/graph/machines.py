@@ -50,20 +50,23 @@ def _is_many(count: Any) -> bool:
     return isinstance(count, int) and not isinstance(count, bool) and 1 < count <= MACHINES_MAX
 
 
-def deal_streams(document: Document, machines: dict[str, str]) -> None:
+def deal_streams(document: Document, machines: dict[str, str]) -> dict[str, str]:
     """Unfold what has `on: {streams: [...]}`, and all that reads it; fill `{machine}` in. Raises ConfigError.
 
-    `machines` as `machine_names` gives them.
+    `machines` as `machine_names` gives them. Returns the stage that each copy is of.
     The copy of the stage `faces` for the machine `n1` is `faces-n1`; streams keep their names.
     """
     stages: dict[str, Any] = document.value.get("stages") or {}
     dealt = {name: _dealt(document, name, keys, machines) for name, keys in stages.items() if _deals(keys)}
+    copies: dict[str, str] = {}
     if dealt:
-        document.value["stages"] = _unfolded(document, stages, _instances(document, stages, dealt), dealt)
+        instances = _instances(document, stages, dealt)
+        document.value["stages"] = _unfolded(document, stages, instances, dealt, copies)
     for keys in document.value.get("stages", {}).values():
         if isinstance(machine := keys.get(ON), str):
             for option, value in keys.items():
                 keys[option] = _filled(value, machine)
+    return copies
 
 
 def _deals(keys: dict[str, Any]) -> bool:
@@ -137,8 +140,13 @@ def _inputs(keys: dict[str, Any]) -> list[str]:
 
 
 def _unfolded(
-    document: Document, stages: dict[str, Any], instances: dict[str, list[str]], dealt: dict[str, list[str]]
+    document: Document,
+    stages: dict[str, Any],
+    instances: dict[str, list[str]],
+    dealt: dict[str, list[str]],
+    copies: dict[str, str],
 ) -> dict[str, Any]:
+    """The stages, with copies in place of what is dealt out; `copies` is filled with the stage that each is of."""
     unfolded: dict[str, Any] = {}
     for name, keys in stages.items():
         if name not in instances:
@@ -162,6 +170,7 @@ def _unfolded(
                     f"the copy of {name!r} for the machine {machine!r} has the name of a stage, {new!r}; rename one",
                 )
             unfolded[new] = copied
+            copies[new] = name
             document.alias(("stages", new), ("stages", name))
     return unfolded
 

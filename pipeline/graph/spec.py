@@ -64,6 +64,13 @@ class StageSpec(Struct, frozen=True, kw_only=True):
     """Whether it runs in a process of somebody else's, which joins the run."""
     machine: str = ""
     """Where it runs; empty: where the command does."""
+    unfolded_from: str = ""
+    """The stage in the file of which this is the copy for one machine; empty: it is no copy."""
+
+    @property
+    def given(self) -> str:
+        """Its name in results, which say nothing of machines."""
+        return self.unfolded_from or self.name
 
 
 class LatencySpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

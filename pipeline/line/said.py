@@ -85,7 +85,10 @@ class Pictured(Struct, frozen=True, tag=True):
 
 
 class Left(Struct, frozen=True, tag=True):
-    """From an agent: it has ended all of its workers, and goes. It may be lost: the lease ends, too."""
+    """From an agent: it has ended all of its workers, and goes.
+
+    The run being over, it says no `why`. It may be lost: the lease ends, too.
+    """
 
     why: str
 

@@ -35,6 +35,8 @@ from framewire.pipeline.nodes.notes import FrameInHand
 
 LAST_MS = 1000
 """How long the last message to the agents may take."""
+GOODBYE_S = 1.0
+"""How long an agent may take to hear that the run is over: twice as long as a lost message takes."""
 AGAIN_S = 0.5
 """How often lines are looked after."""
 TOLD_S = 10.0
@@ -170,8 +172,20 @@ class Machines:
                 machine.say(RunOver(is_complete), now)
             except LineFullError:
                 # It hears nothing: its lease ends.
-                continue
+                machine.leave(now)
+        self._hear_goodbyes(now + GOODBYE_S)
         self._socket.close(LAST_MS)
+
+    def _hear_goodbyes(self, until: float) -> None:
+        """Wait for the agents' last words: a socket that is closed with words unread takes back what was sent last."""
+        while any(machine.is_here for machine in self.machines.values()) and (now := time.monotonic()) < until:
+            self._socket.socket.poll(round((until - now) * 1000))
+            while (heard := self._socket.waiting()) is not None:
+                for _ in self._heard(heard, now):
+                    # What is said now comes too late.
+                    continue
+            for machine in self.machines.values():
+                machine.send_again(now)
 
     def _heard(self, heard: Heard, now: float) -> Iterable[News]:
         machine = self.machines.get(heard.machine)
@@ -236,7 +250,8 @@ class Machines:
             case Pictured():
                 return [Shown(message.raw)]
             case Left():
-                log.warning("%s has left (%s)", machine.name, message.why)
+                if message.why:
+                    log.warning("%s has left (%s)", machine.name, message.why)
                 return [self._lose(machine, now)]
             case Unable():
                 return [Failed(f"{machine.name}: {message.text}")]

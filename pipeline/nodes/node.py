@@ -216,7 +216,7 @@ class StageNode:
         except BaseException as error:
             # SystemExit, KeyboardInterrupt and GeneratorExit in a stage's code are slips like any other.
             self.context.abandon_pictures()
-            answer = packet.fail(type(error).__name__, self.spec.name)
+            answer = packet.fail(type(error).__name__, self.spec.given)
             self.log_failure(packet, error)
         finally:
             self.stop_clock(started)
@@ -272,8 +272,8 @@ class StageNode:
     def _checked(self, packet: Packet, answer: object) -> Packet:
         plain = plain_answer(packet, answer)
         if not plain.alive and not plain.stage:
-            plain = plain.by(self.spec.name)
-        return number_detections(plain, self.spec.name)
+            plain = plain.by(self.spec.given)
+        return number_detections(plain, self.spec.given)
 
     def condemned(self, packet: Packet) -> str | None:
         """Why this stage must not touch the frame; None if it may."""
@@ -294,7 +294,7 @@ class StageNode:
             self.context.log.warning("frame %d of %s saved to %s", packet.seq, packet.stream, path)
         except (OSError, PictureLostError) as error:
             self.context.log.error("frame %d of %s not saved: %s", packet.seq, packet.stream, error)
-        return packet.fail(reason, self.spec.name)
+        return packet.fail(reason, self.spec.given)
 
     def log_failure(self, packet: Packet, error: BaseException) -> None:
         """Log the traceback; only those of the first few frames."""

@@ -268,7 +268,7 @@ class SinkNode(StageNode):
             self._notes.take([FrameInHand(self.spec.name, packet.stream, packet.seq)])
             raise SinkCrashedError(f"{self.spec.name} failed on frame {packet.seq} and holds back earlier ones")
         self.stage.resume(packet.stream, packet.seq)
-        return packet.fail(type(slip).__name__, self.spec.name)
+        return packet.fail(type(slip).__name__, self.spec.given)
 
     def _checked_mark(self, told: StreamAtSink, packet: Packet, mark: object) -> int:
         # First what nearly all are: asking for the protocol takes longer than writing a line.

@@ -188,6 +188,7 @@ def _open_stage(
         run=boot.run,
         pipeline=boot.spec.name,
         file=boot.spec.file,
+        given=spec.given,
     )
     context.wake = wake
     context.enough = lambda why: tell(Enough(plan.process_of(name).workers[boot.replica], name, plain(why)))

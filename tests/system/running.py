@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -31,7 +31,10 @@ class Finished(msgspec.Struct):
 class Running:
     """`run_pipeline.py run` in a process of its own."""
 
-    def __init__(self, config: Path, out: Path, *arguments: str, cwd: Path | None = None) -> None:
+    def __init__(
+        self, config: Path, out: Path, *arguments: str, cwd: Path | None = None, prefix: Sequence[str] = ()
+    ) -> None:
+        """`prefix` comes before the command."""
         out.mkdir(parents=True, exist_ok=True)
         if "--http" not in arguments:
             arguments = (*arguments, "--http", "off")
@@ -39,7 +42,7 @@ class Running:
         self._stdout = (out / "stdout.txt").open("w+")
         self._stderr = (out / "stderr.txt").open("w+")
         self.process = subprocess.Popen(
-            command("run", str(config), "--out", str(out), "--summary", str(self._summary), *arguments),
+            [*prefix, *command("run", str(config), "--out", str(out), "--summary", str(self._summary), *arguments)],
             stdout=self._stdout,
             stderr=self._stderr,
             cwd=cwd or ROOT,
