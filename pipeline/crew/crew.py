@@ -21,6 +21,7 @@ from framewire.pipeline.machines.machines import Ended as FarEnded
 from framewire.pipeline.machines.machines import Lost, Machines, News, NoMachines
 from framewire.pipeline.processes.nursery import Born, NurseryDiedError, kill_group
 from framewire.pipeline.processes.signals import how_it_ended, is_stopped
+from framewire.pipeline.worker.process import REPLACE
 
 GOING_S = 5.0
 """How long a process may take to be gone that the kernel ends."""
@@ -113,7 +114,8 @@ class Crew:
         except NurseryDiedError:
             return self._without_nursery()
         if not isinstance(news, Born):
-            return [Ended(self._forget(news.pid), news.status)]
+            token = self._forget(news.pid)
+            return [Ended(token, self._blamed(token, news.status))]
         self._unborn.remove(news.token)
         self._tokens[news.pid] = news.token
         with suppress(OSError):
@@ -138,7 +140,7 @@ class Crew:
                 handle = self.workers[news.worker].handle
                 if isinstance(handle, FarHandle):
                     handle.dies_with(news.in_hand)
-                return [Ended(news.worker, news.status)]
+                return [Ended(news.worker, self._blamed(news.worker, news.status))]
             case Lost():
                 return [
                     Ended(worker.name, None)
@@ -146,6 +148,11 @@ class Crew:
                     if worker.process.machine == news.machine and worker.life is not Life.WAITING
                 ]
         return ()
+
+    def _blamed(self, token: str, status: int | None) -> int | None:
+        """The status; none for a porter that has lost its link, which is nobody's fault."""
+        is_porter = token in self.workers and self.workers[token].process.towards is not None
+        return None if is_porter and status == REPLACE else status
 
     def may_start(self, worker: WorkerRecord) -> bool:
         """Whether there is somebody to start it."""
@@ -161,11 +168,9 @@ class Crew:
         """End the nursery; another takes its place."""
         self._nursery.kill()
 
-    @property
-    def start_at(self) -> float | None:
-        """When the next worker is to be started, by the monotonic clock; None if none is."""
-        waiting = (worker for worker in self.workers.values() if worker.life is Life.WAITING)
-        return min((worker.start_at for worker in waiting if self.may_start(worker)), default=None)
+    def host_of(self, machine: str) -> str:
+        """The address by which other machines reach one; empty is the run's own."""
+        return self._machines.host(machine)
 
     @property
     def are_all_ready(self) -> bool:

@@ -9,12 +9,13 @@ from msgspec import Struct
 
 from framewire.pipeline.document.config_error import ConfigError, ConfigGroupError, Place
 from framewire.pipeline.document.yaml_text import Document, parse, parse_scalar
-from framewire.pipeline.graph.keys import HERE, DealtOut, Name, PipelineKeys, StageKeys
+from framewire.pipeline.graph.keys import DealtOut, Name, PipelineKeys, StageKeys
 from framewire.pipeline.graph.machines import deal_streams, machine_names
 from framewire.pipeline.graph.outputs import Input, Output, check_outputs
 from framewire.pipeline.graph.path_template import PathTemplate
 from framewire.pipeline.graph.plan import make_plan
 from framewire.pipeline.graph.spec import (
+    HOME,
     BatchSpec,
     PipelineSpec,
     StageSpec,
@@ -282,7 +283,7 @@ class _Checker:
         """Where the stage runs; empty: here."""
         if isinstance(keys.on, DealtOut):
             raise ConfigError(self.document.place(*path, "on"), "its streams cannot be dealt out; name one machine")
-        if keys.on in ("", HERE):
+        if keys.on in ("", HOME):
             return ""
         if keys.on not in self.machines:
             near = nearest(keys.on, list(self.machines)) or "; list it under `machines:`"

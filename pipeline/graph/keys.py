@@ -20,9 +20,6 @@ from framewire.pipeline.graph.spec import (
 
 MACHINES_MAX = 256
 """Of one name: more than one run keeps the books of."""
-HERE = "home"
-"""The machine where the command runs: what has no `on` runs there."""
-
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 
 

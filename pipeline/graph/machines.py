@@ -7,7 +7,8 @@ import msgspec
 
 from framewire.pipeline.document.config_error import ConfigError
 from framewire.pipeline.document.yaml_text import Document
-from framewire.pipeline.graph.keys import HERE, MACHINES_MAX, Name
+from framewire.pipeline.graph.keys import MACHINES_MAX, Name
+from framewire.pipeline.graph.spec import HOME
 from framewire.pipeline.graph.streams import INPUT, SOURCE, SOURCES
 from framewire.pipeline.nearest import nearest
 
@@ -34,8 +35,8 @@ def machine_names(document: Document) -> dict[str, str]:
             raise ConfigError(
                 place, f"{name!r} is not a machine's name: use letters, digits, _ and -, a letter first"
             ) from error
-        if name == HERE and not (isinstance(keys, dict) and keys.get("here")):
-            raise ConfigError(place, f"{HERE!r} is the machine where the command runs; write `{HERE}: {{here: true}}`")
+        if name == HOME and not (isinstance(keys, dict) and keys.get("here")):
+            raise ConfigError(place, f"{HOME!r} is the machine where the command runs; write `{HOME}: {{here: true}}`")
         count = keys.get("count", 1) if isinstance(keys, dict) else 1
         many = [f"{name}-{number}" for number in range(count)] if _is_many(count) else [name]
         for one in many:

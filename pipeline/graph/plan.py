@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from framewire.pipeline.graph.spec import PipelineSpec, StageSpec
+from framewire.pipeline.graph.spec import HOME, PipelineSpec, StageSpec
 
 EdgeId = tuple[str, str]
 """The producer and the consumer of an edge: stays the same when other edges come or go."""
@@ -44,6 +44,15 @@ class Process(Struct, frozen=True):
     replicas: int
     machine: str = ""
     """Where it runs; empty: where the command does."""
+    towards: str | None = None
+    """Of a porter, which runs no stage: the machine at the other end of its link."""
+    carries: tuple[str, ...] = ()
+    """Of a porter: the sources whose frames cross the link."""
+
+    @property
+    def listens(self) -> bool:
+        """Whether it is the end of the link that is called: home is by all, others by those after them."""
+        return self.towards is not None and self.machine < self.towards
 
     @property
     def workers(self) -> list[str]:
@@ -77,7 +86,7 @@ class Plan(Struct, frozen=True):
 
     def workers_on(self, machine: str) -> int:
         """How many of them run on this machine; empty: where the command runs."""
-        return sum(process.replicas for process in self.processes if process.machine == machine)
+        return sum(process.replicas for process in self.processes if process.machine == machine and process.stages)
 
     def into(self, stage: str) -> list[Edge]:
         """The edges into a stage, in the order of its inputs."""
@@ -96,7 +105,11 @@ class Plan(Struct, frozen=True):
 
     def sources_through(self, process: Process) -> frozenset[str]:
         """The sources whose frames pass through a process, or are made in it."""
-        return frozenset(source for stage in process.stages for source in self.sources_at[stage])
+        return frozenset(process.carries).union(*(self.sources_at[stage] for stage in process.stages))
+
+    def porter(self, machine: str, towards: str) -> Process | None:
+        """The process at one end of a link; None if nothing crosses."""
+        return next((one for one in self.processes if (one.machine, one.towards) == (machine, towards)), None)
 
     def join_edges(self, stage: str, source: str) -> tuple[EdgeId, ...]:
         """The edges over which a frame of `source` reaches `stage`: more than one means a join."""
@@ -152,6 +165,7 @@ def make_plan(spec: PipelineSpec) -> Plan:
         source: tuple(stage.name for stage in ordered if stage.remembers and source in sources_at[stage.name])
         for source in sinks_of
     }
+    processes = (*processes, *_porters(processes, edges, sources_at))
     return Plan(processes, edges, sinks_of, remembering_of, sources_at, bare_at(spec.stages))
 
 
@@ -196,6 +210,23 @@ def _processes(ordered: list[StageSpec]) -> tuple[Process, ...]:
         )
         for group in groups.values()
     )
+
+
+def _porters(
+    processes: tuple[Process, ...], edges: tuple[Edge, ...], sources_at: dict[str, tuple[str, ...]]
+) -> list[Process]:
+    """Two for each pair of machines between which packets go: one at either end."""
+    machine_of = {stage: process.machine for process in processes for stage in process.stages}
+    crossing: dict[tuple[str, str], dict[str, None]] = {}
+    for edge in edges:
+        here, there = machine_of[edge.producer], machine_of[edge.consumer]
+        if here != there:
+            for pair in ((here, there), (there, here)):
+                crossing.setdefault(pair, {}).update(dict.fromkeys(sources_at[edge.producer]))
+    return [
+        Process(f"{here or HOME}>{there or HOME}", (), 1, here, there, tuple(sources))
+        for (here, there), sources in crossing.items()
+    ]
 
 
 def _edges(

@@ -21,6 +21,9 @@ NODE_WAIT_S = 60.0
 Engine = Literal["local", "agents"]
 """Who runs the stages."""
 
+HOME = "home"
+"""The machine where the command runs; in a spec, a plan and a boot its name is empty."""
+
 Lag = Literal["wait", "skip"]
 """What a sink does that cannot keep up."""
 

@@ -124,30 +124,18 @@ def wrong_processes(document: Document, specs: Specs) -> Iterator[ConfigError]:
 
 
 def wrong_machines(document: Document, specs: Specs, engine: str) -> Iterator[ConfigError]:
-    """Stages on other machines though nobody runs them there, or whose pictures would have to travel."""
+    """Stages on other machines though nobody runs them there, or in one process on two."""
     away = [spec for spec in specs if spec.machine]
     if away and engine == "local":
         yield ConfigError(
             document.place("stages", away[0].name, "on"),
             f"{away[0].name!r} would run on {away[0].machine!r}, and the engine is local; add `engine: agents`",
         )
-    by_name = {spec.name: spec for spec in specs}
     for spec in specs:
-        for name in spec.inputs:
-            if by_name[name].machine != spec.machine:
-                yield ConfigError(
-                    document.place("stages", spec.name, "input"),
-                    f"{spec.name!r} runs {_where(spec)} and reads {name!r}, which runs {_where(by_name[name])}: "
-                    "pictures do not travel between machines; give both the same `on`",
-                )
         mates = [other for other in specs if spec.process and other.process == spec.process]
         if any(other.machine != spec.machine for other in mates):
             place = document.place("stages", spec.name, "process")
             yield ConfigError(place, f"the process {spec.process!r} cannot run on two machines; give it one `on`")
-
-
-def _where(spec: StageSpec) -> str:
-    return f"on {spec.machine!r}" if spec.machine else "at home"
 
 
 def _common(ways: dict[str, frozenset[str]]) -> frozenset[str]:
