@@ -77,7 +77,7 @@ class Crew:
             name: WorkerRecord(process, replica, RestartPolicy(spec.restarts))
             for process in plan.processes
             for replica, name in enumerate(process.workers)
-            if machine in ("", process.machine)
+            if machine in ("", process.machine_of(replica))
         }
         self._nursery = executed_nursery(spec, None, self._locks) if machine else forked_nursery(spec, listening_fd)
         self._deaths = RestartPolicy(spec.restarts)
@@ -99,7 +99,7 @@ class Crew:
         if token in self._guests and self._invite is not None:
             self._invite(boot)
             return
-        machine = self.workers[token].process.machine if token in self.workers else ""
+        machine = self.workers[token].machine if token in self.workers else ""
         if machine and machine != self._machine:
             self.workers[token].handle = self._machines.handle(machine, token)
             self._machines.start(machine, token, boot)
@@ -145,7 +145,7 @@ class Crew:
                 return [
                     Ended(worker.name, None)
                     for worker in self.workers.values()
-                    if worker.process.machine == news.machine and worker.life is not Life.WAITING
+                    if worker.machine == news.machine and worker.life is not Life.WAITING
                 ]
         return ()
 
@@ -156,7 +156,7 @@ class Crew:
 
     def may_start(self, worker: WorkerRecord) -> bool:
         """Whether there is somebody to start it."""
-        machine = worker.process.machine
+        machine = worker.machine
         return machine == self._machine or self._machines.is_here(machine)
 
     @property

@@ -33,6 +33,8 @@ class WorkerRecord:
         self.name = process.workers[replica]
         self.process = process
         self.replica = replica
+        self.machine = process.machine_of(replica)
+        """Where it runs; empty: where the command does."""
         self.policy = policy
         self.incarnation = -1
         self.life = Life.WAITING

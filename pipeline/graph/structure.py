@@ -6,7 +6,7 @@ from typing import Any
 from framewire.pipeline.document.config_error import ConfigError
 from framewire.pipeline.document.yaml_text import Document
 from framewire.pipeline.graph.plan import above, sources_reaching, topological
-from framewire.pipeline.graph.spec import StageSpec
+from framewire.pipeline.graph.spec import HOME, StageSpec
 from framewire.pipeline.nearest import nearest
 from framewire.pipeline.stage import Stage
 
@@ -131,9 +131,19 @@ def wrong_machines(document: Document, specs: Specs, engine: str) -> Iterator[Co
             document.place("stages", away[0].name, "on"),
             f"{away[0].name!r} would run on {away[0].machine!r}, and the engine is local; add `engine: agents`",
         )
+    by_name = {spec.name: spec for spec in specs}
     for spec in specs:
         mates = [other for other in specs if spec.process and other.process == spec.process]
-        if any(other.machine != spec.machine for other in mates):
+        for name in spec.inputs if spec.near == "only" else ():
+            producer = by_name[name]
+            left = set(producer.shared_by or (producer.machine,)) - set(spec.shared_by or (spec.machine,))
+            if left:
+                yield ConfigError(
+                    document.place("stages", spec.name, "near"),
+                    f"{spec.name!r} is to run only where its frames are, and not on {min(left) or HOME!r}, where "
+                    f"{name!r} runs; add that machine to `on`, or set `near: first`",
+                )
+        if any((other.machine, other.shared_by) != (spec.machine, spec.shared_by) for other in mates):
             place = document.place("stages", spec.name, "process")
             yield ConfigError(place, f"the process {spec.process!r} cannot run on two machines; give it one `on`")
 

@@ -1,11 +1,11 @@
 """Pictures that came over a link, in rings of this machine, and where each came from."""
 
-import numpy as np
 from msgspec import Struct
 
 from framewire.pipeline.frame.packet import PictureRef
 from framewire.pipeline.frame.ring import StreamRings
 from framewire.pipeline.link.carriage import LinkMisheardError
+from framewire.pipeline.link.codec import Codec
 
 Key = tuple[int, int]
 """Of a picture: its ring at its origin, and its frame."""
@@ -25,21 +25,22 @@ class Imports:
     """Keeps the pictures of unsettled frames; a picture is written once, however many read it.
 
     Example:
-        imports = Imports()
+        imports = Imports(Raw())
         ref = imports.take("door", 32, 5, origin, pixels)     # what this machine's workers read
         imports.origin(ref)                                   # where it came from, on its way back there
     """
 
-    def __init__(self) -> None:
+    def __init__(self, codec: Codec) -> None:
+        self._codec = codec
         self._by_origin: dict[int, _Imported] = {}
         self._origin_of: dict[int, int] = {}
         """From a ring here to the ring at the origin."""
 
-    def take(self, stream: str, window: int, mark: int, origin: PictureRef, pixels: memoryview | None) -> PictureRef:
-        """The picture here; `pixels` are rows packed, None if they came before.
+    def take(self, stream: str, window: int, mark: int, origin: PictureRef, part: memoryview | None) -> PictureRef:
+        """The picture here; `part` is as the codec has made it, None if it came before.
 
-        `mark` is the stream's: pictures of frames below it are forgotten. Raises LinkMisheardError for pixels that do
-        not fit, or were not sent.
+        `mark` is the stream's: pictures of frames below it are forgotten. Raises LinkMisheardError for a part that was
+        not sent, ValueError for one that is no such picture.
         """
         known = self._by_origin.get(origin.ring)
         if known is None:
@@ -48,15 +49,12 @@ class Imports:
         there = known.refs.get(origin.seq)
         if there is not None:
             return there
-        if pixels is None:
+        if part is None:
             raise LinkMisheardError(f"the picture of frame {origin.seq} of {stream} was not sent")
-        flat = np.frombuffer(pixels, np.uint8)
-        if flat.size != origin.height * origin.width * origin.channels:
-            raise LinkMisheardError(f"the picture of frame {origin.seq} of {stream} has {flat.size} bytes")
         target, ref = known.rings.begin(
             origin.seq, mark, origin.height, origin.width, origin.channels, origin.generation
         )
-        target.reshape(-1)[:] = flat
+        self._codec.decode(part, target)
         known.rings.finish(origin.seq)
         known.last = max(known.last, origin.seq)
         known.refs[origin.seq], known.origins[origin.seq] = ref, origin

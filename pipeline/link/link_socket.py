@@ -29,6 +29,7 @@ class LinkBoot(Struct, frozen=True):
     public: str
     secret: str
     other: str
+    pixels: str = "raw"
 
 
 class LinkSocket:

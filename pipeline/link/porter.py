@@ -19,6 +19,7 @@ from framewire.pipeline.link.carriage import (
     decode_header,
     encode_header,
 )
+from framewire.pipeline.link.codec import find_codec
 from framewire.pipeline.link.exports import Exports
 from framewire.pipeline.link.imports import Imports
 from framewire.pipeline.link.link_socket import LinkBoot, LinkSocket, Part
@@ -64,10 +65,11 @@ class Porter:
     """
 
     def __init__(self, name: str, incarnation: int, boot: LinkBoot, inbox: Inbox, outboxes: Outboxes) -> None:
-        """Raises zmq.ZMQError if it cannot listen."""
+        """Raises zmq.ZMQError if it cannot listen, CodecMissingError."""
         self.name = name
         self.socket = LinkSocket(boot)
-        self.imports = Imports()
+        self._codec = find_codec(boot.pixels)
+        self.imports = Imports(self._codec)
         self._incarnation = incarnation
         self._boot = boot
         self._inbox = inbox
@@ -104,7 +106,8 @@ class Porter:
             self._wait(min(self._ping_at, reported + REPORT_S))
             self._take_all()
             now = time.monotonic()
-            if self.socket.is_lost or now - self._heard_at > SILENCE_S:
+            is_lost = self.socket.is_lost or now - self._heard_at > SILENCE_S
+            if is_lost and not self._leaving:
                 raise LinkLostError("it was up")
             if now - reported >= REPORT_S:
                 reported = now
@@ -206,7 +209,7 @@ class Porter:
             is_new = self._exports.is_new(packet, ref)
             pictures.append(Picture(name, ref, pixels=is_new))
             if is_new:
-                pixels.append(view.reshape(-1).data)
+                pixels.append(self._codec.encode(view))
         return pictures, pixels
 
     def _arrived(self, parts: list[zmq.Frame]) -> None:
@@ -220,7 +223,7 @@ class Porter:
                     self._offset.answered(pong.asked_at, pong.now, time.monotonic())
                 case Carried() as carried:
                     self._deliver(carried, parts[1:])
-        except (LinkMisheardError, RefusedError, PictureLostError) as error:
+        except (LinkMisheardError, RefusedError, PictureLostError, ValueError) as error:
             self._refusals.take(parts[0].bytes, error)
 
     def _deliver(self, carried: Carried, parts: list[zmq.Frame]) -> None:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from framewire.pipeline.crew.links import Links
 from framewire.pipeline.crew.worker_record import Life, WorkerRecord
 from framewire.pipeline.graph.plan import Plan
 from framewire.pipeline.ledger.ledger import StreamAccount
-from framewire.pipeline.supervisor.links import Links
 from framewire.pipeline.wire.message import Condemned, Connect, Drain, Exit, Mark, Peer, StreamState
 
 
@@ -29,7 +29,7 @@ class Orders:
         peers: dict[str, dict[str, Peer]] = {}
         for name in names:
             worker = self._workers[name]
-            machine = worker.process.machine
+            machine = worker.machine
             if machine not in peers:
                 peers[machine] = self._peers(machine)
             own = [state.with_memories_of(worker.process.stages) for state in states]
@@ -39,7 +39,7 @@ class Orders:
         """All workers that are ready, as they are reached from this machine: those of others through a porter."""
         found: dict[str, Peer] = {}
         for worker in self._workers.values():
-            there = worker.process.machine
+            there = worker.machine
             if worker.peer is None:
                 continue
             if there == machine:

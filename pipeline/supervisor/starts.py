@@ -4,11 +4,11 @@ import time
 from pathlib import Path
 
 from framewire.pipeline.crew.crew import Crew
+from framewire.pipeline.crew.links import Links
 from framewire.pipeline.crew.worker_record import Life, WorkerRecord
 from framewire.pipeline.graph.plan import Plan
 from framewire.pipeline.graph.spec import PipelineSpec
 from framewire.pipeline.ledger.bookkeeping import Bookkeeping
-from framewire.pipeline.supervisor.links import Links
 from framewire.pipeline.wire.message import LinkAt
 
 
@@ -18,7 +18,7 @@ class Starts:
     def __init__(
         self, spec: PipelineSpec, plan: Plan, out: Path, crew: Crew, books: Bookkeeping, trace_every: int
     ) -> None:
-        self.links = Links(plan, crew.workers, crew.host_of)
+        self.links = Links(plan, crew.workers, crew.host_of, spec.links.pixels)
         self._spec = spec
         self._out = out
         self._crew = crew

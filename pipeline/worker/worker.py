@@ -100,7 +100,7 @@ class Worker:
             if edge.consumer in nodes
         }
         self._out = {
-            edge.id: OutEdge(edge, plan.process_of(edge.consumer).workers, self._send)
+            edge.id: self._out_edge(edge)
             for edge in plan.edges
             if edge.producer in process.stages and edge.routing is not Routing.LOCAL
         }
@@ -311,6 +311,13 @@ class Worker:
         packet = msgspec.structs.replace(packet, sent=time.monotonic())
         for hand_on in self._ways_out[stage]:
             hand_on(packet)
+
+    def _out_edge(self, edge: Edge) -> OutEdge:
+        consumer = self._plan.process_of(edge.consumer)
+        own = self._process.machine_of(self._replica)
+        here = frozenset(replica for replica in range(consumer.replicas) if consumer.machine_of(replica) == own)
+        near = consumer.near if len(consumer.machines) > 1 else "any"
+        return OutEdge(edge, consumer.workers, self._send, near, here)
 
     def _way_out(self, edge: Edge) -> Callable[[Packet], None]:
         if edge.routing is Routing.LOCAL:

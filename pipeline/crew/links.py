@@ -21,17 +21,20 @@ class Links:
     """Knows what either end of a link needs to start.
 
     Example:
-        links = Links(plan, workers, host_of)
+        links = Links(plan, workers, host_of, "raw")
         links.listens(message)                # an end says at which port
         links.may_start(worker)               # of the other: whether there is somebody to call
         links.boot(worker)
         links.via("", "n1")                   # how often the link between home and n1 was restarted
     """
 
-    def __init__(self, plan: Plan, workers: dict[str, WorkerRecord], host_of: Callable[[str], str]) -> None:
-        """`host_of` gives the address by which other machines reach one; empty is home."""
+    def __init__(
+        self, plan: Plan, workers: dict[str, WorkerRecord], host_of: Callable[[str], str], pixels: str
+    ) -> None:
+        """`host_of` gives the address by which other machines reach one, empty being home; `pixels` is a codec."""
         self._plan = plan
         self._host_of = host_of
+        self._pixels = pixels
         porters = [process for process in plan.processes if process.towards is not None]
         self._workers = {process: workers[name] for process in porters for name in process.workers}
         self._keys = {process: _Pair(*(key.decode() for key in zmq.curve_keypair())) for process in porters}
@@ -65,6 +68,7 @@ class Links:
             ours.public,
             ours.secret,
             theirs.public,
+            self._pixels,
         )
 
     def via(self, here: str, there: str) -> int:
