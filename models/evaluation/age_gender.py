@@ -1,15 +1,16 @@
 """Age error and gender accuracy, overall, by age and by group."""
 
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from framewire.models.catalogue.model_entry import ModelEntry
-from framewire.models.classifiers.answer import AgeRanges
+from framewire.models.catalogue.age_ranges import AgeRanges
+from framewire.models.catalogue.model_entry import Head
 from framewire.models.classifiers.classifier import Classifier
-from framewire.models.datasets.trained_on import TrainedOn
+from framewire.models.crops.face_crop import FaceCrop
 from framewire.models.datasets.utkface import Person
 from framewire.models.evaluation.found_face import found_face
 from framewire.models.evaluation.rounds import in_rounds
@@ -32,7 +33,7 @@ class GroupFigures(Struct, frozen=True):
 class AgeGenderFigures(Struct, frozen=True):
     """Age error in years; fractions of ages in the right Levi and Hassner range, and within one of it.
 
-    `ages` are (true, predicted) of each person, in years.
+    `ages` are (true, predicted) of each person, in years. `left_out` counts the pictures that are of another split.
     """
 
     count: int
@@ -45,10 +46,27 @@ class AgeGenderFigures(Struct, frozen=True):
     by_age: dict[str, GroupFigures]
     by_group: dict[str, GroupFigures]
     ages: list[tuple[int, float]]
+    left_out: int = 0
+
+
+class Answering(Protocol):
+    """A model, as far as this needs to know it."""
+
+    @property
+    def name(self) -> str:
+        """In messages."""
+
+    @property
+    def answers(self) -> tuple[Head, ...]:
+        """Its heads."""
+
+    @property
+    def crop(self) -> FaceCrop | None:
+        """How a face is cut out for it."""
 
 
 def evaluate_age_gender(
-    entry: ModelEntry, classifier: Classifier, people: Iterable[tuple[Picture, Person]], finder: FaceFinder | None
+    entry: Answering, classifier: Classifier, people: Iterable[tuple[Picture, Person]], finder: FaceFinder | None
 ) -> AgeGenderFigures:
     """Measure on pictures that are crops already; with a `finder`, on the faces it finds, cropped as in a pipeline.
 
@@ -100,16 +118,14 @@ def evaluate_age_gender(
     )
 
 
-def people_of(
-    people: Iterable[tuple[Picture, Person]], split: str, trained_on: TrainedOn
-) -> Iterable[tuple[Picture, Person]]:
-    """The people in a split: `validation` (not trained on), `train` (trained on) or `all`."""
-    for picture, person in people:
-        if split == "all" or (person.name in trained_on) == (split == "train"):
-            yield picture, person
+def tells_age_and_gender(entry: Answering) -> bool:
+    """Whether it predicts both age, in years, and gender."""
+    return any(head.kind == "age" for head in entry.answers) and any(
+        head.attribute == "gender" for head in entry.answers
+    )
 
 
-def _heads(entry: ModelEntry) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _heads(entry: Answering) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The age ranges, and the genders, male first."""
     ages = [head.labels for head in entry.answers if head.kind == "age"]
     genders = [head.labels for head in entry.answers if head.attribute == "gender"]
