@@ -164,8 +164,8 @@ class Classify(Stage[ClassifyOptions]):
             if is_file(model.model):
                 absent = [name for name in (model.model, model.labels) if name and not Path(name).exists()]
                 if absent and not (model.instead and model.model in absent):
-                    raise AbsentError(f"no such file: {', '.join(absent)}")
-            elif not connect and not model.instead and store.find(find_classifier(model.model)) is None:
+                    raise AbsentError(f"no such file: {', '.join(absent)}{_in_folder(Path(model.model), store)}")
+            elif not connect and not model.instead and _is_absent(model.model, store):
                 raise AbsentError(f"{model.model} is not on this machine; a run downloads it")
         return super().try_out(connect)
 
@@ -311,11 +311,24 @@ def _merged(chosen: Sequence[_Chosen]) -> list[_Chosen]:
     return list(merged.values())
 
 
+def _is_absent(model: str, store: ModelStore) -> bool:
+    """Whether a run downloads it. What else is wrong is told when it is opened."""
+    try:
+        return store.find(find_classifier(model)) is None
+    except CannotLoadError:
+        return False
+
+
+def _in_folder(path: Path, store: ModelStore) -> str:
+    """Where a file is that is not where the user says, as text: in the user's folder; or nothing."""
+    there = store.folder / path.name if store.folder else None
+    return f"; {there} is one: say `model: {there}`" if there and there.is_file() and not path.exists() else ""
+
+
 def _from_file(options: ClassifierOptions, store: ModelStore) -> _Chosen:
     path = Path(options.model)
-    beside = store.folder / path.name if store.folder else path
-    if not path.exists() and beside.is_file():
-        raise StageError(f"{path}: there is no such file, but {beside}; say `model: {beside}`")
+    if elsewhere := _in_folder(path, store):
+        raise StageError(f"{path}: there is no such file{elsewhere}")
     file = described(path, _asked(options))
     return _Chosen(options.model, [path], file.facts, file.heads, file.crop, file.whole, file)
 

@@ -104,7 +104,7 @@ def _of_outputs(card: ModelCard, network: Shaped) -> Iterator[str]:
             continue
         wanted = 1 if head.kind == "age" or head.answer == "value" else len(head.labels)
         if count != wanted and not (count == 1 and wanted <= ONE_OF_TWO):
-            what = f"{wanted} labels" if wanted != 1 else "one number"
+            what = "one number" if head.kind == "age" or not head.labels else f"{wanted} labels"
             yield f"head {head.attribute} has {what}, and its output {count} numbers"
 
 

@@ -79,6 +79,8 @@ def _as_asked(path: Path, asked: Asked, said: Mapping[str, str]) -> Described:
     labels, crop = asked.labels, asked.cut(max(asked.height, asked.width))
     if not labels and asked.answer != "value":
         labels = _exported_labels(said)
+        if not labels and not output_names(path):
+            raise ModelError(f"{path} is not a model that onnxruntime can load: it has no network")
         if not labels:
             raise NoLabelsError(
                 f"{path}: it has no card: set `labels` (a file, one label per line), or `answer: value` for a number"

@@ -13,6 +13,8 @@ from rich.text import Text
 
 from framewire.models.cannot_load import CannotLoadError
 from framewire.models.catalogue.entries import CATALOGUE, UnknownModelError, find_entry
+from framewire.models.classifiers.file_classifier import NoLabelsError
+from framewire.models.crops.face_crop import FaceCrop
 from framewire.models.datasets.labelled_pictures import (
     LabelledPictures,
     NoPicturesError,
@@ -98,6 +100,9 @@ def evaluate(
     name = SHORT_NAMES.get(model, model)
     known = Path(name).stem if _names_file(name) else name
     picture = pictures / f"{known}-on-{data.stem}{f'-with-{detector}' if detector else ''}.png"
+    if _names_file(name) and not Path(name).is_file():
+        typer.echo(f"error: {name}: {'it is no file' if Path(name).exists() else 'there is no such file'}", err=True)
+        raise typer.Exit(WRONG)
     try:
         figures = measure(name, Data(data, split, labels, head, labels_file), detector, ModelStore(model_dir))
         draw(figures, f"{known} on {data.name}", picture)
@@ -107,13 +112,16 @@ def evaluate(
         own = ModelStore(model_dir).own_file(name)
         typer.echo(f"error: {error}" + (f"; or say {own}" if own else ""), err=True)
         raise typer.Exit(WRONG) from error
+    except NoLabelsError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(WRONG) from error
     except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         typer.echo(f"error: cannot evaluate on {data}: {error}", err=True)
         raise typer.Exit(WRONG) from error
     except (CannotLoadError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(FAILED) from error
-    show(figures)
+    show(figures, split)
     typer.echo(f"chart: {picture}")
 
 
@@ -123,6 +131,8 @@ def measure(name: str, data: Data, detector: str, store: ModelStore) -> Figures:
         return evaluate_faces(_finder(name, LEAST_SCORE, store), boxed_pictures(data.path))
     finder = _finder(detector, SCORE, store) if detector else None
     model = load_measured(name, store, data.labels_file)
+    if _names_file(name) and model.seen is None and data.split != Split.ALL:
+        _tell_unknown(model.name, data.split)
     part = LeftOut(model, data.split)
     listed = data.path.suffix.lower() == ".npz" or data.listing is not None
     # Of a file with another answer than a person's, names such as 1_0_5_3.png mean nothing.
@@ -131,8 +141,25 @@ def measure(name: str, data: Data, detector: str, store: ModelStore) -> Figures:
         return _measured_people(model, data, part, finder)
     pictures = _labelled(data, model)
     head = head_for(model, pictures.classes, data.head)
-    figures = evaluate_classes(model.classifier, head, part.of_pictures(pictures), finder, model.crop)
+    kept = part.of_pictures(pictures)
+    if finder is None and model.whole is not None:
+        kept = _cut(kept, model.whole)
+    figures = evaluate_classes(model.classifier, head, kept, finder, model.crop)
     return msgspec.structs.replace(figures, left_out=part.count)
+
+
+def _tell_unknown(name: str, split: Split) -> None:
+    unknown = f"{name} does not say which pictures it was trained on"
+    if split == Split.TRAIN:
+        raise ValueError(f"{unknown}; leave --split train out")
+    typer.echo(f"warning: {unknown}: they count where they are among these", err=True)
+
+
+def _cut(data: LabelledPictures, crop: FaceCrop) -> LabelledPictures:
+    """The pictures as a pipeline gives whole frames to the model."""
+    cut = [crop.cut(picture, (0, 0, picture.shape[1], picture.shape[0])) for picture in data.pictures]
+    pairs = [(picture, label) for picture, label in zip(cut, data.labels, strict=True) if picture is not None]
+    return LabelledPictures([picture for picture, _ in pairs], [label for _, label in pairs], data.classes)
 
 
 def _measured_people(model: MeasuredModel, data: Data, part: LeftOut, finder: FaceFinder | None) -> AgeGenderFigures:
@@ -143,8 +170,8 @@ def _measured_people(model: MeasuredModel, data: Data, part: LeftOut, finder: Fa
     return msgspec.structs.replace(figures, left_out=part.count)
 
 
-def show(figures: Figures) -> None:
-    """Print the figures as a table."""
+def show(figures: Figures, split: Split = Split.VALIDATION) -> None:
+    """Print the figures as a table, and what they leave out."""
     table = Table(box=None, pad_edge=False)
     table.add_column("figure")
     table.add_column("value", justify="right")
@@ -158,11 +185,13 @@ def show(figures: Figures) -> None:
             table.add_row(f"  {name}, {some.count}", f"{some.age_mae:.1f} years, {some.gender_accuracy:.1%}")
     if isinstance(figures, ClassFigures):
         for (name, share), row, other in zip(figures.per_class.items(), figures.confusion, figures.other, strict=True):
-            table.add_row(_literal(f"  {name}, {sum(row) + other}"), f"{share:.1%}")
+            count = sum(row) + other
+            table.add_row(_literal(f"  {name}, {count}"), f"{share:.1%}" if count else "-")
     console = Console()
     console.print(table)
     if not isinstance(figures, FaceFigures) and figures.left_out:
-        console.print(f"left out: {figures.left_out} pictures of another split (--split all measures on them, too)")
+        which = "was not trained on" if split == Split.TRAIN else "was trained on"
+        console.print(f"left out: {figures.left_out} pictures that the model {which} (--split all: measure on all)")
     if isinstance(figures, ClassFigures) and figures.unknown:
         console.print(_literal(f"no label of the model, so wrong on: {', '.join(figures.unknown)}"), soft_wrap=True)
 

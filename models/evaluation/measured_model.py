@@ -24,12 +24,16 @@ SHOWN = 8
 
 
 class MeasuredModel(Struct, frozen=True):
-    """`names` and `seen` tell what it was trained on, by files' names or by pixels; None: nothing is known."""
+    """`names` and `seen` tell what it was trained on, by files' names or by pixels; None: nothing is known.
+
+    `crop` cuts faces that are found first, `whole` pictures as they are.
+    """
 
     name: str
     classifier: Classifier
     answers: tuple[Head, ...]
     crop: FaceCrop | None
+    whole: FaceCrop | None = None
     names: TrainedOn | None = None
     seen: SeenPictures | None = None
 
@@ -51,7 +55,7 @@ def load_measured(model: str, store: ModelStore, labels: Path | None = None) -> 
         raise ModelError(f"--labels-file is for .onnx files without a card, and {entry.name} is of the catalogue")
     trained_on = TrainedOn.read(PACKAGED / entry.trained_on) if entry.trained_on else None
     classifier = load_classifier(entry, store, Execution("cpu"))
-    return MeasuredModel(entry.name, classifier, entry.answers, entry.crop, trained_on)
+    return MeasuredModel(entry.name, classifier, entry.answers, entry.crop, names=trained_on)
 
 
 def head_for(model: MeasuredModel, classes: Sequence[str], wanted: str) -> Head:
@@ -81,10 +85,10 @@ def _from_file(path: Path, labels: Path | None) -> MeasuredModel:
     try:
         file = described(path, Asked(labels=labels_in(labels) if labels else ()))
     except NoLabelsError as error:
-        raise ModelError(f"{path}: it has no card: name its labels by --labels-file FILE, one per line") from error
+        raise NoLabelsError(f"{path}: it has no card: name its labels by --labels-file FILE, one per line") from error
     classifier = classifier_of(file, open_network([path], Execution("cpu")))
     seen = file.card.seen_pictures if file.card is not None else None
-    return MeasuredModel(path.stem, classifier, file.heads, file.crop, seen=seen)
+    return MeasuredModel(path.stem, classifier, file.heads, file.crop, file.whole, seen=seen or None)
 
 
 def _shared(head: Head, classes: Sequence[str]) -> int:

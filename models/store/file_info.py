@@ -51,15 +51,20 @@ def _of_card(card: ModelCard) -> Iterator[tuple[str, str]]:
         yield head.attribute, _labels(head)
     yield "crop", crop_words(card.crop)
     yield "trained on", f"{card.pictures} pictures" + (f" of {card.data}" if card.data else "")
-    try:
-        yield "known again", f"{len(card.seen_pictures)} of them, which `evaluate` leaves out"
-    except WrongCardError as error:
-        yield "known again", f"none: {error}"
+    yield "known again", _known_again(card)
     for figures in card.figures:
         yield f"{figures.attribute} held out", _figures(figures)
     yield "bits", str(card.bits)
     if card.trained_with:
         yield "trained with", card.trained_with
+
+
+def _known_again(card: ModelCard) -> str:
+    try:
+        count = len(card.seen_pictures)
+    except WrongCardError as error:
+        return f"none: {error}"
+    return f"{count} of them, which `evaluate` leaves out" if count else "none: `evaluate` cannot leave them out"
 
 
 def _labels(head: Head) -> str:
