@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 from framewire.models.cannot_load import CannotLoadError
 from framewire.models.catalogue.entries import UnknownModelError
 from framewire.models.catalogue.model_entry import AnswerKind, Head, ModelEntry, ModelInput
+from framewire.models.catalogue.model_file import sha256_of
 from framewire.models.classifiers.answer import Answer
 from framewire.models.classifiers.asked import Asked, chosen_heads, refuse_contradictions, renamed
 from framewire.models.classifiers.classifier import Classifier
@@ -248,7 +249,7 @@ class Classify(Stage[ClassifyOptions]):
     def _choose(self, options: ClassifierOptions, store: ModelStore) -> _Chosen:
         if is_file(options.model):
             if not options.instead or not self._is_missing(options.model, Path(options.model).exists()):
-                return _from_file(options, store)
+                return self._as_before(_from_file(options, store))
             entry = find_classifier(options.instead)
             self._tell_stand_in(options.model, entry.name)
             return _from_entry(entry, renamed(entry.answers, options.name), options, store)
@@ -260,6 +261,20 @@ class Classify(Stage[ClassifyOptions]):
         if options.instead and self._is_missing(entry.name, store.find(entry) is not None):
             entry, heads = self._stand_in(entry, heads, find_classifier(options.instead))
         return _from_entry(entry, renamed(heads, options.name), options, store)
+
+    def _as_before(self, chosen: _Chosen) -> _Chosen:
+        """Tells a file whose card decides what comes out, and which is another than when the run began."""
+        (path,) = chosen.files
+
+        def same(choice: str) -> str:
+            found = sha256_of(path)
+            if choice not in (AUTO, found):
+                raise StageError(f"{path} is another file now, sha256 {found}")
+            return found
+
+        if chosen.file is not None and chosen.file.card is not None:
+            self.as_chosen(f"the file {chosen.name} of sha256", AUTO, same, str)
+        return chosen
 
     def _is_missing(self, name: str, is_here: bool) -> bool:
         def choose(choice: str) -> str:

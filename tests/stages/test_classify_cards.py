@@ -335,3 +335,24 @@ def test_a_file_with_the_name_of_one_in_the_package_is_told(name: str, tmp_path:
     assert f"{path} has the name of the catalogue's framewire-emotion, but is another file" in text
     assert f"say `model: {path}`" in text
     assert attributes(asked(path), of_colour(2))["colour"].label == "red"
+
+
+def test_a_file_that_is_replaced_in_mid_run_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = write_colours(tmp_path / "mine.onnx", colour_card())
+    with StageRunner(Classify, asked(path)) as runner:
+        chosen = dict(runner.context.chosen)
+    write_colours(path, colour_card(heads=(Head(attribute="other", labels=COLOURS),)))
+    runner = StageRunner(Classify, asked(path))
+    runner.context.chosen.update(chosen)
+    with runner:
+        pass
+    assert f"{path} is another file now" in caplog.text
+
+
+def test_a_resumed_run_does_not_go_on_with_another_file(tmp_path: Path) -> None:
+    path = write_colours(tmp_path / "mine.onnx", colour_card())
+    runner = StageRunner(Classify, asked(path))
+    runner.context.chosen[f"the file {path} of sha256"] = "0" * 64
+    runner.context.run_resumed = True
+    with pytest.raises(StageError, match="is another file now"), runner:
+        pass
