@@ -138,6 +138,7 @@ class Classify(Stage[ClassifyOptions]):
 
     Example:
         people: {use: classify, input: faces, models: [{model: framewire-emotion}, {model: framewire-age-gender}]}
+        own: {use: classify, input: faces, models: [{model: trained-by-framewire.onnx}]}
         scene: {use: classify, input: capture, of: frame, models: [{model: resnet50.onnx, labels: imagenet.txt}]}
     """
 

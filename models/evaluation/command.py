@@ -191,7 +191,8 @@ def show(figures: Figures, split: Split = Split.VALIDATION) -> None:
     console.print(table)
     if not isinstance(figures, FaceFigures) and figures.left_out:
         which = "was not trained on" if split == Split.TRAIN else "was trained on"
-        console.print(f"left out: {figures.left_out} pictures that the model {which} (--split all: measure on all)")
+        text = f"left out: {figures.left_out} pictures that the model {which} (--split all: measure on all)"
+        console.print(text, soft_wrap=True)
     if isinstance(figures, ClassFigures) and figures.unknown:
         console.print(_literal(f"no label of the model, so wrong on: {', '.join(figures.unknown)}"), soft_wrap=True)
 

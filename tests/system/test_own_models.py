@@ -276,3 +276,22 @@ def test_faces_are_found_first(tmp_path: Path) -> None:
     done, figures = evaluate(tmp_path, "mine.onnx", "--data", "data", "--detector", "haar")
     assert done.code == 0, done.stderr
     assert (figures["count"], figures["missed"], figures["accuracy"]) == (1, 1, 1.0)
+
+
+def test_ages_and_genders_whatever_the_heads_order_and_names(tmp_path: Path) -> None:
+    """Blue is the age; where it is more than green, the first label is right. One of three has been seen."""
+    heads = (
+        Head(attribute="gender", labels=("Woman", "Man"), output="gender"),
+        Head(attribute="years", labels=("(0-50)", "(51-255)"), output="years", kind="age"),
+    )
+    (tmp_path / "data").mkdir()
+    people = {"40_1_0_a.png": (40, 10, 0), "70_0_1_b.png": (70, 90, 0), "90_0_1_c.png": (80, 20, 0)}
+    pictures = {name: np.full((20, 20, 3), colour, np.uint8) for name, colour in people.items()}
+    for name, picture in pictures.items():
+        assert cv2.imwrite(str(tmp_path / "data" / name), picture)
+    seen = SeenPictures.of([pictures["70_0_1_b.png"]]).as_text()
+    write_colours(tmp_path / "mine.onnx", colour_card(heads=heads, seen=seen), outputs={"gender": 2, "years": 1})
+    done, figures = evaluate(tmp_path, "mine.onnx", "--data", "data")
+    assert done.code == 0, done.stderr
+    assert (figures["count"], figures["left_out"], figures["age_mae"]) == (2, 1, 5.0)
+    assert figures["gender_accuracy"] == 0.5
