@@ -64,7 +64,7 @@ def train_own(order: Order, progress: Progress) -> Path:
         "net": str(order.net),
         "size": str(side),
         "data": digest(examples, parting),
-        "epochs": str(order.all_epochs),
+        "epochs": str(recipe.epochs),
         "seed": str(order.seed),
         "colour": "grey" if grey else "BGR",
         "mirror": str(how.mirror),
@@ -106,7 +106,9 @@ def recipe_for(order: Order, count: int) -> Recipe:
     """The net's recipe, with a batch fit for so many pictures, and a rate fit for the batch (Goyal et al., 2017)."""
     batch = next(batch for least, batch in BATCHES if count >= least)
     rate = KNOWN_NETS[order.net].rate * batch / BATCHES[0][1]
-    return Recipe(epochs=order.all_epochs, batch=batch, rate=rate, seed=order.seed, threads=order.threads)
+    return Recipe(
+        epochs=order.epochs_of(max(1, count // batch)), batch=batch, rate=rate, seed=order.seed, threads=order.threads
+    )
 
 
 def as_inputs(pictures: NDArray[np.uint8], grey: bool) -> NDArray[np.uint8]:

@@ -19,6 +19,11 @@ CROPS: dict[str, BoxCrop | SquareCrop | None] = {
 """How a pipeline cuts faces out for the trained file: as the training pictures were."""
 
 
+LEAST_STEPS = 1000
+"""Fewer leave a network half trained, however few pictures there are."""
+EPOCHS_MAX = 120
+
+
 class Order(Struct, frozen=True, kw_only=True):
     """Everything that `framewire train --task classify` was asked for; 0 and `auto` leave it to the net or the data."""
 
@@ -46,10 +51,9 @@ class Order(Struct, frozen=True, kw_only=True):
             raise ValueError(f"{self.net} needs pictures of at least {known.least} pixels: --size {known.least}")
         return self.size or known.size
 
-    @property
-    def all_epochs(self) -> int:
-        """How many epochs at most."""
-        return self.epochs or KNOWN_NETS[self.net].epochs
+    def epochs_of(self, steps: int) -> int:
+        """How many epochs, of so many steps each: as asked, or as the net needs, and more of few pictures."""
+        return self.epochs or max(KNOWN_NETS[self.net].epochs, min(EPOCHS_MAX, math.ceil(LEAST_STEPS / steps)))
 
     def mirrors(self, grey: bool) -> bool:
         """Whether pictures are mirrored: faces and things in colour look as likely either way, digits do not."""
@@ -59,7 +63,8 @@ class Order(Struct, frozen=True, kw_only=True):
     def command(self) -> str:
         """What trains the same again, without the paths of this machine."""
         words = [f"framewire train {self.source.data.name} --task classify --net {self.net} --size {self.side}"]
-        words.append(f"--epochs {self.all_epochs} --seed {self.seed}")
+        words.append(f"--seed {self.seed}")
+        words += [f"--epochs {self.epochs}"] if self.epochs else []
         words += [f"--val {self.source.held_out.name}"] if self.source.held_out is not None else []
         words += [f"--labels {self.source.listing.name}"] if self.source.listing is not None else []
         words += [f"--crop {self.crop}"] if self.crop != "none" else []
