@@ -1,6 +1,5 @@
 """`framewire train` from the command line: from pictures to a file that says the same as the net."""
 
-import os
 import re
 import signal
 import subprocess
@@ -13,7 +12,7 @@ import pytest
 from tests.models.training.drawn import KINDS, write_shapes
 from tests.system.running import ROOT
 
-QUICK = ("--epochs", "12", "--size", "24", "--threads", "1", "--device", "cpu")
+QUICK = ("--epochs", "60", "--size", "24", "--threads", "1", "--device", "cpu")
 
 
 def train(*words: str | Path, **more: object) -> subprocess.CompletedProcess[str]:
@@ -78,9 +77,7 @@ class TestWithPyTorch:
         whole = train(*words, "--out", tmp_path / "whole")
         assert whole.returncode == 0, whole.stderr
         command = [sys.executable, "-u", str(ROOT / "run_pipeline.py"), "train", *words, "--out", str(tmp_path / "out")]
-        killed = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
-        )
+        killed = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert killed.stdout is not None
         for line in killed.stdout:
             if line.startswith("epoch 3"):
