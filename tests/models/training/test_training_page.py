@@ -33,7 +33,9 @@ def test_the_commands_of_the_page_work(tmp_path: Path) -> None:
     (tmp_path / "shapes.yaml").write_text(yaml)
     film = cv2.VideoWriter(str(tmp_path / "camera.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 10, (40, 40))
     for number in range(10):
-        film.write(cv2.imread(str(shapes / KINDS[number % 3] / f"{number}.png")))
+        picture = cv2.imread(str(shapes / KINDS[number % 3] / f"{number}.png"))
+        assert picture is not None
+        film.write(picture)
     film.release()
     for command in commands():
         done = subprocess.run(
