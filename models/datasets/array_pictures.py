@@ -52,6 +52,8 @@ def read_arrays(path: Path, order: str = "") -> ArrayPictures:
 
     Raises ValueError for whatever cannot be understood, KeyError if there are no images, OSError.
     """
+    if not zipfile.is_zipfile(path):
+        raise ValueError("it is no .npz")
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name.lower(): name for name in file.files}

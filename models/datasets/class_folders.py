@@ -88,7 +88,8 @@ def as_listed(data: Path, listing: Path, broken: Callable[[str], None]) -> Itera
             missing.discard(known)
             yield Example(name, picture, words[known])
     if missing:
-        broken(f"{sorted(missing)[0]} (listed, and not there{f', as {len(missing) - 1} more' if missing else ''})")
+        more = f", as {len(missing) - 1} more" if len(missing) > 1 else ""
+        broken(f"{min(missing)} (listed, and not there{more})")
 
 
 def _listed(name: str, words: dict[str, tuple[str, ...]]) -> str | None:

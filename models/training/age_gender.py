@@ -160,7 +160,7 @@ class _Faces(Struct, frozen=True):
 def _load(data: Path) -> _Faces:
     stored, inputs, people, hashes = [], [], [], []
     for picture, person in people_in(data):
-        stored.append(cv2.resize(picture, (STORED, STORED), interpolation=cv2.INTER_AREA))
+        stored.append(np.asarray(cv2.resize(picture, (STORED, STORED), interpolation=cv2.INTER_AREA), np.uint8))
         inputs.append(resized(picture, SIZE, SIZE))
         people.append(person)
         hashes.append(picture_hash(picture))

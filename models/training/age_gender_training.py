@@ -61,7 +61,7 @@ def train_age_gender(order: Order, progress: Progress) -> Path:
         trained_with=trained_with(trainers[0], mirror=True),
     )
     done = write_own(model, card, task.shown, task.held_out, order.model, order.bits, progress.line)
-    write_page(done, order)
+    write_page(done, order, progress.line)
     return order.model
 
 

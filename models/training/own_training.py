@@ -65,7 +65,7 @@ def train_own(order: Order, progress: Progress) -> Path:
         "net": str(order.net),
         "size": str(side),
         "data": digest(examples, parting),
-        "epochs": str(order.all_epochs),
+        "epochs": str(recipe.epochs),
         "seed": str(order.seed),
         "colour": "grey" if grey else "BGR",
         "mirror": str(style.how.mirror),
@@ -81,12 +81,12 @@ def train_own(order: Order, progress: Progress) -> Path:
         crop=CROPS[order.crop],
         data=order.source.data.name,
         pictures=len(parting.train),
-        seen=SeenPictures(examples.hashes[parting.train]).as_text(),
+        seen=SeenPictures(np.unique(examples.hashes[parting.train])).as_text(),
         trained_with=trained_with(trainer, style.how.mirror),
     )
     model = OwnModel(trainer.best_net(), [head.output for head in heads], style.two_views)
     done = write_own(model, card, Sample(*train), Sample(*held_out), order.model, order.bits, progress.line)
-    write_page(done, order)
+    write_page(done, order, progress.line)
     return order.model
 
 
@@ -109,10 +109,13 @@ def run(trainer: Trainer, order: Order, progress: Progress) -> None:
         raise ValueError("no epoch was finished: allow more --minutes")
 
 
-def write_page(card: ModelCard, order: Order) -> None:
-    """The card for people, beside the model."""
-    path = order.model.with_suffix(".md")
-    path.write_text(card_page(card, order.command), encoding="utf-8")
+def write_page(card: ModelCard, order: Order, tell: Callable[[str], None]) -> None:
+    """The card for people, beside the model. One that is there may have been filled in by hand: it is kept."""
+    path, page = order.model.with_suffix(".md"), card_page(card, order.command)
+    if path.exists() and path.read_text(encoding="utf-8") != page:
+        kept = path.replace(path.with_suffix(".earlier.md"))
+        tell(f"note: the card that was there is now {kept}")
+    path.write_text(page, encoding="utf-8")
 
 
 def chosen_device(asked: str) -> str:
@@ -127,7 +130,9 @@ def recipe_for(order: Order, count: int) -> Recipe:
     """The net's recipe, with a batch fit for so many pictures, and a rate fit for the batch (Goyal et al., 2017)."""
     batch = next(batch for least, batch in BATCHES if count >= least)
     rate = KNOWN_NETS[order.net].rate * batch / BATCHES[0][1]
-    return Recipe(epochs=order.all_epochs, batch=batch, rate=rate, seed=order.seed, threads=order.threads)
+    return Recipe(
+        epochs=order.epochs_of(max(1, count // batch)), batch=batch, rate=rate, seed=order.seed, threads=order.threads
+    )
 
 
 def as_inputs(pictures: NDArray[np.uint8], grey: bool) -> NDArray[np.uint8]:

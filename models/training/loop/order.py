@@ -22,6 +22,11 @@ CROPS: dict[str, BoxCrop | SquareCrop | None] = {
 """How a pipeline cuts faces out for the trained file: as the training pictures were."""
 
 
+LEAST_STEPS = 1000
+"""Fewer leave a network half trained, however few pictures there are."""
+EPOCHS_MAX = 120
+
+
 class Order(Struct, frozen=True, kw_only=True):
     """Everything that `framewire train` was asked for; 0, None and `auto` leave it to the task, the net or the data."""
 
@@ -52,10 +57,10 @@ class Order(Struct, frozen=True, kw_only=True):
             raise ValueError(f"{self.net} needs pictures of at least {known.least} pixels: --size {known.least}")
         return self.size or known.size
 
-    @property
-    def all_epochs(self) -> int:
-        """How many epochs at most."""
-        return self.epochs or (EMOTION_EPOCHS if self.task == "emotion" else KNOWN_NETS[self.net].epochs)
+    def epochs_of(self, steps: int) -> int:
+        """How many epochs, of so many steps each: as asked, or as the net needs, and more of few pictures."""
+        known = EMOTION_EPOCHS if self.task == "emotion" else KNOWN_NETS[self.net].epochs
+        return self.epochs or max(known, min(EPOCHS_MAX, math.ceil(LEAST_STEPS / steps)))
 
     @property
     def checkpoint(self) -> Path:
@@ -75,11 +80,9 @@ class Order(Struct, frozen=True, kw_only=True):
     def command(self) -> str:
         """What trains the same again, without the paths of this machine."""
         words = [f"framewire train {self.source.data.name} --task {self.task}"]
-        if self.task != "age-gender":
-            words.append(f"--net {self.net} --size {self.side} --epochs {self.all_epochs}")
-        elif self.epochs:
-            words.append(f"--epochs {self.epochs}")
+        words += [f"--net {self.net} --size {self.side}"] if self.task != "age-gender" else []
         words.append(f"--seed {self.seed}")
+        words += [f"--epochs {self.epochs}"] if self.epochs else []
         words += [f"--start {self.start.name}"] if self.start is not None else []
         words += [f"--val {self.source.held_out.name}"] if self.source.held_out is not None else []
         words += [f"--labels {self.source.listing.name}"] if self.source.listing is not None else []
