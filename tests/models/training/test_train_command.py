@@ -67,7 +67,7 @@ class TestWithPyTorch:
         assert np.mean(right) == pytest.approx(figures.accuracy)
         page = (tmp_path / "out" / "shapes.md").read_text()
         assert f"Accuracy {figures.accuracy:.2%}" in page
-        again = train(shapes, "--net", "resnet", *QUICK, "--out", tmp_path / "out")
+        again = train(shapes, "--net", "resnet", *QUICK, "--attribute", "shape", "--out", tmp_path / "out")
         assert again.returncode == 1
         assert "is of another training (net lenet, not resnet)" in again.stderr
 
