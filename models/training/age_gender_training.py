@@ -14,7 +14,7 @@ from framewire.models.training.loop.order import Order
 from framewire.models.training.loop.progress import Progress
 from framewire.models.training.loop.recipe import Recipe
 from framewire.models.training.loop.trainer import Trainer, key_and_best
-from framewire.models.training.own_training import chosen_device, run, trained_with, write_page
+from framewire.models.training.own_training import chosen_device, refuse_foreign, run, trained_with, write_page
 
 OURS = "framewire-age-gender"
 """Whose input, age ranges and crop the result has."""
@@ -25,6 +25,7 @@ def train_age_gender(order: Order, progress: Progress) -> Path:
 
     Raises ValueError for data or options that will not do, OtherTrainingError, ExportError, StoppedError, OSError.
     """
+    refuse_foreign(order.model)
     start = _start(order.start) if order.start is not None else None
     device = chosen_device(order.device)
     task = AgeGender(order.source.data, device=device)

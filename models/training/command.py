@@ -142,7 +142,7 @@ def train(
             data=data,
             held_out=val,
             listing=labels,
-            attribute=attribute or ("emotion" if emotion else "class"),
+            attribute=attribute.strip() or ("emotion" if emotion else "class"),
             order=colours.taken,
         ),
         out=out,

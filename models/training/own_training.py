@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from framewire.models.cannot_load import CannotLoadError
-from framewire.models.catalogue.model_card import ModelCard
+from framewire.models.catalogue.model_card import KEY, ModelCard
 from framewire.models.catalogue.model_entry import Head, ModelInput
 from framewire.models.classifiers.resize import resized
 from framewire.models.datasets.examples import Examples, Source, read_examples
@@ -19,6 +19,7 @@ from framewire.models.datasets.held_out import Parting, contradictions, part
 from framewire.models.datasets.picture_files import other_files
 from framewire.models.datasets.seen_pictures import SeenPictures
 from framewire.models.picture import Picture
+from framewire.models.runtime.onnx_graph import metadata
 from framewire.models.training.classify import Classification, Pictures, Style, augmentation
 from framewire.models.training.files.card_page import card_page
 from framewire.models.training.files.own_file import OwnModel, Sample, write_own
@@ -41,6 +42,7 @@ def train_own(order: Order, progress: Progress) -> Path:
 
     Raises ValueError for data or options that will not do, OtherTrainingError, ExportError, StoppedError, OSError.
     """
+    refuse_foreign(order.model)
     side = order.side
     device = chosen_device(order.device)
     examples = read_examples(order.source, lambda picture: resized(picture, side, side))
@@ -119,6 +121,12 @@ def write_page(card: ModelCard, order: Order, tell: Callable[[str], None]) -> No
         kept = path.replace(path.with_suffix(".earlier.md"))
         tell(f"note: the card that was there is now {kept}")
     path.write_text(page, encoding="utf-8")
+
+
+def refuse_foreign(path: Path) -> None:
+    """Raises ValueError for a file that no training of ours has made: it is not ours to replace."""
+    if path.exists() and KEY not in metadata(path):
+        raise ValueError(f"{path} is there, and not made by `framewire train`; name another --out or --name")
 
 
 def chosen_device(asked: str) -> str:

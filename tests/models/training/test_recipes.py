@@ -22,6 +22,7 @@ from framewire.models.training.loop.progress import Progress  # noqa: E402
 from framewire.models.training.loop.recipe import OtherTrainingError  # noqa: E402
 from framewire.models.training.nets.known_nets import NetName  # noqa: E402
 from framewire.models.training.own_training import train_own  # noqa: E402
+from tests.models.nets import write_net  # noqa: E402
 
 QUIET = Progress(Console(quiet=True))
 
@@ -89,3 +90,13 @@ def test_a_card_that_was_filled_in_is_kept(tmp_path: Path) -> None:
     filled = page.read_text()
     train_own(asked, QUIET)
     assert page.with_suffix(".earlier.md").read_text() == filled
+
+
+def test_a_file_that_no_training_made_is_not_replaced(tmp_path: Path) -> None:
+    asked = emotions(tmp_path)
+    asked.out.mkdir()
+    write_net(asked.model, ("n", 3, 4, 4))
+    before = asked.model.read_bytes()
+    with pytest.raises(ValueError, match="not made by `framewire train`"):
+        train_own(asked, QUIET)
+    assert asked.model.read_bytes() == before

@@ -10,34 +10,46 @@ from pathlib import Path
 import cv2
 import pytest
 
+from framewire.pipeline.graph import load_pipeline
 from tests.models.training.drawn import KINDS, write_shapes
 from tests.system.running import ROOT
 
 PAGE = (ROOT / "docs" / "training.md").read_text()
 
 
-def commands() -> list[list[str]]:
+def commands(about: str) -> list[list[str]]:
     blocks = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     lines = [shlex.split(line, comments=True) for block in blocks for line in block.splitlines()]
-    return [line for line in lines if line and line[0] == "framewire"]
+    return [line for line in lines if line and line[0] == "framewire" and about in " ".join(line)]
+
+
+def pipeline(name: str) -> str:
+    (block,) = re.findall(rf"^```yaml\n(# {name}\n.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    return str(block)
 
 
 def test_the_page_goes_from_training_to_a_run() -> None:
-    assert [line[1] for line in commands()] == ["train", "models", "evaluate", "run"]
+    assert [line[1] for line in commands("shapes")] == ["train", "models", "evaluate", "run"]
+    assert [line[1] for line in commands("moods")] == ["train", "evaluate", "run"]
+    assert len(commands("")) == 7
+
+
+def test_the_pipeline_of_faces_loads(tmp_path: Path) -> None:
+    (tmp_path / "moods.yaml").write_text(pipeline("moods.yaml"))
+    assert "moods" in [stage.name for stage in load_pipeline(tmp_path / "moods.yaml").stages]
 
 
 def test_the_commands_of_the_page_work(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="the extra `train` is not installed")
     shapes = write_shapes(tmp_path / "shapes", 100)
-    (yaml,) = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-    (tmp_path / "shapes.yaml").write_text(yaml)
+    (tmp_path / "shapes.yaml").write_text(pipeline("shapes.yaml"))
     film = cv2.VideoWriter(str(tmp_path / "camera.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 10, (40, 40))
     for number in range(10):
         picture = cv2.imread(str(shapes / KINDS[number % 3] / f"{number}.png"))
         assert picture is not None
         film.write(picture)
     film.release()
-    for command in commands():
+    for command in commands("shapes"):
         done = subprocess.run(
             [sys.executable, str(ROOT / "run_pipeline.py"), *command[1:]],
             cwd=tmp_path,
