@@ -204,7 +204,9 @@ def _done(order: Order, progress: Progress) -> Path:
     except (KeyError, ValueError, zipfile.BadZipFile) as error:
         _end(f"cannot train on {order.source.data}: {error.args[0] if error.args else error}", WRONG)
     except OSError as error:
-        _end(f"{error.filename or order.out}: {error.strerror or error}", FAILED)
+        _end(f"{error.filename}: {error.strerror}" if error.filename else str(error), FAILED)
+    except MemoryError:
+        _end("the pictures do not fit into memory: take fewer, or a smaller --size", FAILED)
     except CannotLoadError as error:
         _end(str(error), FAILED)
 

@@ -94,8 +94,7 @@ def write_own(
         _export(model, samples[:2], whole)
         _compare(model, samples, whole)
         figures, kept, width = figures_of(whole, card, held_out), whole, 32
-        if bits != "32":
-            quantise(whole, samples, small, ENTRANCE, OPERATIONS)
+        if bits != "32" and _quantised(whole, samples, small, bits, tell):
             eight = figures_of(small, card, held_out)
             holds = all(_holds(one, other) for one, other in zip(eight, figures, strict=True))
             tell(_choice(figures, eight, holds, bits))
@@ -108,6 +107,19 @@ def write_own(
         whole.unlink(missing_ok=True)
         small.unlink(missing_ok=True)
     return done
+
+
+def _quantised(whole: Path, samples: NDArray[np.float32], small: Path, bits: Bits, tell: Callable[[str], None]) -> bool:
+    """Whether eight bits can be had at all. Raises ExportError if not, and they are asked for."""
+    try:
+        quantise(whole, samples, small, ENTRANCE, OPERATIONS)
+    except Exception as error:
+        # Each version of the quantiser raises its own; hours of training must not end without a file.
+        if bits == "8":
+            raise ExportError(f"it cannot be quantised: {error}") from error
+        tell(f"warning: it cannot be quantised ({error}): 32 bits kept")
+        return False
+    return True
 
 
 def put_card(path: Path, card: ModelCard) -> None:

@@ -39,16 +39,18 @@ def quantise(
     `crops` are samples of its input `entrance`.
     """
     prepared = whole.with_suffix(".prepared.onnx")
-    quant_pre_process(str(whole), str(prepared), skip_symbolic_shape=True)
-    quantize_static(
-        str(prepared),
-        str(path),
-        _Shown(entrance, crops),
-        quant_format=QuantFormat.QDQ,
-        per_channel=True,
-        reduce_range=True,
-        weight_type=QuantType.QInt8,
-        activation_type=QuantType.QUInt8,
-        op_types_to_quantize=list(operations),
-    )
-    prepared.unlink()
+    try:
+        quant_pre_process(str(whole), str(prepared), skip_symbolic_shape=True)
+        quantize_static(
+            str(prepared),
+            str(path),
+            _Shown(entrance, crops),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            reduce_range=True,
+            weight_type=QuantType.QInt8,
+            activation_type=QuantType.QUInt8,
+            op_types_to_quantize=list(operations),
+        )
+    finally:
+        prepared.unlink(missing_ok=True)

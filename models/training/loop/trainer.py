@@ -182,7 +182,12 @@ class Trainer:
             "best_epoch": self.best_epoch,
             "best_weights": self.best_weights,
         }
-        torch.save(state, unfinished)
+        try:
+            torch.save(state, unfinished)
+        except RuntimeError as error:
+            # A full disk, in PyTorch's own words; the checkpoint before is whole.
+            unfinished.unlink(missing_ok=True)
+            raise OSError(f"{self.checkpoint} cannot be written: is the disk full?") from error
         unfinished.replace(self.checkpoint)
         self._saved = time.monotonic()
 
