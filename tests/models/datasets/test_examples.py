@@ -291,3 +291,13 @@ def test_a_picture_without_any_answer_is_left_out(tmp_path: Path) -> None:
     found = read_examples(Source(data=tmp_path, listing=listing), lambda picture: picture)
     assert found.unanswered == 1
     assert found.labels.tolist() == [[1, 1], [0, -1], [-1, 0]]
+
+
+def test_the_order_of_an_arrays_colours_can_be_said_at_training_and_at_evaluation(tmp_path: Path) -> None:
+    path = tmp_path / "kinds.npz"
+    np.savez(path, images=noise(), labels=np.arange(COUNT) % 2)
+    bgr, rgb = (read_npz(path, "all", order).pictures for order in ("", "RGB"))
+    assert all((one == other[..., ::-1]).all() for one, other in zip(bgr, rgb, strict=True))
+    trained_on = SeenPictures(read(path, order="RGB").hashes)
+    assert all(picture in trained_on for picture in rgb)
+    assert not any(picture in trained_on for picture in bgr)
