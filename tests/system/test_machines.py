@@ -1,5 +1,6 @@
 """Streams dealt out to other machines: whoever dies, and whatever is cut, the files are those of an undisturbed run."""
 
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -92,14 +93,27 @@ def test_an_agent_is_killed_and_comes_back(cluster: Cluster, undisturbed: dict[s
     assert "n-1 has not been heard" in finished.stderr
 
 
-@in_full
-def test_an_agent_is_told_to_stop_and_comes_back(cluster: Cluster, undisturbed: dict[str, list[str]]) -> None:
+def test_an_agent_is_told_to_stop_and_another_takes_over(cluster: Cluster, undisturbed: dict[str, list[str]]) -> None:
     halfway(cluster)
-    assert cluster.agents["n-0"].stop() == 130
+    leaving = cluster.agents["n-0"]
+    assert leaving.stop() == 0
+    assert "it was told to stop, and might go" in leaving.said()
     cluster.agents["n-0"] = cluster.agent(0)
     finished = cluster.running.finish()
     assert_whole(cluster, finished, undisturbed)
-    assert "n-0 has left" in finished.stderr
+    assert "n-0 may leave" in finished.stderr
+
+
+@in_full
+def test_an_agent_is_told_to_stop_twice_and_comes_back(cluster: Cluster, undisturbed: dict[str, list[str]]) -> None:
+    halfway(cluster)
+    agent = cluster.agents["n-0"]
+    agent.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: "told to stop" in agent.said(), "the first signal")
+    assert agent.stop() == 130
+    cluster.agents["n-0"] = cluster.agent(0)
+    finished = cluster.running.finish()
+    assert_whole(cluster, finished, undisturbed)
 
 
 @in_full
