@@ -20,6 +20,7 @@ import typer  # noqa: E402
 from msgspec import Struct  # noqa: E402
 
 from bench.absent import AbsentError  # noqa: E402
+from bench.driver import driver  # noqa: E402
 from bench.graphs import graphs  # noqa: E402
 from bench.hop import hop  # noqa: E402
 from bench.inference import inference  # noqa: E402
@@ -55,6 +56,7 @@ PARTS: dict[str, Callable[[Path | None], Struct]] = {
     "journal": lambda clip: journal(),
     "looped": looped,
     "published": lambda clip: published(),
+    "driver": lambda clip: driver(),
     "storm": lambda clip: storms(),
 }
 BY_NAME_ALONE = frozenset({"storm"})

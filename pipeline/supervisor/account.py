@@ -138,7 +138,9 @@ class Account:
             longest=named(longest.frames) if longest is not None else "",
             longest_s=seconds_on(longest),
             skips=stage.lag == "skip",
-            skipped=sum(account.skipped.get(stage.name, 0) for account in ledger.streams.values()),
+            skipped=sum(account.skipped.get(stage.name, 0) for account in ledger.streams.values())
+            if stage.lag == "skip"
+            else 0,
             cannot_write_s=time.monotonic() - min(failing) if failing else 0.0,
         )
 
