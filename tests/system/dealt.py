@@ -1,0 +1,24 @@
+"""The pipeline whose streams are dealt out to two machines, and what it writes if nothing disturbs it."""
+
+from pathlib import Path
+
+from tests.system.running import PIPELINES, run
+from tests.system.storm import results
+
+DEALT = PIPELINES / "dealt.yaml"
+STREAMS = {"door": "n-0", "hall": "n-1"}
+FRAMES = 72
+"""Of each stream."""
+
+
+def undisturbed_files(out: Path) -> dict[str, list[str]]:
+    """What one machine writes: the same graph without machines."""
+    text = DEALT.read_text().replace("    on: {streams: [n]}\n", "")
+    alone = PIPELINES / f".dealt-{out.name}.yaml"
+    alone.write_text(text.replace("engine: agents", "engine: local"))
+    try:
+        finished = run(alone, out)
+    finally:
+        alone.unlink()
+    assert finished.code == 0, finished.stderr
+    return results(out)
