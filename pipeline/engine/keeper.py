@@ -25,7 +25,7 @@ from msgspec import Struct
 from setproctitle import setproctitle
 
 from framewire.pipeline.engine.agent_host import AgentHost
-from framewire.pipeline.engine.said import AgentEnded, Joined, Refused, Seek, hear_seek, say
+from framewire.pipeline.engine.said import AgentEnded, Joined, Over, Refused, Seek, hear_run, say
 from framewire.pipeline.processes.parent_death import at_death_of
 from framewire.pipeline.processes.signals import is_running
 
@@ -33,6 +33,9 @@ AGAIN_S = (0.1, 0.5, 1.0, 2.0)
 """Before the first, second, ... agent in a row that is sought anew."""
 LONG_S = 10.0
 """An agent that has been there for so long was no failure to start one."""
+LAST_S = 5.0
+"""For agents to make their files whole when the run is over."""
+WAKES_BYTES = 4096
 STORE_BYTES = 100_000_000
 """Of a local Ray's object store: nothing of ours goes through it; Ray takes no less than 75 MB."""
 TEMPORARY = Path("/tmp")
@@ -204,17 +207,31 @@ class _Keeper:
             timeout = max(0.0, min(due) - time.monotonic()) if due else None
             readable, _, _ = select.select([self._end.fileno(), self._woken], [], [], timeout)
             if self._woken in readable:
-                os.read(self._woken, 4096)
+                os.read(self._woken, WAKES_BYTES)
             while self._ended:
                 self._agent_ended(*self._ended.popleft())
             for one in self._sought.values():
                 if one.again_at is not None and one.again_at <= time.monotonic():
                     self._start(one)
             if self._end.fileno() in readable:
-                seek = hear_seek(self._end)
-                if seek is None:
-                    break
-                self._seek(seek)
+                message = hear_run(self._end)
+                if not isinstance(message, Seek):
+                    self._finish(message)
+                    return
+                self._seek(message)
+
+    def _finish(self, over: Over | None) -> None:
+        """End all agents; those that know that the run is over end themselves, unless they take too long."""
+        awaited = set(over.machines if over is not None else ())
+        for machine, one in self._sought.items():
+            if machine not in awaited or one.again_at is not None:
+                awaited.discard(machine)
+                _end_actor(one.actor)
+        until = time.monotonic() + LAST_S
+        while awaited and select.select([self._woken], [], [], max(0.0, until - time.monotonic()))[0]:
+            os.read(self._woken, WAKES_BYTES)
+            while self._ended:
+                awaited.discard(self._ended.popleft()[0].machine)
         for one in self._sought.values():
             _end_actor(one.actor)
 

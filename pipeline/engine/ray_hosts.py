@@ -9,15 +9,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from math import ceil
 from pathlib import Path
 
 import msgspec
 
 from framewire.pipeline.crew.restart import RestartPolicy
-from framewire.pipeline.engine.said import AgentEnded, Joined, Refused, Seek, hear_keeper, say
+from framewire.pipeline.engine.said import AgentEnded, Joined, Over, Refused, Seek, hear_keeper, say
 from framewire.pipeline.graph.spec import NeedsSpec, PipelineSpec
 from framewire.pipeline.line.keys import AgentKey
+from framewire.pipeline.processes.signals import how_it_ended
 
 PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv.pop(1)); "
@@ -27,6 +29,7 @@ JOIN_S = 120.0
 """For a cluster's first answer: a local Ray is there in five seconds, on a busy machine in twenty."""
 CLOSE_S = 10.0
 TAIL_BYTES = 4096
+LINE_MAX = 300
 REFUSED = 2
 """The exit status of an agent that may not serve: see exit_code.WRONG."""
 
@@ -130,13 +133,20 @@ class RayHosts:
 
     def close(self) -> None:
         """See Hosts."""
+        served = [machine for machine, number in self._served.items() if number == self._numbers[machine]]
+        with suppress(OSError):
+            say(self._end, Over(served))
         self._end.close()
+        self._reap()
+        self._words.close()
+
+    def _reap(self) -> int:
+        """Wait for the end of the keeper, whose end of the socket is closed, or sees that ours is."""
         try:
-            self._keeper.wait(CLOSE_S)
+            return self._keeper.wait(CLOSE_S)
         except subprocess.TimeoutExpired:
             self._keeper.kill()
-            self._keeper.wait()
-        self._words.close()
+            return self._keeper.wait()
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -214,10 +224,14 @@ class RayHosts:
         log.warning("the process that speaks with Ray has died (%s); starting it again", why)
 
     def _last_words(self) -> str:
+        status = self._reap()
+        if status < 0:
+            # What it has printed before says nothing of that.
+            return how_it_ended(status)
         size = self._words.seek(0, os.SEEK_END)
         self._words.seek(max(0, size - TAIL_BYTES))
         lines = [line.strip() for line in self._words.read().decode(errors="replace").split("\n") if line.strip()]
-        return lines[-1] if lines else "it said nothing"
+        return lines[-1][:LINE_MAX] if lines else how_it_ended(status)
 
 
 def _in_words(needs: NeedsSpec) -> str:

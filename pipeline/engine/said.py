@@ -26,6 +26,12 @@ class Seek(Struct, frozen=True, tag=True):
     resources: dict[str, float]
 
 
+class Over(Struct, frozen=True, tag=True):
+    """To the keeper: the run is over. The agents of these machines know it, and end when their files are whole."""
+
+    machines: list[str]
+
+
 class Joined(Struct, frozen=True, tag=True):
     """From the keeper: it is in the cluster, which knows this machine by this address."""
 
@@ -47,22 +53,23 @@ class AgentEnded(Struct, frozen=True, tag=True):
     text: str
 
 
+ToKeeper = Seek | Over
 FromKeeper = Joined | Refused | AgentEnded
 
 _encoder = msgspec.msgpack.Encoder()
-_seek: msgspec.msgpack.Decoder[Seek] = msgspec.msgpack.Decoder(Seek)
+_to_keeper: msgspec.msgpack.Decoder[ToKeeper] = msgspec.msgpack.Decoder(ToKeeper)
 _from_keeper: msgspec.msgpack.Decoder[FromKeeper] = msgspec.msgpack.Decoder(FromKeeper)
 
 
-def say(end: socket.socket, message: Seek | FromKeeper) -> None:
+def say(end: socket.socket, message: ToKeeper | FromKeeper) -> None:
     """Send a message. Raises OSError if nobody is left to hear it."""
     end.send(_encoder.encode(message))
 
 
-def hear_seek(end: socket.socket) -> Seek | None:
+def hear_run(end: socket.socket) -> ToKeeper | None:
     """The next message to the keeper; None: the run is gone."""
     raw = _receive(end)
-    return _seek.decode(raw) if raw else None
+    return _to_keeper.decode(raw) if raw else None
 
 
 def hear_keeper(end: socket.socket) -> FromKeeper | None:
