@@ -41,7 +41,11 @@ ARROWS: dict[str, set[str]] = {
     },
     "pipeline.line": {"pipeline.graph", "pipeline.nodes", "pipeline.wire"},
     "pipeline.machines": {"pipeline.graph", "pipeline.line", "pipeline.nodes", "pipeline.wire"},
+    "pipeline.link": {
+        *("pipeline.frame", "pipeline.line", "pipeline.nodes", "pipeline.seen", "pipeline.wire", "pipeline.worker"),
+    },
     "pipeline.crew": {
+        "pipeline.link",
         *("pipeline", "pipeline.graph", "pipeline.ledger", "pipeline.machines", "pipeline.nodes", "pipeline.processes"),
         *("pipeline.server", "pipeline.wire", "pipeline.worker"),
     },
@@ -61,7 +65,14 @@ ARROWS: dict[str, set[str]] = {
     },
     "pipeline.agent": {
         *("pipeline", "pipeline.crew", "pipeline.document", "pipeline.graph", "pipeline.ledger", "pipeline.line"),
-        *("pipeline.output", "pipeline.processes", "pipeline.terminal", "pipeline.wire", "pipeline.worker"),
+        *(
+            "pipeline.link",
+            "pipeline.output",
+            "pipeline.processes",
+            "pipeline.terminal",
+            "pipeline.wire",
+            "pipeline.worker",
+        ),
     },
     "pipeline.guest": {
         *("pipeline", "pipeline.frame", "pipeline.graph", "pipeline.ledger", "pipeline.output", "pipeline.processes"),

@@ -6,7 +6,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from framewire.pipeline.graph.keys import HERE, Name
+from framewire.pipeline.graph.keys import Name
+from framewire.pipeline.graph.spec import HOME
 from framewire.pipeline.line.keys import make_keys
 from framewire.pipeline.terminal.exit_code import FAILED, WRONG
 
@@ -32,8 +33,8 @@ def write_keys(
                 f"error: {name!r} is not a machine's name: use letters, digits, _ and -, a letter first", err=True
             )
             raise typer.Exit(WRONG) from error
-        if name == HERE or names.count(name) > 1:
-            why = "is the run's own" if name == HERE else "is there twice"
+        if name == HOME or names.count(name) > 1:
+            why = "is the run's own" if name == HOME else "is there twice"
             typer.echo(f"error: the name {name!r} {why}; choose another", err=True)
             raise typer.Exit(WRONG)
     try:

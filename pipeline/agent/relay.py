@@ -10,6 +10,7 @@ from framewire.pipeline.crew.crew import Crew
 from framewire.pipeline.crew.worker_record import Life
 from framewire.pipeline.line.clock import ClockOffset, told_by
 from framewire.pipeline.line.said import Busy, FromAgent, Pictured, Relayed
+from framewire.pipeline.link.process import PorterBoot
 from framewire.pipeline.wire.inbox import Inbox, new_endpoint
 from framewire.pipeline.wire.message import (
     Closed,
@@ -44,9 +45,11 @@ class Relay:
 
     def started(self, worker: str, boot: bytes, out: str, folder: str) -> bytes:
         """A worker is to be started: the same boot, but with this machine's folders, and us for its supervisor."""
-        given = msgspec.msgpack.decode(boot, type=Boot)
+        given = msgspec.msgpack.decode(boot, type=Boot | PorterBoot)
         record = self._crew.workers[worker]
         record.incarnation, record.life, record.has_said_why = given.incarnation, Life.STARTING, False
+        if isinstance(given, PorterBoot):
+            return msgspec.msgpack.encode(msgspec.structs.replace(given, supervisor=self.inbox.endpoint))
         spec = msgspec.structs.replace(given.spec, folder=folder)
         own = msgspec.structs.replace(given, spec=spec, supervisor=self.inbox.endpoint, out=out)
         return msgspec.msgpack.encode(own)

@@ -80,6 +80,17 @@ class Home(Struct, frozen=True):
     host: str
     port: int
 
+    def own_address(self) -> str:
+        """Ours, as this machine would send from to it; loopback if there is no way at all yet."""
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        try:
+            with socket.socket(family, socket.SOCK_DGRAM) as probe:
+                # A datagram socket that connects sends nothing: it only looks for the way.
+                probe.connect((self.host, self.port))
+                return str(probe.getsockname()[0])
+        except OSError:
+            return "::1" if family == socket.AF_INET6 else "127.0.0.1"
+
     @property
     def is_gone(self) -> bool:
         """Whether its machine says that nobody listens there. One that cannot be reached may be cut off."""
@@ -131,6 +142,7 @@ class Session:
             platform.python_version(),
             self._key.machine,
             usable_cores(),
+            "",
             0.0,
         )
         greet_at = 0.0
@@ -138,7 +150,7 @@ class Session:
             now = time.monotonic()
             if now >= greet_at:
                 greet_at = now + HELLO_S
-                self._whisper(msgspec.structs.replace(hello, asked_at=now))
+                self._whisper(msgspec.structs.replace(hello, host=self._home.own_address(), asked_at=now))
             self._wait(greet_at, [])
             while (raw := self._socket.waiting()) is not None:
                 match self._decoded(raw, only_loose=True):

@@ -21,6 +21,7 @@ from framewire.pipeline.machines.machines import Ended as FarEnded
 from framewire.pipeline.machines.machines import Lost, Machines, News, NoMachines
 from framewire.pipeline.processes.nursery import Born, NurseryDiedError, kill_group
 from framewire.pipeline.processes.signals import how_it_ended, is_stopped
+from framewire.pipeline.worker.process import REPLACE
 
 GOING_S = 5.0
 """How long a process may take to be gone that the kernel ends."""
@@ -76,7 +77,7 @@ class Crew:
             name: WorkerRecord(process, replica, RestartPolicy(spec.restarts))
             for process in plan.processes
             for replica, name in enumerate(process.workers)
-            if machine in ("", process.machine)
+            if machine in ("", process.machine_of(replica))
         }
         self._nursery = executed_nursery(spec, None, self._locks) if machine else forked_nursery(spec, listening_fd)
         self._deaths = RestartPolicy(spec.restarts)
@@ -98,7 +99,7 @@ class Crew:
         if token in self._guests and self._invite is not None:
             self._invite(boot)
             return
-        machine = self.workers[token].process.machine if token in self.workers else ""
+        machine = self.workers[token].machine if token in self.workers else ""
         if machine and machine != self._machine:
             self.workers[token].handle = self._machines.handle(machine, token)
             self._machines.start(machine, token, boot)
@@ -113,7 +114,8 @@ class Crew:
         except NurseryDiedError:
             return self._without_nursery()
         if not isinstance(news, Born):
-            return [Ended(self._forget(news.pid), news.status)]
+            token = self._forget(news.pid)
+            return [Ended(token, self._blamed(token, news.status))]
         self._unborn.remove(news.token)
         self._tokens[news.pid] = news.token
         with suppress(OSError):
@@ -138,18 +140,23 @@ class Crew:
                 handle = self.workers[news.worker].handle
                 if isinstance(handle, FarHandle):
                     handle.dies_with(news.in_hand)
-                return [Ended(news.worker, news.status)]
+                return [Ended(news.worker, self._blamed(news.worker, news.status))]
             case Lost():
                 return [
                     Ended(worker.name, None)
                     for worker in self.workers.values()
-                    if worker.process.machine == news.machine and worker.life is not Life.WAITING
+                    if worker.machine == news.machine and worker.life is not Life.WAITING
                 ]
         return ()
 
+    def _blamed(self, token: str, status: int | None) -> int | None:
+        """The status; none for a porter that has lost its link, which is nobody's fault."""
+        is_porter = token in self.workers and self.workers[token].process.towards is not None
+        return None if is_porter and status == REPLACE else status
+
     def may_start(self, worker: WorkerRecord) -> bool:
         """Whether there is somebody to start it."""
-        machine = worker.process.machine
+        machine = worker.machine
         return machine == self._machine or self._machines.is_here(machine)
 
     @property
@@ -161,11 +168,9 @@ class Crew:
         """End the nursery; another takes its place."""
         self._nursery.kill()
 
-    @property
-    def start_at(self) -> float | None:
-        """When the next worker is to be started, by the monotonic clock; None if none is."""
-        waiting = (worker for worker in self.workers.values() if worker.life is Life.WAITING)
-        return min((worker.start_at for worker in waiting if self.may_start(worker)), default=None)
+    def host_of(self, machine: str) -> str:
+        """The address by which other machines reach one; empty is the run's own."""
+        return self._machines.host(machine)
 
     @property
     def are_all_ready(self) -> bool:

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from framewire.pipeline.graph.spec import PipelineSpec
+from framewire.pipeline.link.process import PorterBoot, run_porter
 from framewire.pipeline.processes.nursery import Nursery, serve
 from framewire.pipeline.registry import UnknownStageError, find_stage
 from framewire.pipeline.server.boot import ServerBoot
@@ -24,13 +25,15 @@ _PROGRAM = (
 
 def live(listening_fd: int | None, raw: bytes) -> int:
     """Run what `raw` names; returns the exit status. Only the server keeps the listening socket."""
-    boot = msgspec.msgpack.decode(raw, type=Boot | ServerBoot)
+    boot = msgspec.msgpack.decode(raw, type=Boot | PorterBoot | ServerBoot)
     if isinstance(boot, ServerBoot):
         from framewire.pipeline.server.process import run_server
 
         return run_server(boot)
     if listening_fd is not None:
         os.close(listening_fd)
+    if isinstance(boot, PorterBoot):
+        return run_porter(boot)
     return run_worker(boot)
 
 

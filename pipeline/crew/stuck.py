@@ -109,7 +109,7 @@ class StuckWatch:
 
     def _patience(self, worker: WorkerRecord) -> float:
         """How long a worker may be stopped: as long as the most patient of its stages may take."""
-        return max((self._limits.get(stage, STUCK_AFTER_S) for stage in worker.process.stages), default=0.0)
+        return max((self._limits.get(stage, STUCK_AFTER_S) for stage in worker.process.stages), default=STUCK_AFTER_S)
 
     def _of(self, call: Call | None, now: float) -> tuple[float, float]:
         """Seconds of the call, and how many it may take; 0 if it may take any."""

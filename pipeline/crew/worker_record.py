@@ -10,6 +10,8 @@ from framewire.pipeline.crew.restart import RestartPolicy
 from framewire.pipeline.graph.plan import Process
 from framewire.pipeline.graph.spec import PipelineSpec
 from framewire.pipeline.ledger.bookkeeping import Bookkeeping
+from framewire.pipeline.link.link_socket import LinkBoot
+from framewire.pipeline.link.process import PorterBoot
 from framewire.pipeline.nodes.notes import Call, FrameInHand
 from framewire.pipeline.wire.message import Message, Peer, Ready, encode
 from framewire.pipeline.worker.process import Boot
@@ -31,6 +33,8 @@ class WorkerRecord:
         self.name = process.workers[replica]
         self.process = process
         self.replica = replica
+        self.machine = process.machine_of(replica)
+        """Where it runs; empty: where the command does."""
         self.policy = policy
         self.incarnation = -1
         self.life = Life.WAITING
@@ -59,11 +63,21 @@ class WorkerRecord:
         self.close()
         return in_hand
 
-    def start(self, spec: PipelineSpec, supervisor: str, out: Path, trace_every: int, books: Bookkeeping) -> bytes:
-        """Its next life begins: what the nursery must give it."""
+    def start(
+        self,
+        spec: PipelineSpec,
+        supervisor: str,
+        out: Path,
+        trace_every: int,
+        books: Bookkeeping,
+        link: LinkBoot | None = None,
+    ) -> bytes:
+        """Its next life begins: what the nursery must give it; a porter needs its `link`."""
         self.incarnation += 1
         self.has_said_why = False
         self.life = Life.STARTING
+        if link is not None:
+            return msgspec.msgpack.encode(PorterBoot(spec.name, self.name, self.incarnation, supervisor, link))
         boot = Boot(
             spec,
             self.process.name,

@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from framewire.pipeline.document.config_error import ConfigError, ConfigGroupError, Place
 from framewire.pipeline.document.yaml_text import Document, parse, parse_scalar
-from framewire.pipeline.graph.keys import HERE, DealtOut, Name, PipelineKeys, StageKeys
-from framewire.pipeline.graph.machines import deal_streams, machine_names
+from framewire.pipeline.graph.keys import Name, PipelineKeys, StageKeys
+from framewire.pipeline.graph.machines import deal_streams, machine_names, machines_of
 from framewire.pipeline.graph.needs import needs_of, wrong_needs
 from framewire.pipeline.graph.outputs import Input, Output, check_outputs
 from framewire.pipeline.graph.path_template import PathTemplate
@@ -172,10 +172,11 @@ class _Checker:
         keys = cast(PipelineKeys, self.values((), PipelineKeys, top))
         stages = self.stages()
         self.errors += wrong_machines(self.document, stages, keys.engine)
-        self.errors += wrong_needs(self.document, keys, any(stage.machine for stage in stages))
+        self.errors += wrong_needs(self.document, keys, any(stage.machine or stage.shared_by for stage in stages))
         self.tell_errors()
         written = self.check_outputs([stage for stage in stages if not stage.machine], path, also_written)
-        away = tuple(dict.fromkeys(stage.machine for stage in stages if stage.machine))
+        used = [machine for stage in stages for machine in stage.shared_by or (stage.machine,)]
+        away = tuple(dict.fromkeys(machine for machine in used if machine))
         spec = PipelineSpec(
             name=keys.name or path.stem,
             stages=stages,
@@ -193,6 +194,7 @@ class _Checker:
             needs={machine: needs_of(self.machines[machine], keys.machines) for machine in away},
             lease_s=keys.lease_s,
             node_wait_s=keys.node_wait_s,
+            links=keys.links,
             outputs=written,
             outputs_on={machine: self.outputs_on(machine, stages) for machine in away},
             prints=any(spec.kind == "sink" and STDOUT in spec.options.values() for spec in stages),
@@ -255,7 +257,8 @@ class _Checker:
                 f"{name!r} takes one frame at a time and has no batches; remove `batch`",
             )
         self.check_sink_keys(path, own, cls)
-        machine = self.machine(path, engine)
+        machines = machines_of(self.document, path, engine, cls, self.machines)
+        machine = machines[0]
         return StageSpec(
             name=name,
             use=engine.use or name,
@@ -265,6 +268,8 @@ class _Checker:
             # What lies beside the file is not there on another machine.
             options=filled if machine else {**filled, **beside(cls.Options, from_file, self.folder)},
             machine=machine,
+            shared_by=machines if len(machines) > 1 else (),
+            near=engine.near,
             unfolded_from=self.copies.get(name, ""),
             kind=cls.kind(),
             ordered=cls.ordered,
@@ -284,17 +289,6 @@ class _Checker:
         if own.get("lag") == "skip" and not getattr(cls, "may_skip", False):
             place = self.document.place(*path, "lag")
             raise ConfigError(place, f"{cls.name} cannot leave frames out; remove `lag`, or set it to wait")
-
-    def machine(self, path: tuple[str, ...], keys: StageKeys) -> str:
-        """Where the stage runs; empty: here."""
-        if isinstance(keys.on, DealtOut):
-            raise ConfigError(self.document.place(*path, "on"), "its streams cannot be dealt out; name one machine")
-        if keys.on in ("", HERE):
-            return ""
-        if keys.on not in self.machines:
-            near = nearest(keys.on, list(self.machines)) or "; list it under `machines:`"
-            raise ConfigError(self.document.place(*path, "on"), f"{keys.on!r} is not a machine{near}")
-        return keys.on
 
     def find(self, name: str, use: str) -> type[Stage[Any]]:
         try:

@@ -15,14 +15,13 @@ from framewire.pipeline.graph.spec import (
     Engine,
     Lag,
     LatencySpec,
+    LinksSpec,
+    Near,
     RestartSpec,
 )
 
 MACHINES_MAX = 256
 """Of one name: more than one run keeps the books of."""
-HERE = "home"
-"""The machine where the command runs: what has no `on` runs there."""
-
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 
 
@@ -103,6 +102,7 @@ class PipelineKeys(Struct, frozen=True, kw_only=True):
         float,
         Meta(ge=0, le=86400, description="Seconds that the run waits for a machine that is not there, or no longer"),
     ] = NODE_WAIT_S
+    links: Annotated[LinksSpec, Meta(description="pixels: how pictures cross from machine to machine")] = LinksSpec()
 
 
 class StageKeys(Struct, frozen=True, kw_only=True):
@@ -120,6 +120,10 @@ class StageKeys(Struct, frozen=True, kw_only=True):
         str | DealtOut,
         Meta(description="The machine it runs on; of a source also {streams: [...]}: machines that share its streams"),
     ] = ""
+    near: Annotated[
+        Near,
+        Meta(description="Replicas on several machines: first, those where the frame is are preferred; only; any"),
+    ] = "first"
     batch: Annotated[
         BatchSpec | None, Meta(description="{size, wait_ms}: frames per call, and how long to wait for them")
     ] = None

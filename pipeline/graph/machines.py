@@ -1,15 +1,18 @@
 """Whole streams dealt out to machines: the chain from a source to its sinks is unfolded, once for each machine."""
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from framewire.pipeline.document.config_error import ConfigError
 from framewire.pipeline.document.yaml_text import Document
-from framewire.pipeline.graph.keys import HERE, MACHINES_MAX, Name
+from framewire.pipeline.graph.keys import MACHINES_MAX, DealtOut, Name, StageKeys
+from framewire.pipeline.graph.spec import HOME
 from framewire.pipeline.graph.streams import INPUT, SOURCE, SOURCES
 from framewire.pipeline.nearest import nearest
+from framewire.pipeline.stage import Stage
 
 ON = "on"
 STREAMS = "streams"
@@ -34,8 +37,8 @@ def machine_names(document: Document) -> dict[str, str]:
             raise ConfigError(
                 place, f"{name!r} is not a machine's name: use letters, digits, _ and -, a letter first"
             ) from error
-        if name == HERE and not (isinstance(keys, dict) and keys.get("here")):
-            raise ConfigError(place, f"{HERE!r} is the machine where the command runs; write `{HERE}: {{here: true}}`")
+        if name == HOME and not (isinstance(keys, dict) and keys.get("here")):
+            raise ConfigError(place, f"{HOME!r} is the machine where the command runs; write `{HOME}: {{here: true}}`")
         count = keys.get("count", 1) if isinstance(keys, dict) else 1
         many = [f"{name}-{number}" for number in range(count)] if _is_many(count) else [name]
         for one in many:
@@ -63,7 +66,8 @@ def deal_streams(document: Document, machines: dict[str, str]) -> dict[str, str]
         instances = _instances(document, stages, dealt)
         document.value["stages"] = _unfolded(document, stages, instances, dealt, copies)
     for keys in document.value.get("stages", {}).values():
-        if isinstance(machine := keys.get(ON), str):
+        machine = keys.get(ON)
+        if isinstance(machine, str) and machine in machines:
             for option, value in keys.items():
                 keys[option] = _filled(value, machine)
     return copies
@@ -84,16 +88,36 @@ def _dealt(document: Document, name: str, keys: dict[str, Any], known: dict[str,
         raise ConfigError(
             place, f"{name!r} is no source: give `on: {{streams: ...}}` to the stage whose streams are dealt out"
         )
-    full = [one for word in named for one in ([word] if word in known else _of_key(word, known))]
+    full = [one for word in named for one in ([word] if word in known else of_key(word, known))]
     for word in named:
-        if word not in known and not _of_key(word, known):
+        if word not in known and not of_key(word, known):
             raise ConfigError(place, f"{word!r} is not a machine{_cure(word, list(known))}")
     if len(set(full)) < len(full):
         raise ConfigError(place, f"{name!r} names a machine twice; keep one")
     return full
 
 
-def _of_key(word: str, known: dict[str, str]) -> list[str]:
+def machines_of(
+    document: Document, path: tuple[str, ...], keys: StageKeys, cls: type[Stage[Any]], known: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Where a stage runs: one machine, or those that share its replicas; empty is here. Raises ConfigError."""
+    place = document.place(*path, ON)
+    if isinstance(keys.on, DealtOut):
+        raise ConfigError(place, "its streams cannot be dealt out; name one machine")
+    if keys.on in ("", HOME):
+        return ("",)
+    named = (keys.on,) if keys.on in known else tuple(of_key(keys.on, known))
+    if not named:
+        raise ConfigError(place, f"{keys.on!r} is not a machine{_cure(keys.on, list(known))}")
+    may_share = cls.kind() == "stage" and not cls.ordered
+    if len(named) > 1 and (not may_share or keys.replicas < len(named)):
+        cure = f"set `replicas` to {len(named)} or more" if may_share else "name one"
+        raise ConfigError(place, f"{keys.on!r} is {len(named)} machines ({', '.join(named)}); {cure}")
+    return named
+
+
+def of_key(word: str, known: Mapping[str, str]) -> list[str]:
+    """The machines that a key of `machines:` stands for."""
     return [one for one, key in known.items() if key == word]
 
 

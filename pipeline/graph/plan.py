@@ -1,10 +1,11 @@
 """From stages to processes: which stages share one, which edges cross processes, and how packets choose a replica."""
 
 from enum import StrEnum
+from itertools import product
 
 from msgspec import Struct
 
-from framewire.pipeline.graph.spec import PipelineSpec, StageSpec
+from framewire.pipeline.graph.spec import HOME, Near, PipelineSpec, StageSpec
 
 EdgeId = tuple[str, str]
 """The producer and the consumer of an edge: stays the same when other edges come or go."""
@@ -44,6 +45,28 @@ class Process(Struct, frozen=True):
     replicas: int
     machine: str = ""
     """Where it runs; empty: where the command does."""
+    shared_by: tuple[str, ...] = ()
+    """The machines that share its replicas, `machine` first, if there are several."""
+    near: Near = "first"
+    """Whether a replica on the producer's machine is preferred."""
+    towards: str | None = None
+    """Of a porter, which runs no stage: the machine at the other end of its link."""
+    carries: tuple[str, ...] = ()
+    """Of a porter: the sources whose frames cross the link."""
+
+    @property
+    def machines(self) -> tuple[str, ...]:
+        """Where its workers run, each machine once."""
+        return self.shared_by[: self.replicas] or (self.machine,)
+
+    def machine_of(self, replica: int) -> str:
+        """Where a worker runs."""
+        return self.machines[replica % len(self.machines)]
+
+    @property
+    def listens(self) -> bool:
+        """Whether it is the end of the link that is called: home is by all, others by those after them."""
+        return self.towards is not None and self.machine < self.towards
 
     @property
     def workers(self) -> list[str]:
@@ -77,7 +100,8 @@ class Plan(Struct, frozen=True):
 
     def workers_on(self, machine: str) -> int:
         """How many of them run on this machine; empty: where the command runs."""
-        return sum(process.replicas for process in self.processes if process.machine == machine)
+        running = (process for process in self.processes if process.stages)
+        return sum(process.machine_of(replica) == machine for process in running for replica in range(process.replicas))
 
     def into(self, stage: str) -> list[Edge]:
         """The edges into a stage, in the order of its inputs."""
@@ -96,7 +120,11 @@ class Plan(Struct, frozen=True):
 
     def sources_through(self, process: Process) -> frozenset[str]:
         """The sources whose frames pass through a process, or are made in it."""
-        return frozenset(source for stage in process.stages for source in self.sources_at[stage])
+        return frozenset(process.carries).union(*(self.sources_at[stage] for stage in process.stages))
+
+    def porter(self, machine: str, towards: str) -> Process | None:
+        """The process at one end of a link; None if nothing crosses."""
+        return next((one for one in self.processes if (one.machine, one.towards) == (machine, towards)), None)
 
     def join_edges(self, stage: str, source: str) -> tuple[EdgeId, ...]:
         """The edges over which a frame of `source` reaches `stage`: more than one means a join."""
@@ -152,6 +180,7 @@ def make_plan(spec: PipelineSpec) -> Plan:
         source: tuple(stage.name for stage in ordered if stage.remembers and source in sources_at[stage.name])
         for source in sinks_of
     }
+    processes = (*processes, *_porters(processes, edges, sources_at))
     return Plan(processes, edges, sinks_of, remembering_of, sources_at, bare_at(spec.stages))
 
 
@@ -193,9 +222,28 @@ def _processes(ordered: list[StageSpec]) -> tuple[Process, ...]:
             tuple(stage.name for stage in group),
             max(stage.replicas for stage in group),
             group[0].machine,
+            group[0].shared_by,
+            group[0].near,
         )
         for group in groups.values()
     )
+
+
+def _porters(
+    processes: tuple[Process, ...], edges: tuple[Edge, ...], sources_at: dict[str, tuple[str, ...]]
+) -> list[Process]:
+    """Two for each pair of machines between which packets go: one at either end."""
+    machines_of = {stage: process.machines for process in processes for stage in process.stages}
+    crossing: dict[tuple[str, str], dict[str, None]] = {}
+    for edge in edges:
+        for here, there in product(machines_of[edge.producer], machines_of[edge.consumer]):
+            if here != there and edge.routing is not Routing.LOCAL:
+                for pair in ((here, there), (there, here)):
+                    crossing.setdefault(pair, {}).update(dict.fromkeys(sources_at[edge.producer]))
+    return [
+        Process(f"{here or HOME}>{there or HOME}", (), 1, here, towards=there, carries=tuple(sources))
+        for (here, there), sources in crossing.items()
+    ]
 
 
 def _edges(

@@ -21,6 +21,15 @@ NODE_WAIT_S = 60.0
 Engine = Literal["local", "agents", "ray"]
 """Who runs the stages."""
 
+Near = Literal["first", "only", "any"]
+"""Which replicas get a packet: those on its machine first, those alone, or whichever asks first."""
+
+LinkPixels = Literal["raw", "jpeg"]
+"""How pictures cross a link."""
+
+HOME = "home"
+"""The machine where the command runs; in a spec, a plan and a boot its name is empty."""
+
 Lag = Literal["wait", "skip"]
 """What a sink does that cannot keep up."""
 
@@ -64,6 +73,10 @@ class StageSpec(Struct, frozen=True, kw_only=True):
     """Whether it runs in a process of somebody else's, which joins the run."""
     machine: str = ""
     """Where it runs; empty: where the command does."""
+    shared_by: tuple[str, ...] = ()
+    """The machines that share its replicas, `machine` first, if there are several."""
+    near: Near = "first"
+    """Whether a replica on the producer's machine is preferred."""
     unfolded_from: str = ""
     """The stage in the file of which this is the copy for one machine; empty: it is no copy."""
 
@@ -99,6 +112,14 @@ Durable = Literal["process", "disk"]
 """What a settled frame survives: the death of every process, or that of the machine."""
 
 
+class LinksSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How packets travel between machines."""
+
+    pixels: Annotated[
+        LinkPixels, Meta(description="raw: as they are; jpeg: a fortieth of the bytes, and not quite the same picture")
+    ] = "raw"
+
+
 class PipelineSpec(Struct, frozen=True, kw_only=True):
     """A whole pipeline. `folder` is where its file is: the user's own modules are looked up there."""
 
@@ -126,6 +147,7 @@ class PipelineSpec(Struct, frozen=True, kw_only=True):
     """Seconds for which an agent may go on without hearing from the run."""
     node_wait_s: float = NODE_WAIT_S
     """Seconds that the run waits for a machine."""
+    links: LinksSpec = LinksSpec()
     outputs_on: dict[str, tuple[str, ...]] = {}
     """For each other machine, the files that sinks write there, as they are written in the file."""
     prints: bool = False

@@ -6,7 +6,7 @@ from typing import Any
 from framewire.pipeline.document.config_error import ConfigError
 from framewire.pipeline.document.yaml_text import Document
 from framewire.pipeline.graph.plan import above, sources_reaching, topological
-from framewire.pipeline.graph.spec import StageSpec
+from framewire.pipeline.graph.spec import HOME, StageSpec
 from framewire.pipeline.nearest import nearest
 from framewire.pipeline.stage import Stage
 
@@ -124,7 +124,7 @@ def wrong_processes(document: Document, specs: Specs) -> Iterator[ConfigError]:
 
 
 def wrong_machines(document: Document, specs: Specs, engine: str) -> Iterator[ConfigError]:
-    """Stages on other machines though nobody runs them there, or whose pictures would have to travel."""
+    """Stages on other machines though nobody runs them there, or in one process on two."""
     away = [spec for spec in specs if spec.machine]
     if away and engine == "local":
         yield ConfigError(
@@ -133,21 +133,19 @@ def wrong_machines(document: Document, specs: Specs, engine: str) -> Iterator[Co
         )
     by_name = {spec.name: spec for spec in specs}
     for spec in specs:
-        for name in spec.inputs:
-            if by_name[name].machine != spec.machine:
-                yield ConfigError(
-                    document.place("stages", spec.name, "input"),
-                    f"{spec.name!r} runs {_where(spec)} and reads {name!r}, which runs {_where(by_name[name])}: "
-                    "pictures do not travel between machines; give both the same `on`",
-                )
         mates = [other for other in specs if spec.process and other.process == spec.process]
-        if any(other.machine != spec.machine for other in mates):
+        for name in spec.inputs if spec.near == "only" else ():
+            producer = by_name[name]
+            left = set(producer.shared_by or (producer.machine,)) - set(spec.shared_by or (spec.machine,))
+            if left:
+                yield ConfigError(
+                    document.place("stages", spec.name, "near"),
+                    f"{spec.name!r} is to run only where its frames are, and not on {min(left) or HOME!r}, where "
+                    f"{name!r} runs; add that machine to `on`, or set `near: first`",
+                )
+        if any((other.machine, other.shared_by) != (spec.machine, spec.shared_by) for other in mates):
             place = document.place("stages", spec.name, "process")
             yield ConfigError(place, f"the process {spec.process!r} cannot run on two machines; give it one `on`")
-
-
-def _where(spec: StageSpec) -> str:
-    return f"on {spec.machine!r}" if spec.machine else "at home"
 
 
 def _common(ways: dict[str, frozenset[str]]) -> frozenset[str]:

@@ -21,6 +21,8 @@ class Hello(Struct, frozen=True, tag=True):
     python: str
     machine: str
     cores: int
+    host: str
+    """The address by which it reaches the run."""
     asked_at: float
 
 

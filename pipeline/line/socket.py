@@ -1,7 +1,7 @@
 """The sockets of the line: ZeroMQ over TCP with CURVE, admitting known keys alone, counting whoever else comes."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Container
 
 import zmq
 from msgspec import Struct
@@ -36,24 +36,21 @@ class RunSocket:
 
     def __init__(self, host: str, port: int, keys: RunKeys) -> None:
         """Raises zmq.ZMQError if the address cannot be had."""
-        logging.getLogger("zmq.auth").setLevel(logging.CRITICAL)
         self._context: ZmqContext = zmq.Context()
         self._machines = {public: machine for machine, public in keys.machines.items()}
         self.refused = 0
         """Connections that ended without a word in our language: with another key, from a scanner."""
         self._speaking: set[int] = set()
-        self._authenticator = ThreadAuthenticator(self._context)
-        self._authenticator.start()
-        self._authenticator.configure_curve_callback(domain="*", credentials_provider=_Gate(self._machines))
+        self._authenticator = gate(self._context, self._machines)
         self.socket = self._context.socket(zmq.ROUTER)
-        _prepare(self.socket, host)
+        prepare(self.socket, host)
         self.socket.curve_server = True
         self.socket.curve_publickey, self.socket.curve_secretkey = keys.public.encode(), keys.secret.encode()
         self.socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
         self.socket.setsockopt(zmq.ROUTER_MANDATORY, 0)
         self.monitor = self.socket.get_monitor_socket(zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
         try:
-            self.socket.bind(f"tcp://{_bracketed(host)}:{port}")
+            self.socket.bind(f"tcp://{bracketed(host)}:{port}")
         except zmq.ZMQError:
             self.close()
             raise
@@ -85,22 +82,36 @@ class RunSocket:
 
     def close(self, linger_ms: int = 0) -> None:
         """Close the sockets; what was sent last has `linger_ms` to go."""
-        self.socket.disable_monitor()
-        self.monitor.close(linger=0)
-        self.socket.close(linger=linger_ms)
+        closing(self.socket, self.monitor, linger_ms)
         self._authenticator.stop()
         self._context.term()
 
 
 class _Gate:
-    """Admits the machines' keys; asked in a thread of its own."""
+    """Admits these public keys; asked in a thread of its own."""
 
-    def __init__(self, machines: Mapping[str, str]) -> None:
-        self._machines = machines
+    def __init__(self, admitted: Container[str]) -> None:
+        self._admitted = admitted
 
     def callback(self, _domain: str, key: bytes) -> bool:
         """Whether to admit the owner of this public key."""
-        return key.decode() in self._machines
+        return key.decode() in self._admitted
+
+
+def gate(context: ZmqContext, admitted: Container[str]) -> ThreadAuthenticator:
+    """From now on, CURVE servers of this context admit these public keys alone, until it is stopped."""
+    logging.getLogger("zmq.auth").setLevel(logging.CRITICAL)
+    authenticator = ThreadAuthenticator(context)
+    authenticator.start()
+    authenticator.configure_curve_callback(domain="*", credentials_provider=_Gate(admitted))
+    return authenticator
+
+
+def closing(socket: "zmq.Socket[bytes]", monitor: "zmq.Socket[bytes]", linger_ms: int = 0) -> None:
+    """Close a socket, and what watches it."""
+    socket.disable_monitor()
+    monitor.close(linger=0)
+    socket.close(linger=linger_ms)
 
 
 class AgentSocket:
@@ -110,12 +121,12 @@ class AgentSocket:
         """`session` names this life of the agent."""
         self._context: ZmqContext = zmq.Context()
         self.socket = self._context.socket(zmq.DEALER)
-        _prepare(self.socket, host)
+        prepare(self.socket, host)
         self.socket.setsockopt(zmq.IDENTITY, session)
         self.socket.curve_serverkey = key.run.encode()
         self.socket.curve_publickey, self.socket.curve_secretkey = key.public.encode(), key.secret.encode()
         self.monitor = self.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
-        self.socket.connect(f"tcp://{_bracketed(host)}:{port}")
+        self.socket.connect(f"tcp://{bracketed(host)}:{port}")
 
     def waiting(self) -> bytes | None:
         """The next message; None if none is waiting."""
@@ -137,19 +148,18 @@ class AgentSocket:
 
     def close(self) -> None:
         """Close the sockets."""
-        self.socket.disable_monitor()
-        self.monitor.close(linger=0)
-        self.socket.close(linger=0)
+        closing(self.socket, self.monitor)
         self._context.term()
 
 
-def _prepare(socket: "zmq.Socket[bytes]", host: str) -> None:
+def prepare(socket: "zmq.Socket[bytes]", host: str, bytes_max: int = LINE_BYTES_MAX) -> None:
+    """Set what all sockets between machines have; no part may be larger than `bytes_max`."""
     socket.setsockopt(zmq.IPV6, ":" in host or not host.replace(".", "").isdigit())
     for option, value in {
         zmq.SNDHWM: 0,
         zmq.RCVHWM: 0,
         zmq.LINGER: 0,
-        zmq.MAXMSGSIZE: LINE_BYTES_MAX,
+        zmq.MAXMSGSIZE: bytes_max,
         zmq.HEARTBEAT_IVL: HEARTBEAT_MS,
         zmq.HEARTBEAT_TIMEOUT: SILENCE_MS,
         zmq.RECONNECT_IVL: RECONNECT_MS,
@@ -160,5 +170,6 @@ def _prepare(socket: "zmq.Socket[bytes]", host: str) -> None:
         socket.setsockopt(option, value)
 
 
-def _bracketed(host: str) -> str:
+def bracketed(host: str) -> str:
+    """The host as it stands in an address."""
     return f"[{host}]" if ":" in host else host

@@ -22,6 +22,8 @@ class Machine:
         """`put` sends bytes to a session."""
         self.name = name
         self.cores = 0
+        self.host = ""
+        """The address by which other machines reach it."""
         self.session = b""
         """Names its agent's life; empty while there is none."""
         self.has_served = False
@@ -48,9 +50,10 @@ class Machine:
         """When its agent counts as gone, if it is not heard before."""
         return self._grant.over_at
 
-    def welcome(self, session: bytes, cores: int, continues: bool, now: float) -> None:
+    def welcome(self, session: bytes, cores: int, host: str, continues: bool, now: float) -> None:
         """An agent serves from now on."""
-        self.session, self.cores, self.continues = session, cores, continues or self.has_served
+        self.session, self.cores, self.host = session, cores, host
+        self.continues = continues or self.has_served
         self.has_served = True
         self.line = LineEnd()
         self._grant = Grant(self._lease_s, now)

@@ -145,6 +145,10 @@ class Machines:
         leases = [machine.over_at for machine in self.machines.values() if machine.is_here]
         return min([self._look_at, *leases])
 
+    def host(self, machine: str) -> str:
+        """The address by which other machines reach one; empty is home."""
+        return self.machines[machine].host if machine else self._socket.address.rpartition(":")[0].strip("[]")
+
     def is_here(self, machine: str) -> bool:
         """Whether its agent serves."""
         return self.machines[machine].is_here
@@ -232,7 +236,7 @@ class Machines:
             text = f"no stage of {self._spec.name!r} runs on {heard.machine!r}"
             anybody.whisper(refusal or Refusal(text, is_final=False), heard.session)
             return ()
-        machine.welcome(heard.session, message.cores, self._is_resumed, now)
+        machine.welcome(heard.session, message.cores, message.host, self._is_resumed, now)
         machine.whisper(self._welcome(message, machine.continues, now))
         log.info("%s is here, with %d cores", machine.name, machine.cores)
         self._hosts.came(machine.name)
@@ -302,6 +306,10 @@ class NoMachines:
     refused = 0
     due: float | None = None
     sockets: "Sequence[zmq.Socket[bytes]]" = ()
+
+    def host(self, machine: str) -> str:
+        """See Machines."""
+        raise KeyError(machine)
 
     def is_here(self, machine: str) -> bool:
         """See Machines."""

@@ -141,6 +141,8 @@ class WorkerFigures(Struct, array_like=True):
     resident_bytes: int = 0
     refused: int = 0
     late: int = 0
+    link_bytes: int = 0
+    """Sent to the other machine, by a porter."""
 
     def copy(self) -> Self:
         """A mutable copy."""
@@ -156,3 +158,4 @@ class WorkerFigures(Struct, array_like=True):
         self.resident_bytes = later.resident_bytes
         self.refused += later.refused
         self.late += later.late
+        self.link_bytes += later.link_bytes

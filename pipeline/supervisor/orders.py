@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from framewire.pipeline.crew.links import Links
 from framewire.pipeline.crew.worker_record import Life, WorkerRecord
 from framewire.pipeline.graph.plan import Plan
 from framewire.pipeline.ledger.ledger import StreamAccount
-from framewire.pipeline.wire.message import Condemned, Connect, Drain, Exit, Mark, StreamState
+from framewire.pipeline.wire.message import Condemned, Connect, Drain, Exit, Mark, Peer, StreamState
 
 
 class Orders:
     """Speaks to the workers that are ready."""
 
-    def __init__(self, plan: Plan, workers: Mapping[str, WorkerRecord]) -> None:
+    def __init__(self, plan: Plan, workers: Mapping[str, WorkerRecord], links: Links) -> None:
+        self._links = links
         self._plan = plan
         self._workers = workers
 
@@ -24,11 +26,32 @@ class Orders:
         suspects: list[Condemned],
     ) -> None:
         """New epochs have begun, which concern these workers."""
-        peers = {worker.name: worker.peer for worker in self._workers.values() if worker.peer is not None}
+        peers: dict[str, dict[str, Peer]] = {}
         for name in names:
             worker = self._workers[name]
+            machine = worker.machine
+            if machine not in peers:
+                peers[machine] = self._peers(machine)
             own = [state.with_memories_of(worker.process.stages) for state in states]
-            worker.send(Connect(begun, peers, own, condemned, suspects))
+            worker.send(Connect(begun, peers[machine], own, condemned, suspects))
+
+    def _peers(self, machine: str) -> dict[str, Peer]:
+        """All workers that are ready, as they are reached from this machine: those of others through a porter."""
+        found: dict[str, Peer] = {}
+        for worker in self._workers.values():
+            there = worker.machine
+            if worker.peer is None:
+                continue
+            if there == machine:
+                found[worker.name] = worker.peer
+            elif (porter := self._porter(machine, there)) is not None and porter.peer is not None:
+                via = self._links.via(machine, there)
+                found[worker.name] = Peer(porter.peer.endpoint, worker.peer.incarnation, True, via)
+        return found
+
+    def _porter(self, machine: str, towards: str) -> WorkerRecord | None:
+        process = self._plan.porter(machine, towards)
+        return self._workers[process.workers[0]] if process is not None else None
 
     def mark(self, account: StreamAccount) -> None:
         """The mark of a stream has moved: to its source."""
@@ -46,5 +69,8 @@ class Orders:
         for worker in self._workers.values():
             if worker.life is Life.READY:
                 worker.send(Exit(within_s))
+            elif worker.life is Life.STARTING and worker.process.towards is not None:
+                # Nobody may ever answer it.
+                worker.kill()
             elif worker.life is Life.WAITING:
                 worker.life = Life.GONE

@@ -29,6 +29,7 @@ from framewire.pipeline.supervisor.known_names import is_known
 from framewire.pipeline.supervisor.orders import Orders
 from framewire.pipeline.supervisor.server_keeper import TOKEN as SERVER
 from framewire.pipeline.supervisor.server_keeper import ServerKeeper
+from framewire.pipeline.supervisor.starts import Starts
 from framewire.pipeline.supervisor.trace_file import TraceFile
 from framewire.pipeline.supervisor.waiting import Waiting
 from framewire.pipeline.wire.inbox import Inbox, new_endpoint
@@ -38,6 +39,7 @@ from framewire.pipeline.wire.message import (
     CutShort,
     Enough,
     Exit,
+    LinkAt,
     Look,
     Ready,
     RefusedError,
@@ -88,13 +90,15 @@ class Supervisor:
         fd = listening.socket.fileno() if listening is not None else None
         self._crew = Crew(spec, self.plan, fd, locks, invite)
         self._workers = self._crew.workers
-        self._orders = Orders(self.plan, self._workers)
         self._make_machines = machines
         self._machines: Machines | NoMachines = NoMachines()
         self._trace = trace
         self._server = ServerKeeper(listening, spec.name) if listening is not None else None
         self._books = bookkeeping or Bookkeeping(spec, out)
         self._ledger = self._books.ledger
+        every = trace.every if trace is not None else 0
+        self._starts = Starts(spec, self.plan, out, self._crew, self._books, every)
+        self._orders = Orders(self.plan, self._workers, self._starts.links)
         self._account = Account(spec, self.plan, self._books.seen, self._books.seconds)
         self._judge = Judge(spec, self._books, self._crew)
         self._epochs = Epochs(self.plan)
@@ -179,7 +183,7 @@ class Supervisor:
     def _timeout_ms(self, shown: float | None) -> int | None:
         """Milliseconds until the next timer is due; None if there is none."""
         timers = [
-            self._crew.start_at,
+            self._starts.due,
             shown + SHOW_S if shown is not None else None,
             self._ending.due,
             self._server.due() if self._server is not None else None,
@@ -190,12 +194,7 @@ class Supervisor:
         return max(0, round((min(due) - time.monotonic()) * 1000)) if due else None
 
     def _start_due(self) -> None:
-        now = time.monotonic()
-        for worker in self._workers.values():
-            if worker.life is Life.WAITING and worker.start_at <= now and self._crew.may_start(worker):
-                trace_every = self._trace.every if self._trace is not None else 0
-                boot = worker.start(self.spec, self._inbox.endpoint, self._out, trace_every, self._books)
-                self._crew.spawn(worker.name, boot)
+        self._starts.start_due(self._inbox.endpoint)
         if self._server is not None and not self._ending.is_closing:
             self._server.start_if_due(self._crew.spawn, self._inbox.endpoint)
 
@@ -302,6 +301,8 @@ class Supervisor:
                     self._trace.take(message, tuple(self.plan.sinks_of))
             case Ready():
                 self._ready(message)
+            case LinkAt():
+                self._starts.listens(message)
             case StreamOpened():
                 self._books.take(message)
                 self._account.stream_opened(time.monotonic())

@@ -8,6 +8,7 @@ import os
 import secrets
 import sys
 import threading
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 import zmq
@@ -128,12 +129,17 @@ class Outboxes:
     def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
         self._context = context
         self._endpoints: dict[str, str] = {}
+        self._forward: dict[str, Callable[[bytes], bytes]] = {}
         self._open: dict[str, Outbox] = {}
         self._loose: Outbox | None = None
 
-    def readdress(self, endpoints: dict[str, str]) -> None:
-        """Set where these peers are now; those not named have not moved."""
+    def readdress(self, endpoints: dict[str, str], forward: Mapping[str, Callable[[bytes], bytes]] = {}) -> None:
+        """Set where these peers are now; those not named have not moved.
+
+        To peers in `forward`, messages go in the form that this makes of them.
+        """
         self._endpoints.update(endpoints)
+        self._forward = {**self._forward, **forward}
         for peer in [peer for peer, box in self._open.items() if self._endpoints[peer] != box.endpoint]:
             self._open.pop(peer).close()
 
@@ -142,7 +148,8 @@ class Outboxes:
         box = self._open.get(peer)
         if box is None:
             box = self._open[peer] = Outbox(self._context, self._endpoints[peer])
-        box.send(raw)
+        form = self._forward.get(peer)
+        box.send(raw if form is None else form(raw))
 
     def send_to(self, endpoint: str, raw: bytes) -> None:
         """Send to an inbox that is not a peer's; lost if a few messages already wait for it."""

@@ -85,10 +85,17 @@ class Condemned(Struct, frozen=True, array_like=True):
 
 
 class Peer(Struct, frozen=True, array_like=True):
-    """A worker that is ready: its inbox, and how often it was restarted."""
+    """A worker that is ready: its inbox, and how often it was restarted.
+
+    One that `is_far` runs on another machine: the inbox is that of the porter on this one, which was restarted `via`
+    times, both ends counted. What was on its way over a lost link is lost, so each restart is a new life of both
+    workers to each other.
+    """
 
     endpoint: Endpoint
     incarnation: int
+    is_far: bool = False
+    via: int = 0
 
 
 class Connect(Struct, frozen=True, array_like=True, tag=3):
@@ -103,6 +110,14 @@ class Connect(Struct, frozen=True, array_like=True, tag=3):
     streams: list[StreamState]
     condemned: list[Condemned]
     suspects: list[Condemned] = []
+
+
+class Forward(Struct, frozen=True, array_like=True, tag=25):
+    """To a porter: a message for this worker, on the machine to which its link leads, and for this life of it."""
+
+    worker: str
+    incarnation: int
+    raw: bytes
 
 
 class Mark(Struct, frozen=True, array_like=True, tag=4):
@@ -276,6 +291,14 @@ class Closed(Struct, frozen=True, array_like=True, tag=13):
     incarnation: int
 
 
+class LinkAt(Struct, frozen=True, array_like=True, tag=26):
+    """From the end of a link that listens: at which port."""
+
+    worker: str
+    incarnation: int
+    port: Annotated[int, Meta(gt=0, lt=2**16)]
+
+
 class ServerReady(Struct, frozen=True, array_like=True, tag=18):
     """From the server: where to reach it."""
 
@@ -314,7 +337,7 @@ class Seen(Struct, frozen=True, array_like=True, tag=21):
     pixels: bytes
 
 
-ToWorker = Deliver | Ask | Connect | Mark | Drain | Wake | Watch | Exit
+ToWorker = Deliver | Ask | Connect | Forward | Mark | Drain | Wake | Watch | Exit
 ToSupervisor = (
     Settle
     | Checkpoint
@@ -327,6 +350,7 @@ ToSupervisor = (
     | Enough
     | Remark
     | Closed
+    | LinkAt
     | ServerReady
     | Look
 )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Container, Mapping
 
 from framewire.pipeline.frame.packet import Packet
 from framewire.pipeline.graph.plan import Edge, EdgeId, Routing
+from framewire.pipeline.graph.spec import Near
 
 PREFETCH = 2
 """Packets that a replica asks each producer for at first: one to work on, one to hide the producer's response time.
@@ -17,7 +18,17 @@ class OutEdge:
     Credit belongs to the edge and to one life of the replica that gave it: that of a dead worker is void.
     """
 
-    def __init__(self, edge: Edge, consumers: list[str], send: Callable[[str, EdgeId, Packet], None]) -> None:
+    def __init__(
+        self,
+        edge: Edge,
+        consumers: list[str],
+        send: Callable[[str, EdgeId, Packet], None],
+        near: Near = "any",
+        here: Container[int] = (),
+    ) -> None:
+        """`here` are the replicas on this machine, which are preferred as `near` says."""
+        self._near = near
+        self._here = here
         self._id = edge.id
         self._routing = edge.routing
         self._consumers = consumers
@@ -32,10 +43,11 @@ class OutEdge:
     def put(self, packet: Packet) -> None:
         """Send a packet, now or as soon as a replica asks."""
         if self._routing is Routing.ASK:
-            if not self._credit:
+            asking = self._next()
+            if asking is None:
                 self._waiting.append(packet)
                 return
-            consumer = self._credit.popleft()
+            consumer = asking
         elif self._routing is Routing.SEQ:
             consumer = packet.seq % len(self._consumers)
         else:
@@ -55,8 +67,17 @@ class OutEdge:
         if incarnation != self._lives[consumer]:
             return
         self._credit.extend([consumer] * count)
-        while self._credit and self._waiting:
-            self._send(self._consumers[self._credit.popleft()], self._id, self._waiting.popleft())
+        while self._waiting and (asking := self._next()) is not None:
+            self._send(self._consumers[asking], self._id, self._waiting.popleft())
+
+    def _next(self) -> int | None:
+        """The replica that gets the next packet, which uses up credit; None if none has asked that may get it."""
+        if self._near != "any":
+            near = next((one for one in self._credit if one in self._here), None)
+            if near is not None:
+                self._credit.remove(near)
+                return near
+        return self._credit.popleft() if self._credit and self._near != "only" else None
 
     def reset(self, sources: Container[str], incarnations: Mapping[str, int]) -> None:
         """A new epoch of these sources: their packets will be sent again, and credit of dead replicas is void."""

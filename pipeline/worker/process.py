@@ -174,7 +174,7 @@ def _open_stage(
     make: Make,
 ) -> StageNode | SourceNode:
     spec = boot.spec.stage(name)
-    threads = threads_each(usable_cores(), plan.workers_on(spec.machine))
+    threads = threads_each(usable_cores(), plan.workers_on(plan.process_of(name).machine_of(boot.replica)))
     context = StageContext(
         name,
         Path(boot.out),

@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from functools import partial
 
 import msgspec
-from msgspec import Struct
 
 from framewire.pipeline.frame.answer import plain_facts
 from framewire.pipeline.frame.packet import Packet
@@ -26,6 +25,7 @@ from framewire.pipeline.wire.message import (
     Deliver,
     Drain,
     Exit,
+    Forward,
     Mark,
     Message,
     RefusedError,
@@ -39,8 +39,9 @@ from framewire.pipeline.wire.message import (
 )
 from framewire.pipeline.wire.refused import Refusals, delivery_in
 from framewire.pipeline.worker.allocator import resident_bytes
+from framewire.pipeline.worker.credit import Credit, EdgeIn
 from framewire.pipeline.worker.glimpse import Glimpses
-from framewire.pipeline.worker.out_edge import PREFETCH, OutEdge
+from framewire.pipeline.worker.out_edge import OutEdge
 
 REPORT_S = 0.5
 """Workers report figures this often while they change: twice a second is what a person can follow."""
@@ -51,14 +52,6 @@ EARLY_MAX = 10_000
 """Messages of a future epoch that are kept: a peer that is ahead sends about a window of each stream."""
 
 log = logging.getLogger("framewire")
-
-
-class _EdgeIn(Struct, frozen=True):
-    """An edge into this process: `asked` are the workers that we give credit to, none if packets come unasked."""
-
-    consumer: str
-    sources: frozenset[str]
-    asked: list[str]
 
 
 class Worker:
@@ -98,7 +91,7 @@ class Worker:
         self._last_report = 0.0
         self._changed = False
         self._in = {
-            edge.id: _EdgeIn(
+            edge.id: EdgeIn(
                 edge.consumer,
                 frozenset(plan.sources_at[edge.producer]),
                 plan.process_of(edge.producer).workers if edge.routing is Routing.ASK else [],
@@ -107,12 +100,13 @@ class Worker:
             if edge.consumer in nodes
         }
         self._out = {
-            edge.id: OutEdge(edge, plan.process_of(edge.consumer).workers, self._send)
+            edge.id: self._out_edge(edge)
             for edge in plan.edges
             if edge.producer in process.stages and edge.routing is not Routing.LOCAL
         }
-        self._asked_of: dict[tuple[EdgeId, str], int] = {}
-        """For each producer with credit of ours, which of its lives got it."""
+        self._via: dict[str, int] = {}
+        """For each peer, how often the link to it was restarted."""
+        self._credit = Credit(self._in, self._ask, lambda stage: self._nodes[stage].batch_size)
         self._ways_out = {stage: [self._way_out(edge) for edge in plan.out_of(stage)] for stage in process.stages}
         self._batching = [node for node in nodes.values() if isinstance(node, BatchNode)]
         self._glimpses = Glimpses(self._show)
@@ -295,16 +289,10 @@ class Worker:
             return
         if message.epoch == epoch:
             self._accept(edge.consumer, message.edge, message.packet)
-        if edge.asked:
-            # A stale packet has used up credit, too.
-            self._give_credit_back(message, edge.asked)
+        # A stale packet has used up credit, too.
+        if edge.asked and not self._credit.give_back(message.edge, message.sender, message.incarnation):
+            self._refuse(message, "there is no such sender")
         self._settle(at_once=False)
-
-    def _give_credit_back(self, used: Deliver, producers: list[str]) -> None:
-        if not 0 <= used.sender < len(producers):
-            self._refuse(used, "there is no such sender")
-        elif self._asked_of.get((used.edge, producers[used.sender])) == used.incarnation:
-            self._ask(used.edge, producers[used.sender], 1)
 
     def _asked(self, message: Ask) -> None:
         out = self._out.get(message.edge)
@@ -324,6 +312,13 @@ class Worker:
         for hand_on in self._ways_out[stage]:
             hand_on(packet)
 
+    def _out_edge(self, edge: Edge) -> OutEdge:
+        consumer = self._plan.process_of(edge.consumer)
+        own = self._process.machine_of(self._replica)
+        here = frozenset(replica for replica in range(consumer.replicas) if consumer.machine_of(replica) == own)
+        near = consumer.near if len(consumer.machines) > 1 else "any"
+        return OutEdge(edge, consumer.workers, self._send, near, here)
+
     def _way_out(self, edge: Edge) -> Callable[[Packet], None]:
         if edge.routing is Routing.LOCAL:
             return partial(self._accept, edge.consumer, edge.id)
@@ -336,18 +331,22 @@ class Worker:
         self._settle(at_once=False)
 
     def _send(self, consumer: str, edge: EdgeId, packet: Packet) -> None:
-        raw = self._delivery(edge, packet)
+        raw = self._delivery(consumer, edge, packet)
         if len(raw) > MESSAGE_BYTES_MAX:
             # The receiver would refuse it, and with it the connection.
             log.error("frame %d of %s: its packet has %d bytes, too many", packet.seq, packet.stream, len(raw))
-            raw = self._delivery(edge, packet.without_content().fail(TOO_LARGE, edge[0]))
+            raw = self._delivery(consumer, edge, packet.without_content().fail(TOO_LARGE, edge[0]))
         self._outboxes.send(consumer, raw)
 
-    def _delivery(self, edge: EdgeId, packet: Packet) -> bytes:
-        return encode(Deliver(self._epochs[packet.source], edge, self._replica, self._incarnation, packet))
+    def _delivery(self, consumer: str, edge: EdgeId, packet: Packet) -> bytes:
+        return encode(Deliver(self._epochs[packet.source], edge, self._replica, self._life_to(consumer), packet))
+
+    def _life_to(self, peer: str) -> int:
+        """Which of our lives this is to a peer: see Peer."""
+        return self._incarnation + self._via.get(peer, 0)
 
     def _ask(self, edge: EdgeId, producer: str, count: int) -> None:
-        self._outboxes.send(producer, encode(Ask(edge, self._replica, self._incarnation, count)))
+        self._outboxes.send(producer, encode(Ask(edge, self._replica, self._life_to(producer), count)))
 
     def _settle(self, at_once: bool) -> None:
         for node in self._sinks:
@@ -356,8 +355,10 @@ class Worker:
 
     def _connect(self, message: Connect) -> None:
         self._epochs.update(message.epochs)
-        self._outboxes.readdress({name: peer.endpoint for name, peer in message.peers.items()})
-        lives = {name: peer.incarnation for name, peer in message.peers.items()}
+        far = {name: partial(_forwarded, name, peer.incarnation) for name, peer in message.peers.items() if peer.is_far}
+        self._outboxes.readdress({name: peer.endpoint for name, peer in message.peers.items()}, far)
+        self._via.update({name: peer.via for name, peer in message.peers.items()})
+        lives = {name: peer.incarnation + peer.via for name, peer in message.peers.items()}
         for out in self._out.values():
             out.reset(message.epochs, lives)
         for node in self._nodes.values():
@@ -367,22 +368,13 @@ class Worker:
             for node in self._nodes.values():
                 node.resume(message.streams)
         self._connected = True
-        self._ask_the_new(lives)
+        self._credit.give_to_new(lives)
         for source in self._sources:
             if source.context.name in message.epochs:
                 self._go_on_with(source, message)
         early, self._early = self._early, []
         for held in early:
             self._handle(held)
-
-    def _ask_the_new(self, lives: dict[str, int]) -> None:
-        """Give credit to each producer that has none of ours: at first, and after its restart."""
-        for edge, known in self._in.items():
-            for producer in known.asked:
-                life = lives.get(producer)
-                if life is not None and self._asked_of.get((edge, producer)) != life:
-                    self._asked_of[edge, producer] = life
-                    self._ask(edge, producer, PREFETCH + self._nodes[known.consumer].batch_size - 1)
 
     def _go_on_with(self, source: SourceNode, message: Connect) -> None:
         if not source.started:
@@ -391,3 +383,8 @@ class Worker:
             self._report_if_due()
         for packet in source.send_again():
             self._emit(source.context.name, packet)
+
+
+def _forwarded(worker: str, incarnation: int, raw: bytes) -> bytes:
+    """A message in the form in which a porter takes it."""
+    return encode(Forward(worker, incarnation, raw))

@@ -8,8 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.system.cluster import Cluster, on_one_machine
 from tests.system.hosts import Agent, Host, hosts
-from tests.system.running import PIPELINES, Finished, Running, framewire, free_port, lines_in, run, title, wait_until
+from tests.system.running import PIPELINES, Finished, framewire, free_port, lines_in, run, title, wait_until
 from tests.system.storm import results
 
 DEALT = PIPELINES / "dealt.yaml"
@@ -21,16 +22,7 @@ DISTURBED_AT = FRAMES // 3
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """What one machine writes: the same graph without machines."""
-    out = tmp_path_factory.mktemp("undisturbed")
-    text = DEALT.read_text().replace("    on: {streams: [n]}\n", "")
-    alone = PIPELINES / ".dealt-alone.yaml"
-    alone.write_text(text.replace("engine: agents", "engine: local"))
-    try:
-        finished = run(alone, out)
-    finally:
-        alone.unlink()
-    assert finished.code == 0, finished.stderr
-    return results(out)
+    return on_one_machine(DEALT, tmp_path_factory.mktemp("undisturbed"))
 
 
 @pytest.fixture
@@ -40,52 +32,18 @@ def keys(tmp_path: Path) -> Path:
     return tmp_path / "keys"
 
 
-class Cluster:
-    """A run and its two agents, on this host or on three."""
-
-    def __init__(self, folder: Path, keys: Path, places: list[Host | None], config: Path = DEALT) -> None:
-        home, *others = places
-        self.folder, self.keys, self.config, self.others = folder, keys, config, others
-        self.join = f"{home.address if home else '127.0.0.1'}:{free_port()}"
-        self.home = home
-        self.agents = {f"n-{number}": self.agent(number) for number in range(len(others))}
-        self.running = self.start()
-
-    def agent(self, number: int, *arguments: str) -> Agent:
-        name = f"n-{number}"
-        return Agent(self.join, self.keys / f"{name}.key", self.folder / name, *arguments, host=self.others[number])
-
-    def start(self, *arguments: str) -> Running:
-        return Running(
-            self.config,
-            self.folder / "home",
-            *("--agents", self.join, "--keys", str(self.keys), *arguments),
-            prefix=self.home.prefix if self.home is not None else (),
-        )
-
-    def wait_for_lines(self, count: int = DISTURBED_AT) -> None:
-        for stream, machine in STREAMS.items():
-            path = self.folder / machine / f"{stream}.jsonl"
-            wait_until(lambda path=path: lines_in(path) >= count, f"line {count} of {stream}")  # type: ignore[misc]
-
-    def files(self) -> dict[str, list[str]]:
-        return {name: content for machine in self.agents for name, content in results(self.folder / machine).items()}
-
-    def processes(self) -> list[psutil.Process]:
-        return [*self.running.processes(), *(one for agent in self.agents.values() for one in agent.processes())]
-
-    def close(self) -> None:
-        if self.running.process.poll() is None:
-            self.running.process.kill()
-        for agent in self.agents.values():
-            agent.kill()
-
-
 @pytest.fixture
 def cluster(tmp_path: Path, keys: Path) -> Iterator[Cluster]:
-    cluster = Cluster(tmp_path, keys, [None, None, None])
+    cluster = Cluster(tmp_path, keys, [None, None, None], DEALT)
     yield cluster
     cluster.close()
+
+
+def halfway(cluster: Cluster, count: int = DISTURBED_AT) -> None:
+    """Wait until each stream has so many lines."""
+    for stream, machine in STREAMS.items():
+        path = cluster.folder / machine / f"{stream}.jsonl"
+        wait_until(lambda path=path: lines_in(path) >= count, f"line {count} of {stream}")  # type: ignore[misc]
 
 
 def assert_whole(cluster: Cluster, finished: Finished, undisturbed: dict[str, list[str]]) -> None:
@@ -105,7 +63,7 @@ def test_the_same_files_as_on_one_machine(cluster: Cluster, undisturbed: dict[st
 
 @pytest.mark.parametrize("victim", ["door#0", "frontal-n-0#1", "numbered-n-0#0", "drawn-n-0#0", "video-n-0#0"])
 def test_a_far_worker_is_killed(victim: str, cluster: Cluster, undisturbed: dict[str, list[str]]) -> None:
-    cluster.wait_for_lines()
+    halfway(cluster)
     cluster.agents["n-0"].worker(victim).kill()
     finished = cluster.running.finish()
     assert_whole(cluster, finished, undisturbed)
@@ -114,13 +72,13 @@ def test_a_far_worker_is_killed(victim: str, cluster: Cluster, undisturbed: dict
 
 
 def test_a_far_nursery_is_killed(cluster: Cluster, undisturbed: dict[str, list[str]]) -> None:
-    cluster.wait_for_lines()
+    halfway(cluster)
     next(one for one in cluster.agents["n-1"].processes() if title(one).endswith(" nursery")).kill()
     assert_whole(cluster, cluster.running.finish(), undisturbed)
 
 
 def test_an_agent_is_killed_and_comes_back(cluster: Cluster, undisturbed: dict[str, list[str]]) -> None:
-    cluster.wait_for_lines()
+    halfway(cluster)
     cluster.agents["n-1"].kill()
     cluster.agents["n-1"] = cluster.agent(1)
     finished = cluster.running.finish()
@@ -129,7 +87,7 @@ def test_an_agent_is_killed_and_comes_back(cluster: Cluster, undisturbed: dict[s
 
 
 def test_an_agent_is_told_to_stop_and_comes_back(cluster: Cluster, undisturbed: dict[str, list[str]]) -> None:
-    cluster.wait_for_lines()
+    halfway(cluster)
     assert cluster.agents["n-0"].stop() == 130
     cluster.agents["n-0"] = cluster.agent(0)
     finished = cluster.running.finish()
@@ -140,7 +98,7 @@ def test_an_agent_is_told_to_stop_and_comes_back(cluster: Cluster, undisturbed: 
 def test_an_agent_that_is_stopped_past_its_lease_ends_its_workers(
     cluster: Cluster, undisturbed: dict[str, list[str]]
 ) -> None:
-    cluster.wait_for_lines()
+    halfway(cluster)
     agent = psutil.Process(cluster.agents["n-0"].process.pid)
     workers = cluster.agents["n-0"].processes()
     agent.suspend()
@@ -151,7 +109,7 @@ def test_an_agent_that_is_stopped_past_its_lease_ends_its_workers(
 
 
 def test_the_run_is_killed_and_resumed(cluster: Cluster, undisturbed: dict[str, list[str]]) -> None:
-    cluster.wait_for_lines()
+    halfway(cluster)
     everyone = cluster.processes()
     cluster.running.process.kill()
     cluster.running.process.wait()
@@ -196,9 +154,9 @@ CUTS: dict[str, tuple[Cut, Cut]] = {
 def test_a_machine_is_cut_off(
     how: str, seconds: float, three: list[Host], tmp_path: Path, keys: Path, undisturbed: dict[str, list[str]]
 ) -> None:
-    cluster = Cluster(tmp_path, keys, list(three))
+    cluster = Cluster(tmp_path, keys, list(three), DEALT)
     try:
-        cluster.wait_for_lines()
+        halfway(cluster)
         break_it, mend_it = CUTS[how]
         break_it(three)
         # How long the cut lasts is what is tested.
@@ -210,9 +168,9 @@ def test_a_machine_is_cut_off(
 
 
 def test_a_cut_off_machine_ends_its_workers_by_itself(three: list[Host], tmp_path: Path, keys: Path) -> None:
-    cluster = Cluster(tmp_path, keys, list(three))
+    cluster = Cluster(tmp_path, keys, list(three), DEALT)
     try:
-        cluster.wait_for_lines()
+        halfway(cluster)
         workers = [one for one in cluster.agents["n-0"].processes() if "#" in title(one)]
         assert workers
         three[1].cut()
@@ -225,9 +183,9 @@ def test_a_cut_off_machine_ends_its_workers_by_itself(three: list[Host], tmp_pat
 
 
 def test_nothing_listens_but_where_it_was_told_to(three: list[Host], tmp_path: Path, keys: Path) -> None:
-    cluster = Cluster(tmp_path, keys, list(three))
+    cluster = Cluster(tmp_path, keys, list(three), DEALT)
     try:
-        cluster.wait_for_lines(1)
+        halfway(cluster, 1)
         for host in three:
             listing = subprocess.run(
                 [*host.prefix, "ss", "-H", "-l", "-n", "-t", "-u"], capture_output=True, text=True, check=True

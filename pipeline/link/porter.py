@@ -1,0 +1,255 @@
+"""The process at one end of a link: workers here hand it what is for workers there, and get what came from there."""
+
+import logging
+import time
+from collections.abc import Callable
+
+import msgspec
+import zmq
+
+from framewire.pipeline.frame.packet import Packet, PictureRef
+from framewire.pipeline.frame.ring import PictureLostError, RingReader
+from framewire.pipeline.line.clock import ClockOffset
+from framewire.pipeline.link.carriage import (
+    Carried,
+    LinkMisheardError,
+    Picture,
+    Ping,
+    Pong,
+    decode_header,
+    encode_header,
+)
+from framewire.pipeline.link.codec import find_codec
+from framewire.pipeline.link.exports import Exports
+from framewire.pipeline.link.imports import Imports
+from framewire.pipeline.link.link_socket import LinkBoot, LinkSocket, Part
+from framewire.pipeline.seen.figures import WorkerFigures
+from framewire.pipeline.wire.inbox import Inbox, Outboxes
+from framewire.pipeline.wire.message import (
+    Connect,
+    Deliver,
+    Exit,
+    Forward,
+    Message,
+    RefusedError,
+    Report,
+    decode_for_worker,
+    encode,
+)
+from framewire.pipeline.wire.refused import Refusals
+from framewire.pipeline.worker.allocator import resident_bytes
+
+PING_S = 0.5
+"""How often the other end is asked for a sign of life, and the time."""
+SILENCE_S = 1.5
+"""Silence after which the link counts as lost."""
+DIAL_S = 3.0
+"""How long one try to reach the other end may take: it may be somewhere else by now."""
+REPORT_S = 0.5
+EARLY_MAX = 10_000
+"""Messages for addresses that have not come: see Worker, which keeps as many of a future epoch."""
+
+log = logging.getLogger("framewire.link")
+
+
+class LinkLostError(Exception):
+    """The connection is lost, or was never made."""
+
+
+class Porter:
+    """One end of a link.
+
+    What it is handed arrives in order, once, or the link is lost: then both ends are replaced, and with them an epoch
+    begins, in which the sources whose frames cross the link send again what was not settled. It never reconnects: a
+    connection that is made again may have lost messages without a word.
+    """
+
+    def __init__(self, name: str, incarnation: int, boot: LinkBoot, inbox: Inbox, outboxes: Outboxes) -> None:
+        """Raises zmq.ZMQError if it cannot listen, CodecMissingError."""
+        self.name = name
+        self.socket = LinkSocket(boot)
+        self._codec = find_codec(boot.pixels)
+        self.imports = Imports(self._codec)
+        self._incarnation = incarnation
+        self._boot = boot
+        self._inbox = inbox
+        self._outboxes = outboxes
+        self._exports = Exports()
+        self._reader = RingReader()
+        self._offset = ClockOffset()
+        self._refusals = Refusals(name)
+        self._heard_at = time.monotonic()
+        self._ping_at = 0.0
+        self._is_up = False
+        self._leaving = False
+        self._lives: dict[str, int] = {}
+        self._early: list[tuple[str, int, bytes]] = []
+        """For workers whose address, in that life, has not come yet."""
+
+    def greet(self) -> None:
+        """Wait until the other end answers. Raises LinkLostError if it does not in time."""
+        until = time.monotonic() + DIAL_S
+        while not self._is_up and not self._leaving:
+            self._ping()
+            self._wait(self._ping_at)
+            self._take_all()
+            if not self._boot.listens and time.monotonic() >= until:
+                raise LinkLostError
+            if self.socket.is_lost:
+                raise LinkLostError
+
+    def run(self, tell: Callable[[Message], None]) -> None:
+        """Carry until the supervisor sends Exit. Raises LinkLostError."""
+        reported = 0.0
+        while not self._leaving:
+            self._ping()
+            self._wait(min(self._ping_at, reported + REPORT_S))
+            self._take_all()
+            now = time.monotonic()
+            is_lost = self.socket.is_lost or now - self._heard_at > SILENCE_S
+            if is_lost and not self._leaving:
+                raise LinkLostError("it was up")
+            if now - reported >= REPORT_S:
+                reported = now
+                tell(self.report())
+
+    def report(self) -> Report:
+        """Its figures since it started."""
+        figures = WorkerFigures({}, {}, time.process_time(), resident_bytes(), self._refusals.count, 0)
+        figures.link_bytes = self.socket.sent_bytes
+        return Report(self.name, self._incarnation, figures)
+
+    def close(self) -> None:
+        """Close the connection and the rings."""
+        self.socket.close()
+        self.imports.close()
+
+    def _wait(self, until: float) -> None:
+        poller = zmq.Poller()
+        for one in (self._inbox.socket, self.socket.socket, self.socket.monitor):
+            poller.register(one, zmq.POLLIN)
+        poller.poll(max(0, round((until - time.monotonic()) * 1000)))
+
+    def _ping(self) -> None:
+        now = time.monotonic()
+        if now >= self._ping_at:
+            self._ping_at = now + PING_S
+            self.socket.send([encode_header(Ping(now))])
+
+    def _take_all(self) -> None:
+        """Take what waits at both sides, one by one in turn."""
+        while True:
+            raw, parts = self._inbox.waiting(), self.socket.waiting()
+            if raw is not None:
+                self._take(raw)
+            if parts is not None:
+                self._arrived(parts)
+            if raw is None and parts is None:
+                return
+
+    def _take(self, raw: bytes) -> None:
+        try:
+            message = decode_for_worker(raw)
+            match message:
+                case Forward():
+                    self._carry(message)
+                case Connect():
+                    self._connect(message)
+                case Exit():
+                    self._leaving = True
+                case _:
+                    self._refusals.take(raw, "a porter has no use for this")
+        except RefusedError as error:
+            self._refusals.take(raw, error)
+
+    def _connect(self, message: Connect) -> None:
+        near = {name: peer for name, peer in message.peers.items() if not peer.is_far}
+        self._lives.update({name: peer.incarnation for name, peer in near.items()})
+        self._outboxes.readdress({name: peer.endpoint for name, peer in near.items()})
+        early, self._early = self._early, []
+        for worker, incarnation, raw in early:
+            self._put(worker, incarnation, raw)
+
+    def _put(self, worker: str, incarnation: int, raw: bytes) -> None:
+        """Give a worker a message. The other machine may have heard of its new life before us: then wait."""
+        if incarnation <= self._lives.get(worker, -1):
+            self._outboxes.send(worker, raw)
+        elif len(self._early) < EARLY_MAX:
+            self._early.append((worker, incarnation, raw))
+        else:
+            raise LinkLostError
+
+    def _carry(self, message: Forward) -> None:
+        """Hand a message to the other end, with the pixels that it lacks. Raises RefusedError."""
+        carried = decode_for_worker(message.raw)
+        if not isinstance(carried, Deliver) or not carried.packet.pictures:
+            self.socket.send([encode_header(Carried(message.worker, message.incarnation, message.raw))])
+            return
+        packet = carried.packet
+        self._exports.epoch(packet.source, carried.epoch)
+        try:
+            pictures, pixels = self._pictures(packet)
+        except PictureLostError:
+            # Its frame is settled, or its maker is gone: an epoch begins that voids this packet.
+            return
+        bare = msgspec.structs.replace(carried, packet=packet.without_pictures())
+        header = Carried(message.worker, message.incarnation, encode(bare), pictures)
+        self.socket.send([encode_header(header), *pixels])
+
+    def _pictures(self, packet: Packet) -> tuple[list[Picture], list[Part]]:
+        """A packet's pictures, and the pixels of those that the other side does not have. Raises PictureLostError."""
+        pictures: list[Picture] = []
+        pixels: list[Part] = []
+        for name, ref in packet.pictures.items():
+            origin = self.imports.origin(ref)
+            if origin is not None:
+                pictures.append(Picture(name, origin, goes_home=True))
+                continue
+            view = self._reader.view(ref)
+            is_new = self._exports.is_new(packet, ref)
+            pictures.append(Picture(name, ref, pixels=is_new))
+            if is_new:
+                pixels.append(self._codec.encode(view))
+        return pictures, pixels
+
+    def _arrived(self, parts: list[zmq.Frame]) -> None:
+        self._heard_at = time.monotonic()
+        self._is_up = True
+        try:
+            match decode_header(parts[0].bytes):
+                case Ping() as ping:
+                    self.socket.send([encode_header(Pong(ping.asked_at, time.monotonic()))])
+                case Pong() as pong:
+                    self._offset.answered(pong.asked_at, pong.now, time.monotonic())
+                case Carried() as carried:
+                    self._deliver(carried, parts[1:])
+        except (LinkMisheardError, RefusedError, PictureLostError, ValueError) as error:
+            self._refusals.take(parts[0].bytes, error)
+
+    def _deliver(self, carried: Carried, parts: list[zmq.Frame]) -> None:
+        """Raises LinkMisheardError, RefusedError, PictureLostError."""
+        message = decode_for_worker(carried.raw)
+        if isinstance(message, Deliver):
+            packet = self._by_our_clock(message.packet)
+            if carried.pictures:
+                packet = msgspec.structs.replace(packet, pictures=self._imported(packet, carried.pictures, parts))
+            message = msgspec.structs.replace(message, packet=packet)
+        self._put(carried.worker, carried.incarnation, encode(message))
+
+    def _imported(self, packet: Packet, pictures: list[Picture], parts: list[zmq.Frame]) -> dict[str, PictureRef]:
+        pixels = iter(parts)
+        found: dict[str, PictureRef] = {}
+        for picture in pictures:
+            if picture.goes_home:
+                found[picture.name] = picture.ref
+                continue
+            part = next(pixels, None) if picture.pixels else None
+            if picture.pixels and part is None:
+                raise LinkMisheardError("its pixels were not sent")
+            buffer = part.buffer if part is not None else None
+            found[picture.name] = self.imports.take(packet.stream, packet.window, packet.mark, picture.ref, buffer)
+        return found
+
+    def _by_our_clock(self, packet: Packet) -> Packet:
+        ahead = self._offset.seconds
+        return msgspec.structs.replace(packet, captured=packet.captured - ahead, sent=packet.sent - ahead)

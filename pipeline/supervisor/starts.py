@@ -1,0 +1,48 @@
+"""Which workers are to be started when, and with what."""
+
+import time
+from pathlib import Path
+
+from framewire.pipeline.crew.crew import Crew
+from framewire.pipeline.crew.links import Links
+from framewire.pipeline.crew.worker_record import Life, WorkerRecord
+from framewire.pipeline.graph.plan import Plan
+from framewire.pipeline.graph.spec import PipelineSpec
+from framewire.pipeline.ledger.bookkeeping import Bookkeeping
+from framewire.pipeline.wire.message import LinkAt
+
+
+class Starts:
+    """Starts workers as soon as there is somebody to do so, and for a porter somebody to call."""
+
+    def __init__(
+        self, spec: PipelineSpec, plan: Plan, out: Path, crew: Crew, books: Bookkeeping, trace_every: int
+    ) -> None:
+        self.links = Links(plan, crew.workers, crew.host_of, spec.links.pixels)
+        self._spec = spec
+        self._out = out
+        self._crew = crew
+        self._books = books
+        self._trace_every = trace_every
+
+    @property
+    def due(self) -> float | None:
+        """When the next worker is to be started, by the monotonic clock; None if none is."""
+        waiting = (worker for worker in self._crew.workers.values() if worker.life is Life.WAITING)
+        return min((worker.start_at for worker in waiting if self._may(worker)), default=None)
+
+    def start_due(self, supervisor: str) -> None:
+        """Start who is due; `supervisor` is its inbox."""
+        now = time.monotonic()
+        for worker in self._crew.workers.values():
+            if worker.life is Life.WAITING and worker.start_at <= now and self._may(worker):
+                link = self.links.boot(worker)
+                boot = worker.start(self._spec, supervisor, self._out, self._trace_every, self._books, link)
+                self._crew.spawn(worker.name, boot)
+
+    def listens(self, message: LinkAt) -> None:
+        """A porter says where it listens: the other end of its link may start."""
+        self.links.listens(message)
+
+    def _may(self, worker: WorkerRecord) -> bool:
+        return self._crew.may_start(worker) and self.links.may_start(worker)
