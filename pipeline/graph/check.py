@@ -11,7 +11,7 @@ from framewire.pipeline.document.config_error import ConfigError, ConfigGroupErr
 from framewire.pipeline.document.yaml_text import Document, parse, parse_scalar
 from framewire.pipeline.graph.keys import Name, PipelineKeys, StageKeys
 from framewire.pipeline.graph.machines import deal_streams, machine_names, machines_of
-from framewire.pipeline.graph.needs import needs_of, wrong_needs
+from framewire.pipeline.graph.needs import needs_of, place_all, wrong_needs
 from framewire.pipeline.graph.outputs import Input, Output, check_outputs
 from framewire.pipeline.graph.path_template import PathTemplate
 from framewire.pipeline.graph.plan import make_plan
@@ -66,6 +66,7 @@ def load_pipeline(
         _override_source(document, source)
     if engine is not None:
         document.override(("engine",), engine, f"--engine {engine}")
+    place_all(document)
     machines = machine_names(document)
     copies = deal_streams(document, machines)
     expand_streams(document)
