@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 from typing import IO
 
+from framewire.pipeline.line.keys import AgentKey, encode_agent_key, new_pair
 from framewire.pipeline.processes.parent_death import at_death_of
 
 PROGRAM = (
@@ -27,11 +28,20 @@ class AgentHost:
     threaded nor asynchronous.
     """
 
-    def serve(self, machine: str, key: bytes, join: str, out: str, folder: str) -> tuple[int, str]:
+    def __init__(self) -> None:
+        self._public, self._secret = new_pair()
+
+    def offer(self) -> str:
+        """The agent's public key. The secret one is made here, and stays here: Ray encrypts nothing that it sends."""
+        return self._public
+
+    def serve(self, machine: str, run_key: str, join: str, out: str, folder: str) -> tuple[int, str]:
         """Start the agent of a machine, with its key on its standard input, where nobody else can read it.
 
-        `folder` is its current folder, if there is such a one here. Returns its exit status, and its last complaint.
+        `run_key` is the run's public key, `folder` the agent's current folder, if there is such a one here. Returns its
+        exit status, and its last complaint.
         """
+        key = encode_agent_key(AgentKey(machine, self._public, self._secret, run_key))
         agent = subprocess.Popen(
             [
                 *(sys.executable, "-P", "-c", PROGRAM, str(os.getpid())),

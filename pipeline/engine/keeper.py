@@ -25,7 +25,7 @@ from msgspec import Struct
 from setproctitle import setproctitle
 
 from framewire.pipeline.engine.agent_host import AgentHost
-from framewire.pipeline.engine.said import AgentEnded, Joined, Over, Refused, Seek, hear_run, say
+from framewire.pipeline.engine.said import Admit, AgentEnded, Joined, Offered, Over, Refused, Seek, hear_run, say
 from framewire.pipeline.processes.parent_death import at_death_of
 from framewire.pipeline.processes.signals import is_running
 
@@ -189,6 +189,7 @@ class _Sought(Struct):
     since: float
     failures: int = 0
     again_at: float | None = None
+    serves: bool = False
 
 
 class _Keeper:
@@ -197,7 +198,7 @@ class _Keeper:
     def __init__(self, end: socket.socket) -> None:
         self._end = end
         self._sought: dict[str, _Sought] = {}
-        self._ended: deque[tuple[Seek, Future[tuple[int, str]]]] = deque()
+        self._news: deque[tuple[_Sought, Future[Any]]] = deque()
         self._woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def run(self) -> None:
@@ -208,30 +209,33 @@ class _Keeper:
             readable, _, _ = select.select([self._end.fileno(), self._woken], [], [], timeout)
             if self._woken in readable:
                 os.read(self._woken, WAKES_BYTES)
-            while self._ended:
-                self._agent_ended(*self._ended.popleft())
+            while self._news:
+                self._heard(*self._news.popleft())
             for one in self._sought.values():
                 if one.again_at is not None and one.again_at <= time.monotonic():
                     self._start(one)
             if self._end.fileno() in readable:
-                message = hear_run(self._end)
-                if not isinstance(message, Seek):
-                    self._finish(message)
-                    return
-                self._seek(message)
+                match message := hear_run(self._end):
+                    case Seek():
+                        self._seek(message)
+                    case Admit():
+                        self._admitted(message)
+                    case _:
+                        self._finish(message)
+                        return
 
     def _finish(self, over: Over | None) -> None:
         """End all agents; those that know that the run is over end themselves, unless they take too long."""
         awaited = set(over.machines if over is not None else ())
         for machine, one in self._sought.items():
-            if machine not in awaited or one.again_at is not None:
+            if machine not in awaited or not one.serves:
                 awaited.discard(machine)
                 _end_actor(one.actor)
         until = time.monotonic() + LAST_S
         while awaited and select.select([self._woken], [], [], max(0.0, until - time.monotonic()))[0]:
             os.read(self._woken, WAKES_BYTES)
-            while self._ended:
-                awaited.discard(self._ended.popleft()[0].machine)
+            while self._news:
+                awaited.discard(self._news.popleft()[0].seek.machine)
         for one in self._sought.values():
             _end_actor(one.actor)
 
@@ -258,20 +262,41 @@ class _Keeper:
             scheduling_strategy="SPREAD" if seek.is_spread else "DEFAULT",
         )
         one.actor, one.since, one.again_at = actor.remote(), time.monotonic(), None
-        served = one.actor.serve.remote(seek.machine, seek.key, seek.join, seek.out, seek.folder)
-        served.future().add_done_callback(lambda future, seek=seek: self._wake_with(seek, future))
+        self._tell_when_done(one, one.actor.offer.remote())
 
-    def _wake_with(self, seek: Seek, future: "Future[tuple[int, str]]") -> None:
-        """Called in a thread of Ray's."""
-        self._ended.append((seek, future))
-        os.write(self._wake, b"\0")
+    def _admitted(self, admit: Admit) -> None:
+        one = self._sought[admit.machine]
+        seek = one.seek
+        if seek.number == admit.number and one.again_at is None and not one.serves:
+            one.serves = True
+            served = one.actor.serve.remote(seek.machine, seek.run_key, seek.join, seek.out, seek.folder)
+            self._tell_when_done(one, served)
 
-    def _agent_ended(self, seek: Seek, future: "Future[tuple[int, str]]") -> None:
-        one = self._sought[seek.machine]
-        if one.seek is not seek:
+    def _tell_when_done(self, one: _Sought, reference: Any) -> None:
+        seek = one.seek
+
+        def done(future: "Future[Any]") -> None:
+            """Called in a thread of Ray's."""
+            if one.seek is seek:
+                self._news.append((one, future))
+                os.write(self._wake, b"\0")
+
+        reference.future().add_done_callback(done)
+
+    def _heard(self, one: _Sought, future: "Future[Any]") -> None:
+        """An agent has made its key, or has ended; or Ray has lost it before or after."""
+        if self._sought[one.seek.machine] is not one:
             return
+        if not one.serves and future.exception() is None:
+            say(self._end, Offered(one.seek.machine, one.seek.number, future.result()))
+        else:
+            self._agent_ended(one, future)
+
+    def _agent_ended(self, one: _Sought, future: "Future[tuple[int, str]]") -> None:
+        seek = one.seek
         status, text = _outcome(future)
         _end_actor(one.actor)
+        one.serves = False
         say(self._end, AgentEnded(seek.machine, seek.number, status, text))
         if status == 0:
             return

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from math import ceil
 from pathlib import Path
@@ -16,9 +16,8 @@ from pathlib import Path
 import msgspec
 
 from framewire.pipeline.crew.restart import RestartPolicy
-from framewire.pipeline.engine.said import AgentEnded, Joined, Over, Refused, Seek, hear_keeper, say
+from framewire.pipeline.engine.said import Admit, AgentEnded, Joined, Offered, Over, Refused, Seek, hear_keeper, say
 from framewire.pipeline.graph.spec import NeedsSpec, PipelineSpec
-from framewire.pipeline.line.keys import AgentKey
 from framewire.pipeline.processes.signals import how_it_ended
 
 PROGRAM = (
@@ -28,6 +27,9 @@ PROGRAM = (
 JOIN_S = 120.0
 """For a cluster's first answer: a local Ray is there in five seconds, on a busy machine in twenty."""
 CLOSE_S = 10.0
+SOON_S = 0.05
+LATER_S = 0.5
+"""Between two looks for news of Ray's, while an agent is sought, and while all are there."""
 TAIL_BYTES = 4096
 LINE_MAX = 300
 REFUSED = 2
@@ -46,7 +48,7 @@ class RayHosts:
     Example:
         hosts = RayHosts(spec, address="10.0.0.1:6379", is_insecure=False, out=Path("out"))
         host = hosts.join()                       # the address by which the cluster reaches this machine
-        hosts.seek("10.0.0.1:40123", keys)
+        hosts.seek("10.0.0.1:40123", run_key, socket.admit)
     """
 
     def __init__(self, spec: PipelineSpec, address: str, is_insecure: bool, out: Path) -> None:
@@ -55,8 +57,8 @@ class RayHosts:
         self._address = address
         self._is_insecure = is_insecure
         self._out = out.absolute()
-        self._keys: Mapping[str, AgentKey] = {}
-        self._join_at = ""
+        self._join_at = self._run_key = ""
+        self._admit: Callable[[str, str], None] = lambda public, machine: None
         self._numbers = dict.fromkeys(spec.machines, 1)
         """Of the agents that are sought now."""
         self._served: dict[str, int] = {}
@@ -83,9 +85,12 @@ class RayHosts:
             self.close()
             raise NoClusterError(f"Ray cannot be used ({why})")
 
-    def seek(self, join: str, keys: Mapping[str, AgentKey]) -> None:
-        """Have agents started, which find the run at `join`."""
-        self._join_at, self._keys = join, keys
+    def seek(self, join: str, run_key: str, admit: Callable[[str, str], None]) -> None:
+        """Have agents started, which find the run at `join`, and know it by its public key.
+
+        `admit` gets the public key that an agent has made itself, and its machine.
+        """
+        self._join_at, self._run_key, self._admit = join, run_key, admit
         for machine in self._spec.machines:
             self._seek(machine)
 
@@ -100,6 +105,11 @@ class RayHosts:
             self._numbers[machine] += 1
             self._seek(machine)
 
+    @property
+    def look_s(self) -> float:
+        """See Hosts."""
+        return SOON_S if self._served != self._numbers else LATER_S
+
     def look(self) -> Iterable[str]:
         """See Hosts."""
         if self._again_at is not None:
@@ -111,12 +121,15 @@ class RayHosts:
             message = hear_keeper(self._end)
             match message:
                 case Joined():
-                    self._numbers = dict.fromkeys(self._numbers, 1)
+                    # The agents of the one before end with it. Numbers go on: some may have been sought already.
                     self._served.clear()
-                    self.seek(self._join_at, self._keys)
+                    self.seek(self._join_at, self._run_key, self._admit)
                 case Refused():
                     yield message.text
                     return
+                case Offered() if message.number == self._numbers[message.machine]:
+                    self._admit(message.public, message.machine)
+                    self._say(Admit(message.machine, message.number))
                 case AgentEnded():
                     yield from self._ended(message)
                 case None:
@@ -188,8 +201,8 @@ class RayHosts:
         seek = Seek(
             machine,
             self._numbers[machine],
-            msgspec.json.encode(self._keys[machine]),
             self._join_at,
+            self._run_key,
             str(self._out / machine),
             str(Path.cwd()),
             len(others) > 1,
@@ -197,11 +210,12 @@ class RayHosts:
             needs.gpus,
             needs.resources,
         )
-        try:
-            say(self._end, seek)
-        except OSError:
-            # It is dead: that is the next news.
-            log.debug("the process that speaks with Ray is gone")
+        self._say(seek)
+
+    def _say(self, message: Seek | Admit) -> None:
+        # A keeper that is dead is the next news.
+        with suppress(OSError):
+            say(self._end, message)
 
     def _ended(self, message: AgentEnded) -> Iterable[str]:
         if message.number < self._numbers[message.machine] or message.status == 0:

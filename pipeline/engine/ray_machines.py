@@ -7,7 +7,7 @@ import zmq
 
 from framewire.pipeline.engine.ray_hosts import NoClusterError, RayHosts
 from framewire.pipeline.graph.spec import PipelineSpec
-from framewire.pipeline.line.keys import new_keys
+from framewire.pipeline.line.keys import RunKeys, new_pair
 from framewire.pipeline.line.modules import Module
 from framewire.pipeline.line.socket import RunSocket
 from framewire.pipeline.machines.machines import Machines, MachinesError
@@ -27,13 +27,13 @@ def ray_machines(
         host = hosts.join()
     except NoClusterError as error:
         raise MachinesError(str(error)) from error
-    run_keys, agent_keys = new_keys(spec.machines)
+    public, secret = new_pair()
     try:
-        socket = RunSocket(host, ANY_PORT, run_keys)
+        socket = RunSocket(host, ANY_PORT, RunKeys(public, secret, {}))
     except zmq.ZMQError as error:
         hosts.close()
         why = f"cannot listen for agents at {host}, as Ray knows this machine ({error.strerror})"
         raise MachinesError(why) from error
     machines = Machines(spec, socket, importlib.metadata.version("framewire"), is_resumed, modules, hosts)
-    hosts.seek(machines.address, agent_keys)
+    hosts.seek(machines.address, public, socket.admit)
     return machines

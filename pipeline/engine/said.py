@@ -16,14 +16,21 @@ class Seek(Struct, frozen=True, tag=True):
 
     machine: str
     number: int
-    key: bytes
     join: str
+    run_key: str
     out: str
     folder: str
     is_spread: bool
     cpus: float
     gpus: float
     resources: dict[str, float]
+
+
+class Admit(Struct, frozen=True, tag=True):
+    """To the keeper: the run admits the key that was offered by the agent of that number."""
+
+    machine: str
+    number: int
 
 
 class Over(Struct, frozen=True, tag=True):
@@ -44,6 +51,14 @@ class Refused(Struct, frozen=True, tag=True):
     text: str
 
 
+class Offered(Struct, frozen=True, tag=True):
+    """From the keeper: there is a place for this agent, which has made itself this public key."""
+
+    machine: str
+    number: int
+    public: str
+
+
 class AgentEnded(Struct, frozen=True, tag=True):
     """From the keeper: the agent of that number has ended with this exit status; None: Ray has lost it."""
 
@@ -53,8 +68,8 @@ class AgentEnded(Struct, frozen=True, tag=True):
     text: str
 
 
-ToKeeper = Seek | Over
-FromKeeper = Joined | Refused | AgentEnded
+ToKeeper = Seek | Admit | Over
+FromKeeper = Joined | Refused | Offered | AgentEnded
 
 _encoder = msgspec.msgpack.Encoder()
 _to_keeper: msgspec.msgpack.Decoder[ToKeeper] = msgspec.msgpack.Decoder(ToKeeper)

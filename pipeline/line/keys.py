@@ -2,7 +2,6 @@
 
 import os
 import stat
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -44,17 +43,18 @@ KeysT = TypeVar("KeysT", AgentKey, RunKeys)
 def make_keys(folder: Path, machines: list[str]) -> list[Path]:
     """Write new keys: `home.key` for the run, NAME.key for each machine. Raises OSError, FileExistsError."""
     folder.mkdir(parents=True, exist_ok=True)
-    run, agents = new_keys(machines)
-    paths = [_write(folder / f"{HOME}{SUFFIX}", run)]
-    return [*paths, *(_write(folder / f"{machine}{SUFFIX}", key) for machine, key in agents.items())]
-
-
-def new_keys(machines: Iterable[str]) -> tuple[RunKeys, dict[str, AgentKey]]:
-    """New keys for a run, and for each machine."""
-    public, secret = _pair()
-    pairs = {machine: _pair() for machine in machines}
+    public, secret = new_pair()
+    pairs = {machine: new_pair() for machine in machines}
     run = RunKeys(public, secret, {machine: pair[0] for machine, pair in pairs.items()})
-    return run, {machine: AgentKey(machine, *pair, public) for machine, pair in pairs.items()}
+    paths = [_write(folder / f"{HOME}{SUFFIX}", run)]
+    for machine, pair in pairs.items():
+        paths.append(_write(folder / f"{machine}{SUFFIX}", AgentKey(machine, *pair, public)))
+    return paths
+
+
+def encode_agent_key(key: AgentKey) -> bytes:
+    """The text of its file."""
+    return msgspec.json.format(msgspec.json.encode(key), indent=2) + b"\n"
 
 
 def decode_agent_key(raw: bytes, where: str) -> AgentKey:
@@ -72,7 +72,8 @@ def read_run_keys(folder: Path) -> RunKeys:
     return _read(folder / f"{HOME}{SUFFIX}", RunKeys, "it is not the key of a run")
 
 
-def _pair() -> tuple[str, str]:
+def new_pair() -> tuple[str, str]:
+    """A new pair: the public key, and the secret one."""
     public, secret = zmq.curve_keypair()
     return public.decode(), secret.decode()
 

@@ -13,8 +13,12 @@ class Hosts(Protocol):
     def lost(self, machine: str) -> None:
         """A machine's agent counts as gone: another is needed."""
 
+    @property
+    def look_s(self) -> float:
+        """Seconds until `look` is to be called again."""
+
     def look(self) -> Iterable[str]:
-        """Called twice a second; returns why the run cannot go on."""
+        """Take news of agents; returns why the run cannot go on."""
 
     def cure(self, machine: str) -> str:
         """What a user can do if a machine does not come."""
@@ -35,6 +39,8 @@ class AwaitedHosts:
 
     def lost(self, machine: str) -> None:
         """See Hosts."""
+
+    look_s = 0.5
 
     def look(self) -> Iterable[str]:
         """See Hosts."""

@@ -176,7 +176,7 @@ class Machines:
                 log.warning("%s has not been heard for %g s: it counts as lost", machine.name, self._spec.lease_s)
                 yield self._lose(machine, now)
         if now >= self._look_at:
-            self._look_at = now + AGAIN_S
+            self._look_at = now + min(AGAIN_S, self._hosts.look_s)
             for machine in self.machines.values():
                 machine.send_again(now)
             yield from map(Failed, self._hosts.look())

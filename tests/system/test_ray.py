@@ -15,7 +15,11 @@ from tests.system.dealt import DEALT, STREAMS, of_frames, undisturbed_files
 from tests.system.running import Finished, Running, lines_in, run, title, wait_until
 from tests.system.storm import results
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
+pytestmark = [
+    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed"),
+    # Ray itself takes half a minute to start on a busy machine.
+    pytest.mark.timeout(150),
+]
 FRAMES = 42
 """Of each stream."""
 DISTURBED_AT = FRAMES // 3
@@ -86,8 +90,8 @@ def wait_for_lines(out: Path, count: int = DISTURBED_AT) -> None:
 
 
 def far_worker(name: str) -> psutil.Process:
-    """A worker that is no child of the run's."""
-    return next(one for one in psutil.process_iter() if title(one).endswith(f" dealt {name}"))
+    """A worker that is no child of the run's: one of a raylet that we have started."""
+    return next(one for one in ours() if title(one).endswith(f" dealt {name}"))
 
 
 def raylet_of(worker: psutil.Process) -> psutil.Process:
@@ -104,7 +108,8 @@ def actor_of(worker: psutil.Process) -> psutil.Process:
 def ours() -> list[psutil.Process]:
     """All processes of agents and their workers, and of Ray's actors."""
     marks = ("framewire dealt", "ray::AgentHost", "agent_host")
-    return [one for one in psutil.process_iter() if any(mark in title(one) for mark in marks)]
+    started = psutil.Process().children(recursive=True)
+    return [one for one in started if any(mark in title(one) for mark in marks)]
 
 
 def assert_whole(out: Path, finished: Finished, undisturbed: dict[str, list[str]]) -> None:
@@ -115,6 +120,14 @@ def assert_whole(out: Path, finished: Finished, undisturbed: dict[str, list[str]
         name: content for machine in STREAMS.values() for name, content in results(out / machine).items()
     } == undisturbed
     assert not psutil.wait_procs(ours(), timeout=10)[1]
+
+
+@pytest.fixture(autouse=True)
+def nobody_left() -> Iterator[None]:
+    """End what a test that has failed leaves."""
+    yield
+    for one in ours():
+        one.kill()
 
 
 def test_the_same_files_and_the_stages_ran_on_two_nodes(
