@@ -41,6 +41,7 @@ STORE_BYTES = 100_000_000
 TEMPORARY = Path("/tmp")
 """Not $TMPDIR: the paths of Ray's sockets have 107 bytes."""
 PREFIX = "fw-ray-"
+REACH_S = 5.0
 ASKING_S = 30.0
 ASK = "from ray.scripts.scripts import main; main()"
 TOKEN = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
@@ -122,6 +123,11 @@ def _must_ask_for_token(address: str) -> None:
 
     What our own settings say proves nothing: a cluster without tokens takes ours, too.
     """
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), REACH_S).close()
+    except OSError as error:
+        raise RefusedError(f"there is no Ray cluster at {address} ({error.strerror or error})") from error
     environment = {name: value for name, value in os.environ.items() if name not in TOKEN}
     try:
         asked = subprocess.run(

@@ -71,7 +71,7 @@ def _keys(spec: PipelineSpec, keys: Path) -> RunKeys:
 def _ray(spec: PipelineSpec, modules: tuple[Module, ...], out: Path, found: Found) -> Callable[[bool], Machines]:
     """Ray's agents; in a job of Ray's own, its cluster is in the environment."""
     if importlib.util.find_spec("ray") is None:
-        raise ConfigError(Place("engine: ray"), "Ray is not installed; `pip install framewire[ray]`")
+        raise ConfigError(Place("engine: ray"), 'Ray is not installed; `pip install "framewire[ray]"`')
     option = "--ray-address" if found.ray_address is not None else RAY_ADDRESS
     address = found.ray_address if found.ray_address is not None else os.environ.get(RAY_ADDRESS, "")
     if address in ("", "local"):
