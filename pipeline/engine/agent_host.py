@@ -31,6 +31,13 @@ class AgentHost:
     def __init__(self) -> None:
         self._public, self._secret = new_pair()
 
+    def end_with_raylet(self) -> None:
+        """From now on this process dies with its raylet: left to Ray, it goes on for a while, with what it has booked.
+
+        An actor's parent is its node's raylet.
+        """
+        at_death_of(os.getppid(), signal.SIGKILL)
+
     def offer(self) -> str:
         """The agent's public key. The secret one is made here, and stays here: Ray encrypts nothing that it sends."""
         return self._public

@@ -268,6 +268,7 @@ class _Keeper:
             scheduling_strategy="SPREAD" if seek.is_spread else "DEFAULT",
         )
         one.actor, one.since, one.again_at = actor.remote(), time.monotonic(), None
+        one.actor.end_with_raylet.remote()
         self._tell_when_done(one, one.actor.offer.remote())
 
     def _admitted(self, admit: Admit) -> None:
