@@ -23,6 +23,7 @@ CODES = {
     SessionEnd.OVER: 0,
     SessionEnd.LOST: FAILED,
     SessionEnd.STOPPED: INTERRUPTED,
+    SessionEnd.DISMISSED: 0,
     SessionEnd.REFUSED: WRONG,
     SessionEnd.UNABLE: FAILED,
 }
@@ -54,8 +55,8 @@ def node(
     with waking(lambda number, _: signals.append(number)) as woken:
         log.info("%s: looking for a run at %s", agent_key.machine, join)
         while True:
-            end = Session(home, agent_key, out, woken.fileno(), lambda: bool(signals)).run()
+            end = Session(home, agent_key, out, woken, lambda: len(signals)).run()
             log.info("session over: %s", end.value)
-            if once or end in (SessionEnd.STOPPED, SessionEnd.REFUSED):
+            if once or end in (SessionEnd.STOPPED, SessionEnd.DISMISSED, SessionEnd.REFUSED):
                 raise typer.Exit(CODES[end])
             time.sleep(AGAIN_S)

@@ -28,11 +28,13 @@ from framewire.pipeline.line.modules import ModulesError, lay_out
 from framewire.pipeline.line.numbered import LineEnd, LineFullError, decode_frame
 from framewire.pipeline.line.said import (
     PROTOCOL,
+    Dismissed,
     FromAgent,
     Hello,
     Kill,
     LeaseAsked,
     LeaseGranted,
+    Leaving,
     Left,
     MisheardError,
     PassOn,
@@ -58,6 +60,7 @@ PROBE_S = 0.2
 SESSION_BYTES = 16
 MODULES = "modules"
 """In the folder of the engine's own files: the run's modules, made anew for each session."""
+WAKES_BYTES = 64
 LEFT_S = 0.1
 """How long the last message may take to be on its way."""
 
@@ -70,6 +73,7 @@ class SessionEnd(Enum):
     OVER = "the run is over"
     LOST = "the run is gone, or cannot be reached"
     STOPPED = "it was told to stop"
+    DISMISSED = "it was told to stop, and might go"
     REFUSED = "it may not serve"
     UNABLE = "it cannot serve"
 
@@ -107,17 +111,17 @@ class Session:
     """Serves one run.
 
     Example:
-        session = Session(Home("10.0.0.1", 9798), key, Path("out"), woken_fd, is_stopped)
+        session = Session(Home("10.0.0.1", 9798), key, Path("out"), woken, lambda: stops)
         session.run()          # SessionEnd.OVER
     """
 
-    def __init__(self, home: Home, key: AgentKey, out: Path, woken: int, is_stopped: Callable[[], bool]) -> None:
-        """`woken` is readable when `is_stopped` may have changed."""
+    def __init__(self, home: Home, key: AgentKey, out: Path, woken: socket.socket, stops: Callable[[], int]) -> None:
+        """`stops` counts how often it was told to stop; `woken` is readable when it has changed."""
         self._home = home
         self._key = key
         self._out = out
         self._woken = woken
-        self._is_stopped = is_stopped
+        self._stops = stops
         self._line = LineEnd()
         self._offset = ClockOffset()
         self._socket = AgentSocket(home.host, home.port, key, secrets.token_bytes(SESSION_BYTES))
@@ -146,7 +150,7 @@ class Session:
             0.0,
         )
         greet_at = 0.0
-        while not self._is_stopped():
+        while not self._stops():
             now = time.monotonic()
             if now >= greet_at:
                 greet_at = now + HELLO_S
@@ -195,8 +199,8 @@ class Session:
         if served.over is not None:
             sinks = [stage.name for stage in spec.stages if stage.kind == "sink" and stage.machine == machine]
             leave_files(self._out, sinks, served.over.is_complete)
-        elif end is SessionEnd.STOPPED:
-            self._whisper(Left("it was told to stop"))
+        elif end in (SessionEnd.STOPPED, SessionEnd.DISMISSED):
+            self._whisper(Left(end.value))
             time.sleep(LEFT_S)
         return end
 
@@ -210,7 +214,7 @@ class Session:
         """Say so until the run ends."""
         log.error("%s", text)
         self._say(Unable(text))
-        while not (self._is_stopped() or lease.is_out(time.monotonic())):
+        while not (self._stops() or lease.is_out(time.monotonic())):
             self._wait(lease.due, [])
             while (raw := self._socket.waiting()) is not None:
                 match self._decoded(raw):
@@ -224,8 +228,15 @@ class Session:
     def _loop(self, served: "_Served") -> SessionEnd:
         while served.over is None:
             now = time.monotonic()
-            if self._is_stopped():
+            stops = self._stops()
+            if stops > 1:
                 return SessionEnd.STOPPED
+            if stops and not served.is_leaving:
+                served.is_leaving = True
+                log.info("told to stop: leaving when what is in flight is settled; again to stop at once")
+                self._say(Leaving())
+            if served.is_dismissed:
+                return SessionEnd.DISMISSED
             if served.lease.is_out(now):
                 log.warning("the run has not been heard for %g s: ending its workers", served.lease.seconds)
                 return SessionEnd.LOST
@@ -287,6 +298,8 @@ class Session:
             case Refusal() as refusal:
                 log.warning("%s", refusal.text)
                 served.lease.end()
+            case Dismissed():
+                served.is_dismissed = True
             case RunOver() as over:
                 served.over = over
                 self._whisper(Left(""))
@@ -321,9 +334,11 @@ class Session:
     def _wait(self, until: float, others: "list[int | zmq.Socket[bytes]]") -> set[int]:
         """Until something is readable, or then; which of `others` is, by its descriptor."""
         poller = zmq.Poller()
-        for one in (self._socket.socket, self._socket.monitor, self._woken, *others):
+        for one in (self._socket.socket, self._socket.monitor, self._woken.fileno(), *others):
             poller.register(one, zmq.POLLIN)
         ready = dict(poller.poll(max(0, round((until - time.monotonic()) * 1000))))
+        if self._woken.fileno() in ready:
+            self._woken.recv(WAKES_BYTES)
         self._has_lost = self._socket.has_lost_connection() or self._has_lost
         return {one for one in ready if isinstance(one, int)}
 
@@ -338,3 +353,5 @@ class _Served(Struct):
     out: str
     folder: str
     over: RunOver | None = None
+    is_leaving: bool = False
+    is_dismissed: bool = False

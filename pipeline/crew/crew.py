@@ -168,6 +168,10 @@ class Crew:
         """End the nursery; another takes its place."""
         self._nursery.kill()
 
+    def dismiss(self, machine: str) -> None:
+        """Let a machine's agent go, and all of its workers with it; another is waited for."""
+        self._machines.dismiss(machine)
+
     def host_of(self, machine: str) -> str:
         """The address by which other machines reach one; empty is the run's own."""
         return self._machines.host(machine)

@@ -98,6 +98,10 @@ class Left(Struct, frozen=True, tag=True):
     why: str
 
 
+class Leaving(Struct, frozen=True, tag=True):
+    """From an agent: it was told to stop, and would like to go when what is in flight is settled."""
+
+
 class Unable(Struct, frozen=True, tag=True):
     """From an agent: it cannot serve this run, for a reason that another try would not mend."""
 
@@ -124,14 +128,18 @@ class Kill(Struct, frozen=True, tag=True):
     worker: str
 
 
+class Dismissed(Struct, frozen=True, tag=True):
+    """To an agent that is leaving: it may go."""
+
+
 class RunOver(Struct, frozen=True, tag=True):
     """To an agent: the run has ended, with all of its streams `complete` or not."""
 
     is_complete: bool
 
 
-FromAgent = Hello | LeaseAsked | Relayed | WorkerDied | Pictured | Left | Unable
-ToAgent = Welcome | Refusal | LeaseGranted | Start | PassOn | Kill | RunOver
+FromAgent = Hello | LeaseAsked | Relayed | WorkerDied | Pictured | Leaving | Left | Unable
+ToAgent = Welcome | Refusal | LeaseGranted | Start | PassOn | Kill | Dismissed | RunOver
 
 _encoder = msgspec.msgpack.Encoder()
 _from_agent: msgspec.msgpack.Decoder[FromAgent] = msgspec.msgpack.Decoder(FromAgent)

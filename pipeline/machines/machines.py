@@ -14,10 +14,12 @@ from framewire.pipeline.line.modules import Module
 from framewire.pipeline.line.numbered import LineFullError, decode_frame
 from framewire.pipeline.line.said import (
     PROTOCOL,
+    Dismissed,
     FromAgent,
     Hello,
     LeaseAsked,
     LeaseGranted,
+    Leaving,
     Left,
     MisheardError,
     Pictured,
@@ -67,6 +69,12 @@ class Ended(Struct, frozen=True):
     in_hand: list[FrameInHand]
 
 
+class WantsToLeave(Struct, frozen=True):
+    """This machine's agent would like to go."""
+
+    machine: str
+
+
 class Said(Struct, frozen=True):
     """A worker's message to the supervisor."""
 
@@ -85,7 +93,7 @@ class Failed(Struct, frozen=True):
     text: str
 
 
-News = Came | Lost | Ended | Said | Shown | Failed
+News = Came | Lost | WantsToLeave | Ended | Said | Shown | Failed
 
 
 class MachinesError(Exception):
@@ -160,6 +168,10 @@ class Machines:
     def start(self, machine: str, worker: str, boot: bytes) -> None:
         """Start a worker."""
         self.machines[machine].say(Start(worker, boot), time.monotonic())
+
+    def dismiss(self, machine: str) -> None:
+        """Let its agent go; another is waited for."""
+        self.machines[machine].say(Dismissed(), time.monotonic())
 
     def ending(self) -> None:
         """The run takes no more frames: no machine is waited for."""
@@ -269,6 +281,8 @@ class Machines:
                 return [Ended(message.worker, message.status, message.in_hand)]
             case Pictured():
                 return [Shown(message.raw)]
+            case Leaving():
+                return [WantsToLeave(machine.name)]
             case Left():
                 if message.why:
                     log.warning("%s has left (%s)", machine.name, message.why)
@@ -320,6 +334,10 @@ class NoMachines:
         raise KeyError(machine)
 
     def start(self, machine: str, worker: str, boot: bytes) -> None:
+        """See Machines."""
+        raise KeyError(machine)
+
+    def dismiss(self, machine: str) -> None:
         """See Machines."""
         raise KeyError(machine)
 

@@ -131,6 +131,10 @@ class Drain(Struct, frozen=True, array_like=True, tag=5):
     """To a source: take no more pictures, end your streams."""
 
 
+class Pause(Struct, frozen=True, array_like=True, tag=27):
+    """To a source: take no more pictures until the next epoch."""
+
+
 class Wake(Struct, frozen=True, array_like=True, tag=15):
     """From one of the worker's own threads: its live source, or another stage, has news for it."""
 
@@ -337,7 +341,7 @@ class Seen(Struct, frozen=True, array_like=True, tag=21):
     pixels: bytes
 
 
-ToWorker = Deliver | Ask | Connect | Forward | Mark | Drain | Wake | Watch | Exit
+ToWorker = Deliver | Ask | Connect | Forward | Mark | Drain | Pause | Wake | Watch | Exit
 ToSupervisor = (
     Settle
     | Checkpoint
