@@ -24,6 +24,7 @@ from framewire.pipeline.ledger.bookkeeping import leave_files
 from framewire.pipeline.line.clock import ClockOffset
 from framewire.pipeline.line.keys import AgentKey
 from framewire.pipeline.line.lease import Lease
+from framewire.pipeline.line.modules import ModulesError, lay_out
 from framewire.pipeline.line.numbered import LineEnd, LineFullError, decode_frame
 from framewire.pipeline.line.said import (
     PROTOCOL,
@@ -49,6 +50,7 @@ from framewire.pipeline.line.said import (
 )
 from framewire.pipeline.line.socket import AgentSocket
 from framewire.pipeline.output.take_over import LentFolder, TakeOverError
+from framewire.pipeline.unfinished import FOLDER
 from framewire.pipeline.wire.message import RefusedError
 
 HELLO_S = 0.5
@@ -56,6 +58,8 @@ HELLO_S = 0.5
 PROBE_S = 0.2
 """How long a machine may take to refuse a connection."""
 SESSION_BYTES = 16
+MODULES = "modules"
+"""In the folder of the engine's own files: the run's modules, made anew for each session."""
 WAKES_BYTES = 64
 LEFT_S = 0.1
 """How long the last message may take to be on its way."""
@@ -173,11 +177,17 @@ class Session:
             folder = LentFolder(spec, machine, self._out, welcome.continues)
         except TakeOverError as error:
             return self._unable(str(error), lease)
+        try:
+            beside = self._modules(welcome)
+        except (ModulesError, OSError) as error:
+            folder.release()
+            return self._unable(str(error), lease)
+        spec = msgspec.structs.replace(spec, folder=beside)
         for news in folder.news:
             log.info("%s", news)
         crew = Crew(spec, make_plan(spec), None, folder.locks, machine=machine)
         relay = Relay(crew, machine, self._offset)
-        served = _Served(spec, crew, relay, lease, str(self._out.absolute()), str(Path.cwd()))
+        served = _Served(spec, crew, relay, lease, str(self._out.absolute()), beside)
         try:
             end = self._loop(served)
         except CrewLostError as error:
@@ -193,6 +203,12 @@ class Session:
             self._whisper(Left(end.value))
             time.sleep(LEFT_S)
         return end
+
+    def _modules(self, welcome: Welcome) -> str:
+        """The folder in which the run's own modules are looked for. Raises ModulesError, OSError."""
+        folder = (self._out / FOLDER / MODULES).absolute()
+        lay_out(welcome.modules, folder)
+        return str(folder if welcome.modules else Path.cwd())
 
     def _unable(self, text: str, lease: Lease) -> SessionEnd:
         """Say so until the run ends."""

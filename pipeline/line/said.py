@@ -6,9 +6,10 @@ import msgspec
 from msgspec import Struct
 
 from framewire.pipeline.graph.spec import PipelineSpec
+from framewire.pipeline.line.modules import Module
 from framewire.pipeline.nodes.notes import FrameInHand
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Rises with every change of a message in this file or in wire/message.py."""
 
 
@@ -33,6 +34,8 @@ class Welcome(Struct, frozen=True, tag=True):
     continues: bool
     asked_at: float
     now: float
+    modules: tuple[Module, ...] = ()
+    """The user's own, to be laid out beside each other."""
 
 
 class Refusal(Struct, frozen=True, tag=True):

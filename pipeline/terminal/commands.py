@@ -33,8 +33,20 @@ from framewire.pipeline.server.listen import DEFAULT, OFF, TOKEN_VARIABLE, Liste
 from framewire.pipeline.stage import StageError
 from framewire.pipeline.supervisor import Outcome, Supervisor
 from framewire.pipeline.supervisor.trace_file import TraceFile
-from framewire.pipeline.terminal.agents_address import DEFAULT_AGENTS, DEFAULT_KEYS, machines_for
-from framewire.pipeline.terminal.arguments import Agents, Config, Keys, Out, Sets, Source, SummaryFile, TraceFilePath
+from framewire.pipeline.terminal.agents_address import DEFAULT_AGENTS, DEFAULT_KEYS, Found, machines_for
+from framewire.pipeline.terminal.arguments import (
+    Agents,
+    Config,
+    Engine,
+    InsecureRay,
+    Keys,
+    Out,
+    RayAddress,
+    Sets,
+    Source,
+    SummaryFile,
+    TraceFilePath,
+)
 from framewire.pipeline.terminal.display.log_format import JsonFormatter, LogFormat
 from framewire.pipeline.terminal.display.progress import progress_on
 from framewire.pipeline.terminal.display.summary_table import print_summary
@@ -91,14 +103,17 @@ def run(
     ] = LogFormat.TEXT,
     agents: Agents = DEFAULT_AGENTS,
     keys: Keys = DEFAULT_KEYS,
+    engine: Engine = None,
+    ray_address: RayAddress = None,
+    insecure_ray: InsecureRay = False,
 ) -> None:
     """Run a pipeline to its end. Ctrl-C finishes frames in flight; a second one stops at once."""
     outlast()
-    spec = _load(config, source, sets, out, summary, trace)
+    spec = _load(config, source, sets, out, summary, trace, engine)
     if missing := files_missing(make_plan(spec).workers):
         _say(missing)
         raise typer.Exit(WRONG)
-    machines = _machines(spec, agents, keys)
+    machines = _machines(spec, out, Found(agents, keys, ray_address, insecure_ray))
     taken_over = take_over(spec, out, resume)
     listening = _listen(http)
     traced = _trace_file(trace, trace_every)
@@ -317,19 +332,20 @@ def _load(
     out: Path,
     summary: Path | None = None,
     trace: Path | None = None,
+    engine: str | None = None,
 ) -> PipelineSpec:
     written = {"--summary": summary, "--trace": trace}
     try:
-        return load_pipeline(find_config(config), sets or [], source, out, also_written=written)
+        return load_pipeline(find_config(config), sets or [], source, out, also_written=written, engine=engine)
     except ConfigError as error:
         for one in error.all:
             _say(str(one))
         raise typer.Exit(WRONG) from error
 
 
-def _machines(spec: PipelineSpec, agents: str, keys: Path) -> Callable[[bool], Machines] | None:
+def _machines(spec: PipelineSpec, out: Path, found: Found) -> Callable[[bool], Machines] | None:
     try:
-        return machines_for(spec, agents, keys)
+        return machines_for(spec, out, found)
     except ConfigError as error:
         _say(str(error))
         raise typer.Exit(WRONG) from error
