@@ -6,15 +6,19 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct
 
 from framewire.models.cannot_load import CannotLoadError
+from framewire.models.catalogue.entries import UnknownModelError
 from framewire.models.catalogue.model_entry import AnswerKind, Head, ModelEntry, ModelInput
+from framewire.models.catalogue.model_file import sha256_of
 from framewire.models.classifiers.answer import Answer
+from framewire.models.classifiers.asked import Asked, chosen_heads, refuse_contradictions, renamed
 from framewire.models.classifiers.classifier import Classifier
+from framewire.models.classifiers.file_classifier import Described, classifier_of, described, is_file
 from framewire.models.classifiers.load_classifier import find_classifier, open_network
-from framewire.models.crops.alignment import AlignedCrop
-from framewire.models.crops.face_crop import BoxCrop, FaceCrop, edges_inside
+from framewire.models.crops.face_crop import FaceCrop, edges_inside
+from framewire.models.label_file import labels_in
 from framewire.models.picture import Picture
 from framewire.models.runtime.network import Network, told
 from framewire.models.runtime.provider import Device, Execution, Precision
@@ -22,14 +26,22 @@ from framewire.models.store.model_store import ModelStore
 from framewire.pipeline.frame.packet import Attribute, Detection, Packet
 from framewire.pipeline.option import InputFile, InputFolder, Labels, labels_of
 from framewire.pipeline.stage import AUTO, AbsentError, Stage, StageError, stage
-from framewire.stages.label_file import labels_in
 
 WHOLE_FRAME = "frame"
 """Label of the detection that covers the whole frame."""
+CATALOGUE = "the catalogue"
+
+
+Mean = Annotated[list[float], Meta(min_length=1, max_length=3)]
+Margin = Annotated[float, Meta(ge=0, le=2)]
+Padding = Annotated[int, Meta(ge=0, le=1000)]
 
 
 class ClassifierOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One model: a catalogue name, which determines the rest, or an .onnx file with its settings."""
+    """One model: a catalogue name or an .onnx file with a card, which determine the rest, or any with its settings.
+
+    An option that says something else than the card or the catalogue is refused.
+    """
 
     model: Annotated[
         InputFile, Meta(min_length=1, description="A model of the catalogue, or the path of an .onnx file")
@@ -37,9 +49,20 @@ class ClassifierOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     instead: Annotated[
         str, Meta(description="Model with the same attributes to use if the first is not on this machine")
     ] = ""
-    name: Annotated[str, Meta(description="Name of the attribute; default: the model's task, or the file's name")] = ""
-    labels: Annotated[InputFile, Meta(description="A file with one label per line, in the model's output order")] = ""
-    output: Annotated[str, Meta(description="Which of the file's outputs; default: the first")] = ""
+    name: Annotated[
+        str,
+        Meta(
+            description="Name of the attribute; of several, what stands before their own, as in NAME_age; default: the "
+            "card's or the catalogue's, or the file's name"
+        ),
+    ] = ""
+    labels: Annotated[
+        InputFile,
+        Meta(description="A file with one label per line, in the model's output order; default: those in the file"),
+    ] = ""
+    output: Annotated[
+        str, Meta(description="Which of the file's outputs; default: all that its card names, or the first")
+    ] = ""
     answer: Annotated[
         AnswerKind,
         Meta(
@@ -49,20 +72,25 @@ class ClassifierOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ] = "auto"
     height: Annotated[int, Meta(ge=0, description="Input height, if the model leaves it open")] = 0
     width: Annotated[int, Meta(ge=0, description="Input width, if the model leaves it open")] = 0
-    order: Annotated[Literal["BGR", "RGB", "grey"], Meta(description="Input colour order")] = "RGB"
-    mean: Annotated[list[float], Meta(min_length=1, max_length=3, description="Subtracted per colour (0 to 255)")] = (
-        field(default_factory=lambda: [0.0, 0.0, 0.0])
-    )
-    scale: Annotated[float, Meta(description="Factor applied to the difference")] = 1 / 255
+    order: Annotated[
+        Literal["auto", "BGR", "RGB", "grey"], Meta(description="Input colour order; auto: its card's, or RGB")
+    ] = "auto"
+    mean: Annotated[Mean | None, Meta(description="Subtracted per colour (0 to 255); default: its card's, or 0")] = None
+    scale: Annotated[
+        float | None, Meta(description="Factor applied to the difference; default: its card's, or 1/255")
+    ] = None
     crop: Annotated[
-        Literal["box", "aligned"],
-        Meta(description="box: as detected; aligned: warped to bring five landmarks to standard places"),
-    ] = "box"
+        Literal["auto", "box", "aligned"],
+        Meta(
+            description="box: as detected; aligned: warped to bring five landmarks to standard places; auto: by its "
+            "card, or box"
+        ),
+    ] = "auto"
     margin: Annotated[
-        float,
-        Meta(ge=0, le=2, description="Added per side, as a share of the box; our own models have their own crop"),
-    ] = 0.0
-    padding: Annotated[int, Meta(ge=0, le=1000, description="Added on each side of the box, in pixels")] = 0
+        Margin | None,
+        Meta(description="Added per side, as a share of the box; our own models have their own crop; default: 0"),
+    ] = None
+    padding: Annotated[Padding | None, Meta(description="Added on each side of the box, in pixels; default: 0")] = None
 
 
 class ClassifyOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,11 +116,15 @@ class _Chosen(Struct, frozen=True):
     facts: ModelInput
     heads: tuple[Head, ...]
     crop: FaceCrop
+    whole: FaceCrop
+    """Of whole frames."""
+    file: Described | None = None
 
 
 class _Loaded(Struct, frozen=True):
     name: str
     crop: FaceCrop
+    whole: FaceCrop
     classifier: Classifier
     attributes: tuple[str, ...]
 
@@ -106,6 +138,7 @@ class Classify(Stage[ClassifyOptions]):
 
     Example:
         people: {use: classify, input: faces, models: [{model: framewire-emotion}, {model: framewire-age-gender}]}
+        own: {use: classify, input: faces, models: [{model: trained-by-framewire.onnx}]}
         scene: {use: classify, input: capture, of: frame, models: [{model: resnet50.onnx, labels: imagenet.txt}]}
     """
 
@@ -130,11 +163,11 @@ class Classify(Stage[ClassifyOptions]):
         """See Stage: models are not downloaded for it."""
         store = ModelStore(Path(self.options.model_dir) if self.options.model_dir else None)
         for model in self.options.models:
-            if model.model.lower().endswith(".onnx"):
+            if is_file(model.model):
                 absent = [name for name in (model.model, model.labels) if name and not Path(name).exists()]
-                if absent:
-                    raise AbsentError(f"no such file: {', '.join(absent)}")
-            elif not connect and not model.instead and store.find(find_classifier(model.model)) is None:
+                if absent and not (model.instead and model.model in absent):
+                    raise AbsentError(f"no such file: {', '.join(absent)}{_in_folder(Path(model.model), store)}")
+            elif not connect and not model.instead and _is_absent(model.model, store):
                 raise AbsentError(f"{model.model} is not on this machine; a run downloads it")
         return super().try_out(connect)
 
@@ -182,7 +215,8 @@ class Classify(Stage[ClassifyOptions]):
         """This model's input: for each, the frame's place and the detection's id, and the crop."""
         keys, crops = [], []
         for place, found in subjects:
-            crop = loaded.crop.cut(pictures[place], found.box, found.landmarks)
+            rule = loaded.whole if found.label == WHOLE_FRAME else loaded.crop
+            crop = rule.cut(pictures[place], found.box, found.landmarks)
             if crop is not None:
                 keys.append((place, found.id))
                 crops.append(crop)
@@ -214,30 +248,54 @@ class Classify(Stage[ClassifyOptions]):
         ]
 
     def _choose(self, options: ClassifierOptions, store: ModelStore) -> _Chosen:
-        if options.model.lower().endswith(".onnx"):
-            return _from_file(options)
-        entry = find_classifier(options.model)
-        heads = entry.answers
-        if options.instead and self._is_missing(entry, store):
-            entry, heads = self._stand_in(entry, find_classifier(options.instead))
-        if options.name and len(heads) == 1:
-            heads = (msgspec.structs.replace(heads[0], attribute=options.name),)
-        return _Chosen(entry.name, store.need(entry), entry.input, heads, entry.crop or _crop(options))
+        if is_file(options.model):
+            if not options.instead or not self._is_missing(options.model, Path(options.model).exists()):
+                return self._as_before(_from_file(options, store))
+            entry = find_classifier(options.instead)
+            self._tell_stand_in(options.model, entry.name)
+            return _from_entry(entry, renamed(entry.answers, options.name), options, store)
+        entry = _found(options.model, store)
+        asked = _asked(options)
+        heads = chosen_heads(entry.answers, asked, [], entry.name, CATALOGUE)
+        # How a face is cut may be said for the model that stands in, or the other way round.
+        refuse_contradictions(asked, entry.input, heads, None, entry.name, CATALOGUE)
+        if options.instead and self._is_missing(entry.name, store.find(entry) is not None):
+            entry, heads = self._stand_in(entry, heads, find_classifier(options.instead))
+        return _from_entry(entry, renamed(heads, options.name), options, store)
 
-    def _is_missing(self, entry: ModelEntry, store: ModelStore) -> bool:
+    def _as_before(self, chosen: _Chosen) -> _Chosen:
+        """Tells a file whose card decides what comes out, and which is another than when the run began."""
+        (path,) = chosen.files
+
+        def same(choice: str) -> str:
+            found = sha256_of(path)
+            if choice not in (AUTO, found):
+                raise StageError(f"{path} is another file now, sha256 {found}")
+            return found
+
+        if chosen.file is not None and chosen.file.card is not None:
+            self.as_chosen(f"the file {chosen.name} of sha256", AUTO, same, str)
+        return chosen
+
+    def _is_missing(self, name: str, is_here: bool) -> bool:
         def choose(choice: str) -> str:
-            return str(store.find(entry) is None) if choice == AUTO else choice
+            return str(not is_here) if choice == AUTO else choice
 
-        return self.as_chosen(f"stand-in for {entry.name}", AUTO, choose, str) == str(True)
+        return self.as_chosen(f"stand-in for {name}", AUTO, choose, str) == str(True)
 
-    def _stand_in(self, entry: ModelEntry, other: ModelEntry) -> tuple[ModelEntry, tuple[Head, ...]]:
-        wanted = {head.attribute for head in entry.answers}
-        heads = tuple(head for head in other.answers if head.attribute in wanted)
+    def _stand_in(
+        self, entry: ModelEntry, wanted: tuple[Head, ...], other: ModelEntry
+    ) -> tuple[ModelEntry, tuple[Head, ...]]:
+        names = [head.attribute for head in wanted]
+        heads = tuple(head for head in other.answers if head.attribute in names)
         if not heads:
-            raise StageError(f"{other.name} cannot stand in for {entry.name}: it does not give {', '.join(wanted)}")
-        self.context.facts[entry.name] = f"is not on this machine: {other.name} stands in"
-        self.log.info("%s is not on this machine: %s stands in", entry.name, other.name)
+            raise StageError(f"{other.name} cannot stand in for {entry.name}: it does not give {', '.join(names)}")
+        self._tell_stand_in(entry.name, other.name)
         return other, heads
+
+    def _tell_stand_in(self, name: str, other: str) -> None:
+        self.context.facts[name] = f"is not on this machine: {other} stands in"
+        self.log.info("%s is not on this machine: %s stands in", name, other)
 
     def _load(self, chosen: _Chosen) -> _Loaded:
         def opened(device: Device) -> Network:
@@ -250,7 +308,11 @@ class Classify(Stage[ClassifyOptions]):
         self.context.facts[chosen.name] = where
         self.log.info("%s %s", chosen.name, where)
         attributes = tuple(head.attribute for head in chosen.heads)
-        return _Loaded(chosen.name, chosen.crop, Classifier(network, chosen.facts, chosen.heads), attributes)
+        if chosen.file is None:
+            classifier = Classifier(network, chosen.facts, chosen.heads)
+        else:
+            classifier = classifier_of(msgspec.structs.replace(chosen.file, heads=chosen.heads), network)
+        return _Loaded(chosen.name, chosen.crop, chosen.whole, classifier, attributes)
 
 
 def _merged(chosen: Sequence[_Chosen]) -> list[_Chosen]:
@@ -265,26 +327,60 @@ def _merged(chosen: Sequence[_Chosen]) -> list[_Chosen]:
     return list(merged.values())
 
 
-def _from_file(options: ClassifierOptions) -> _Chosen:
-    if not options.labels and options.answer != "value":
-        raise StageError(f"{options.model}: set `labels` (a file, one label per line), or `answer: value` for a number")
-    labels = labels_in(Path(options.labels)) if options.labels else ()
-    facts = ModelInput(
+def _is_absent(model: str, store: ModelStore) -> bool:
+    """Whether a run downloads it. What else is wrong is told when it is opened."""
+    try:
+        return store.find(find_classifier(model)) is None
+    except CannotLoadError:
+        return False
+
+
+def _in_folder(path: Path, store: ModelStore) -> str:
+    """Where a file is that is not where the user says, as text: in the user's folder; or nothing."""
+    there = store.folder / path.name if store.folder else None
+    return f"; {there} is one: say `model: {there}`" if there and there.is_file() and not path.exists() else ""
+
+
+def _from_file(options: ClassifierOptions, store: ModelStore) -> _Chosen:
+    path = Path(options.model)
+    if elsewhere := _in_folder(path, store):
+        raise StageError(f"{path}: there is no such file{elsewhere}")
+    file = described(path, _asked(options))
+    return _Chosen(options.model, [path], file.facts, file.heads, file.crop, file.whole, file)
+
+
+def _found(name: str, store: ModelStore) -> ModelEntry:
+    """The catalogue's entry. Raises UnknownModelError, which names a file in the user's folder that may be meant."""
+    try:
+        return find_classifier(name)
+    except UnknownModelError as error:
+        path = store.own_file(name)
+        if path is None:
+            raise
+        raise UnknownModelError(f"{path} is not in the catalogue; to use that file, say `model: {path}`") from error
+
+
+def _from_entry(entry: ModelEntry, heads: tuple[Head, ...], options: ClassifierOptions, store: ModelStore) -> _Chosen:
+    crop = entry.crop or _asked(options).cut(max(options.height, options.width))
+    return _Chosen(entry.name, store.need(entry), entry.input, heads, crop, crop)
+
+
+def _asked(options: ClassifierOptions) -> Asked:
+    """What the user says. Raises WrongLabelsError, OSError."""
+    return Asked(
+        name=options.name,
+        labels=labels_in(Path(options.labels)) if options.labels else (),
+        output=options.output,
+        answer=options.answer,
         height=options.height,
         width=options.width,
         order=options.order,
-        mean=tuple(options.mean),
+        mean=None if options.mean is None else tuple(options.mean),
         scale=options.scale,
+        crop=options.crop,
+        margin=options.margin,
+        padding=options.padding,
     )
-    path = Path(options.model)
-    head = Head(attribute=options.name or path.stem, labels=labels, output=options.output, answer=options.answer)
-    return _Chosen(options.model, [path], facts, (head,), _crop(options))
-
-
-def _crop(options: ClassifierOptions) -> FaceCrop:
-    if options.crop == "aligned":
-        return AlignedCrop(max(options.height, options.width) or AlignedCrop().side)
-    return BoxCrop(margin=options.margin, padding=options.padding)
 
 
 def _attribute(answer: Answer) -> Attribute:

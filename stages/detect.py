@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from framewire.models.cannot_load import CannotLoadError
+from framewire.models.label_file import labels_in
 from framewire.models.objects.detector import Detector, Reading, Wanted
 from framewire.models.objects.found import Found
 from framewire.models.objects.heads.known import HeadName
@@ -23,7 +24,6 @@ from framewire.pipeline.frame.packet import Detection, Packet
 from framewire.pipeline.nearest import nearest
 from framewire.pipeline.option import InputFile, InputFolder
 from framewire.pipeline.stage import AUTO, AbsentError, Stage, StageError, stage
-from framewire.stages.label_file import labels_in
 
 BATCH = 8
 """Default frames per call, unless `batch` is set; a model for one picture takes them one by one."""

@@ -89,12 +89,14 @@ ARROWS: dict[str, set[str]] = {
     "models.datasets": {"models"},
     "models.runtime": {"models"},
     "models.catalogue": {"models", "models.crops", "models.datasets"},
-    "models.store": {"models", "models.catalogue"},
+    "models.store": {"models", "models.catalogue", "models.crops", "models.runtime"},
     "models.objects.heads": {"models", "models.catalogue"},
     "models.objects": {"models", "models.catalogue", "models.objects.heads", "models.runtime", "models.store"},
     "models.finders.haar": {"models"},
     "models.finders": {"models", "models.catalogue", "models.finders.haar", "models.runtime", "models.store"},
-    "models.classifiers": {"models", "models.catalogue", "models.runtime", "models.store"},
+    "models.classifiers": {
+        *("models", "models.catalogue", "models.crops", "models.objects", "models.runtime", "models.store"),
+    },
     "models.evaluation": {
         *("models", "models.catalogue", "models.classifiers", "models.crops", "models.datasets", "models.finders"),
         *("models.runtime", "models.store"),

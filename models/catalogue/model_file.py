@@ -36,7 +36,7 @@ def verify(path: Path, file: ModelFile) -> None:
     if file.size and size != file.size:
         raise WrongFileError(
             f"{path} has {size} bytes and should have {file.size}: it is truncated or another file; "
-            f"delete it and get it from {file.url}"
+            f"delete it and get it from {file.url}, or say `model: {path}` if it is a model of your own"
         )
     if not file.sha256:
         raise NotTrustedError(
@@ -47,7 +47,7 @@ def verify(path: Path, file: ModelFile) -> None:
     if found != file.sha256:
         raise WrongFileError(
             f"{path} is not the expected file: its sha256 is {found}, not {file.sha256}; "
-            f"delete it and get it from {file.url}"
+            f"delete it and get it from {file.url}, or say `model: {path}` if it is a model of your own"
         )
 
 

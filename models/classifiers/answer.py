@@ -1,12 +1,13 @@
 """A model's answer for a picture, decoded from its output: a label and its score, or a number."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from framewire.models.catalogue.age_ranges import AgeRanges
 from framewire.models.catalogue.model_entry import AnswerKind, Head
 from framewire.models.runtime.network import ModelError
 
@@ -40,6 +41,8 @@ def teller(head: Head, count: int, operation: str) -> Teller:
     Raises ModelError: the text is about the model, without its name.
     """
     if head.kind == "age":
+        if count != 1:
+            raise ModelError(f"its {head.attribute} has {count} numbers, and an age is one")
         return NumberTeller(head.attribute, AgeRanges(head.labels).of, digits=1)
     if head.answer == "value":
         if count != 1:
@@ -106,22 +109,6 @@ class NumberTeller:
         """See Teller."""
         for number in rows[:, 0].tolist():
             yield Answer(self._name(number), value=round(number, self._digits)) if np.isfinite(number) else None
-
-
-class AgeRanges:
-    """Ranges such as `(25-32)`."""
-
-    def __init__(self, ranges: Sequence[str]) -> None:
-        self._edges = [_edges(text) for text in ranges]
-
-    def of(self, years: float) -> str:
-        """The range that an age falls in, or the nearest one if in a gap."""
-        return min(self._edges, key=lambda edge: max(edge[0] - years, years - edge[1], 0.0))[2]
-
-
-def _edges(text: str) -> tuple[float, float, str]:
-    low, high = (float(edge) for edge in text.strip("()").split("-"))
-    return low, high, text
 
 
 def _shares(kind: AnswerKind, operation: str) -> Callable[[Rows], Rows]:

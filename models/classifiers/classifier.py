@@ -37,6 +37,8 @@ class Classifier:
         self._at_once = self._batch_size or CROPS_MAX
         self.device, self.provider, self.fallback = network.device, network.provider, network.fallback
         self._mean = np.array(facts.mean[:colours], np.float32)
+        if len(self._mean) not in (1, colours):
+            raise ModelError(f"{network.path}: `mean` has {len(facts.mean)} numbers; it takes one, or one per colour")
         if network.takes_bytes and (self._mean.any() or facts.scale not in (1, 1 / 255)):
             raise ModelError(
                 f"{network.path}: it takes pixels as they are (uint8, 0 to 255); remove `mean` and `scale`"

@@ -28,7 +28,7 @@ class BoxCrop(Struct, frozen=True, kw_only=True, tag="box"):
     margin: float = 0.0
     padding: int = 0
 
-    def cut(self, picture: Picture, box: Box, landmarks: Points = ()) -> Picture | None:
+    def cut(self, picture: Picture, box: Box, landmarks: Points = ()) -> Picture:
         """A view, not a copy."""
         wider = (self.margin * box[2] + self.padding, self.margin * box[3] + self.padding)
         edges = edges_inside(box, wider, (picture.shape[1], picture.shape[0]))

@@ -9,11 +9,14 @@ from framewire.models.cannot_load import CannotLoadError
 from framewire.models.evaluation.age_gender import AgeGenderFigures
 from framewire.models.evaluation.classes import ClassFigures
 from framewire.models.evaluation.faces import FaceFigures
+from framewire.models.plain_text import plain
 
 DPI = 120
 DARK_FROM = 0.5
 """Cells darker than this get white text."""
 YEARS_A_BAR = 10
+READABLE = 40
+"""Classes, of which each cell can still be written out."""
 
 
 def draw(figures: ClassFigures | AgeGenderFigures | FaceFigures, title: str, path: Path) -> None:
@@ -25,7 +28,7 @@ def draw(figures: ClassFigures | AgeGenderFigures | FaceFigures, title: str, pat
         _ages(axes, figures)
     else:
         _recall(axes, figures)
-    axes.set_title(title)
+    axes.set_title(_literal(title))
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(str(path), dpi=DPI)
 
@@ -39,13 +42,22 @@ def _new_figure() -> tuple[Any, Any]:
     return figure, figure.add_subplot()
 
 
+def _literal(text: str) -> str:
+    """As it is: between dollar signs matplotlib reads formulas."""
+    return plain(text).replace("$", r"\$")
+
+
 def _confusion(axes: Any, figures: ClassFigures) -> None:
-    counts, names = np.array(figures.confusion), list(figures.classes)
+    counts, names = np.array(figures.confusion), [_literal(name) for name in figures.classes]
     columns = names
     if any(figures.other):
         counts, columns = np.column_stack([counts, figures.other]), [*names, "other"]
     shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    if len(names) > READABLE:
+        return
     for row, of_row in enumerate(shares):
         for column, share in enumerate(of_row):
             color = "white" if share > DARK_FROM else "black"
@@ -54,8 +66,6 @@ def _confusion(axes: Any, figures: ClassFigures) -> None:
     axes.set_yticks(
         range(len(names)), [f"{name} ({count})" for name, count in zip(names, counts.sum(axis=1), strict=True)]
     )
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("true")
 
 
 def _ages(axes: Any, figures: AgeGenderFigures) -> None:

@@ -20,7 +20,9 @@ class ClassFigures(Struct, frozen=True):
     """Accuracy overall and by class; `confusion[i][j]` counts pictures of class i that were classified as j.
 
     `other[i]` counts those of class i that got a label that the data has no class for; `missed` pictures in which the
-    detector, if there was one, found no face: they count nowhere else.
+    detector, if there was one, found no face: they count nowhere else. `head` is the answer that was measured, and
+    `left_out` counts the pictures that are of another split, such as those that the model was trained on; `unknown` are
+    the classes that it has no label for, and is wrong on.
     """
 
     count: int
@@ -30,6 +32,9 @@ class ClassFigures(Struct, frozen=True):
     confusion: list[list[int]]
     other: list[int]
     classes: list[str]
+    head: str = ""
+    left_out: int = 0
+    unknown: list[str] = []
 
 
 def evaluate_classes(
@@ -37,9 +42,9 @@ def evaluate_classes(
 ) -> ClassFigures:
     """Measure on pictures that are crops already; with a `finder`, on the faces it finds, cropped as in a pipeline.
 
-    Raises ValueError if none of the data's classes is a model label.
+    Raises ValueError if none of the data's classes is a model label, or if no picture is left.
     """
-    place_of = places(head.labels, data.classes)
+    place_of = places(_told_labels(head), data.classes)
     crops: list[Picture] = []
     labels: list[int] = []
     for picture, label in iterate(data):
@@ -47,9 +52,13 @@ def evaluate_classes(
         if cut is not None:
             crops.append(cut)
             labels.append(label)
+    if not crops:
+        missed = len(data.labels)
+        raise ValueError(f"no face found in its {missed} pictures" if missed else "it has no pictures")
     confusion = np.zeros((len(data.classes), len(data.classes) + 1), np.int64)
     for answer, label in zip(in_rounds(classifier, crops), labels, strict=True):
-        told = place_of[answer[head.attribute].label]
+        # A picture without an answer, since the model gave no finite number for it, is wrong.
+        told = place_of.get(answer[head.attribute].label) if head.attribute in answer else None
         confusion[label, len(data.classes) if told is None else told] += 1
     right = confusion.diagonal()
     return ClassFigures(
@@ -60,7 +69,14 @@ def evaluate_classes(
         confusion=confusion[:, :-1].tolist(),
         other=confusion[:, -1].tolist(),
         classes=list(data.classes),
+        head=head.attribute,
+        unknown=[name for place, name in enumerate(data.classes) if place not in place_of.values()],
     )
+
+
+def _told_labels(head: Head) -> tuple[str, ...]:
+    """What it answers with: of one label, it or `not` it."""
+    return (head.labels[0], f"not {head.labels[0]}") if len(head.labels) == 1 else head.labels
 
 
 def _by_class(

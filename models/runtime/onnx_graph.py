@@ -1,6 +1,7 @@
-"""What an .ONNX file says of its graph: which operation makes an output.
+"""What an .onnx file says of its graph, without loading it: its outputs, what makes each, and its metadata.
 
-Of the file's protocol buffers (onnx.proto) only the nodes are read: their inputs, outputs and operations.
+Of the file's protocol buffers (onnx.proto) only the nodes (inputs, outputs and operations), the names of the graph's
+outputs and the metadata are read.
 """
 
 import mmap
@@ -9,10 +10,14 @@ from pathlib import Path
 
 from msgspec import Struct
 
-GRAPH = 7
-"""Field of ModelProto."""
-NODE = 1
-"""Field of GraphProto."""
+GRAPH, METADATA = 7, 14
+"""Fields of ModelProto."""
+NODE, OUTPUT = 1, 12
+"""Fields of GraphProto."""
+VALUE_NAME = 1
+"""Field of ValueInfoProto."""
+KEY, VALUE = 1, 2
+"""Fields of StringStringEntryProto."""
 NODE_INPUT, NODE_OUTPUT, NODE_OPERATION = 1, 2, 4
 """Fields of NodeProto."""
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
@@ -53,6 +58,41 @@ def last_operation(path: Path, output: str) -> str:
         seen.add(name)
         name = node.inputs[0]
     return ""
+
+
+def metadata(path: Path) -> dict[str, str]:
+    """The file's metadata, as onnxruntime gives it; nothing of a file that is no protocol buffer. Raises OSError."""
+    try:
+        return dict(_entries(path))
+    except (ValueError, IndexError):
+        return {}
+
+
+def output_names(path: Path) -> list[str]:
+    """The graph's outputs, first one first; none of a file that is no protocol buffer. Raises OSError."""
+    try:
+        return list(_outputs(path))
+    except (ValueError, IndexError):
+        return []
+
+
+def _entries(path: Path) -> Iterator[tuple[str, str]]:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        for field, start, end in _parts(data, 0, len(data)):
+            if field == METADATA:
+                texts = {inner: data[first:after] for inner, first, after in _parts(data, start, end)}
+                # Damaged text stays different from any good text, and is refused by whoever reads it.
+                key, value = (texts.get(part, b"").decode(errors="surrogateescape") for part in (KEY, VALUE))
+                yield key, value
+
+
+def _outputs(path: Path) -> Iterator[str]:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        for field, start, end in _parts(data, 0, len(data)):
+            for inner, first, after in _parts(data, start, end) if field == GRAPH else ():
+                if inner == OUTPUT:
+                    texts = {part: data[at:to] for part, at, to in _parts(data, first, after)}
+                    yield texts.get(VALUE_NAME, b"").decode()
 
 
 def _makers(path: Path) -> Iterator[tuple[str, _Node]]:

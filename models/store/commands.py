@@ -1,5 +1,6 @@
 """`framewire models`: list and describe models, download and verify their files."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -39,8 +40,15 @@ def list_models(model_dir: Folder = None) -> None:
 
 
 @app.command()
-def info(name: Annotated[str, typer.Argument(help="A model in the catalogue", show_default=False)]) -> None:
-    """Show what is known about a model."""
+def info(
+    name: Annotated[
+        str, typer.Argument(help="A model in the catalogue, or the path of an .onnx file", show_default=False)
+    ],
+) -> None:
+    """Show what is known about a model: of a file, what its card says."""
+    if _is_file(name):
+        _file_info(Path(name))
+        return
     entry = _entry(name)
     asked = entry.input
     side = f"{asked.height} x {asked.width}" if asked.height else f"any multiple of {asked.multiple_of}"
@@ -57,10 +65,7 @@ def info(name: Annotated[str, typer.Argument(help="A model in the catalogue", sh
     ]
     for file in entry.files:
         rows += [(file.name, file.url), ("", f"{file.size or '?'} bytes, sha256 {file.sha256 or 'unknown'}")]
-    console = _console()
-    width = max(len(heading) for heading, _ in rows)
-    for heading, text in rows:
-        console.print(f"{heading:{width}}  {text}", markup=False, highlight=False, soft_wrap=True)
+    _print_rows(rows)
 
 
 @app.command()
@@ -119,6 +124,38 @@ class _Bar:
         self._progress.update(self._task, advance=count)
 
 
+def _is_file(name: str) -> bool:
+    """Whether a model is named by its file; the catalogue's names go first."""
+    if name.lower().endswith(".onnx"):
+        return True
+    return all(entry.name != name for entry in CATALOGUE) and Path(name).is_file()
+
+
+def _file_info(path: Path) -> None:
+    if not path.is_file():
+        typer.echo(f"error: {path}: {'it is no file' if path.exists() else 'there is no such file'}", err=True)
+        raise typer.Exit(WRONG)
+    # Loads onnxruntime, which the other commands do without.
+    from framewire.models.store.file_info import rows_of
+
+    try:
+        rows, wrong = rows_of(path)
+    except (CannotLoadError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(FAILED) from error
+    _print_rows(rows)
+    if wrong:
+        typer.echo(f"error: {wrong}", err=True)
+        raise typer.Exit(FAILED)
+
+
+def _print_rows(rows: Sequence[tuple[str, str]]) -> None:
+    console = _console()
+    width = max(len(heading) for heading, _ in rows)
+    for heading, text in rows:
+        console.print(f"{heading:{width}}  {text}", markup=False, highlight=False, soft_wrap=True)
+
+
 def _says(head: Head) -> tuple[str, str]:
     return ("labels" if head.attribute == "face detection" else head.attribute, ", ".join(head.labels))
 
@@ -137,5 +174,6 @@ def _entry(name: str) -> ModelEntry:
     try:
         return find_entry(name)
     except UnknownModelError as error:
-        typer.echo(f"error: {error}", err=True)
+        path = ModelStore().own_file(name)
+        typer.echo(f"error: {error}" + (f"; or say {path}" if path else ""), err=True)
         raise typer.Exit(WRONG) from error

@@ -27,8 +27,10 @@ class ModelMissingError(CannotLoadError):
 class ModelStore:
     """Looks for files in the package, then in `folder` (or FRAMEWIRE_MODELS), then in the cache.
 
-    A file whose hash differs from the catalogue's is never returned. One whose hash the catalogue does not know is
-    returned once a user has trusted it: `trust` does so for all that this store finds, and is remembered.
+    A file whose hash differs from the catalogue's is never returned. One with a model's name that is not it is refused
+    beside the right one, too: who put it there means it, and would get the other without a word. One whose hash the
+    catalogue does not know is returned once a user has trusted it: `trust` does so for all that this store finds, and
+    is remembered.
     """
 
     def __init__(self, folder: Path | None = None, cache: Path | None = None, trust: bool = False) -> None:
@@ -40,13 +42,36 @@ class ModelStore:
 
     def find(self, entry: ModelEntry) -> list[Path] | None:
         """The files of a model in the catalogue's order if all exist, else None. Raises WrongFileError."""
+        self._refuse_namesakes(entry)
         paths = [self._find_file(file) for file in entry.files]
         found = [path for path in paths if path is not None]
         return found if len(found) == len(paths) else None
 
     def need(self, entry: ModelEntry, progress: DownloadProgress | None = None) -> list[Path]:
         """The files of a model, downloaded if missing. Raises ModelMissingError, WrongFileError."""
+        self._refuse_namesakes(entry)
         return [self._find_file(file) or self._download(entry, file, progress) for file in entry.files]
+
+    def own_file(self, name: str) -> Path | None:
+        """A file NAME.onnx in the current folder, the user's or the cache: who says NAME may mean it."""
+        return next(
+            (path for folder in (Path(), *self._folders()) if (path := folder / f"{name}.onnx").is_file()), None
+        )
+
+    def _refuse_namesakes(self, entry: ModelEntry) -> None:
+        """Of files beside the one that is found: in the package it is found first, and another name is never read."""
+        packaged = {file.name for file in entry.files if (PACKAGED / file.name).is_file()}
+        read = {file.name for file in entry.files} - packaged
+        known = {file.sha256 for file in entry.files}
+        for folder in list(self._folders())[1:]:
+            for name in sorted({*packaged, f"{entry.name}.onnx"} - read):
+                path = folder / name
+                if path.is_file() and (found := sha256_of(path)) not in known:
+                    raise WrongFileError(
+                        f"{path} has the name of the catalogue's {entry.name}, but is another file (sha256 "
+                        f"{found[:12]}..., not {entry.files[0].sha256[:12] or 'known'}...): to use it, say "
+                        f"`model: {path}`; to use the catalogue's, rename it"
+                    )
 
     def _find_file(self, file: ModelFile) -> Path | None:
         for folder in self._folders():

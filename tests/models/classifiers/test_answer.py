@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from framewire.models.catalogue.age_ranges import AgeRanges
 from framewire.models.catalogue.entries import LEVI_HASSNER_AGES
-from framewire.models.classifiers.answer import AgeRanges, softmax
+from framewire.models.classifiers.answer import softmax
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
+from framewire.models.catalogue.age_ranges import AgeRanges
 from framewire.models.catalogue.entries import LEVI_HASSNER_AGES
 from framewire.models.catalogue.model_entry import Head, ModelEntry, ModelInput
-from framewire.models.classifiers.answer import AgeRanges, Answer
+from framewire.models.classifiers.answer import Answer
 from framewire.models.datasets.class_words import places
 from framewire.models.datasets.labelled_pictures import (
     LabelledPictures,
@@ -19,12 +20,15 @@ from framewire.models.datasets.labelled_pictures import (
     read_listed,
     read_npz,
 )
+from framewire.models.datasets.seen_pictures import SeenPictures
 from framewire.models.datasets.trained_on import TrainedOn
 from framewire.models.datasets.utkface import Person
-from framewire.models.evaluation.age_gender import AgeGenderFigures, evaluate_age_gender, people_of
+from framewire.models.evaluation.age_gender import AgeGenderFigures, evaluate_age_gender
 from framewire.models.evaluation.charts import draw
 from framewire.models.evaluation.classes import ClassFigures, evaluate_classes
 from framewire.models.evaluation.faces import FaceFigures, boxed_pictures, evaluate_faces
+from framewire.models.evaluation.measured_model import MeasuredModel
+from framewire.models.evaluation.parts import LeftOut, Split
 from framewire.models.face import Face
 from framewire.models.picture import Picture
 from framewire.models.runtime.network import ModelError
@@ -192,11 +196,14 @@ def test_figures_can_be_looked_at(
 
 
 def test_splits() -> None:
-    trained_on = TrainedOn.of(["folder/2_0_0_x.jpg"])
+    """People go by their files' names, pictures by their pixels."""
     people = [(shown(age, 0), Person(age, 0, True, name=f"{age}_0_0_x.jpg")) for age in (1, 2)]
-    assert [person.age for _, person in people_of(people, "validation", trained_on)] == [1]
-    assert [person.age for _, person in people_of(people, "train", trained_on)] == [2]
-    assert len(list(people_of(people, "all", trained_on))) == 2
+    names = TrainedOn.of(["folder/2_0_0_x.jpg"])
+    by_name = MeasuredModel("test", Reads(), ENTRY.answers, None, names=names)  # type: ignore[arg-type]
+    by_pixels = MeasuredModel("test", Reads(), ENTRY.answers, None, seen=SeenPictures.of([shown(2, 0)]))  # type: ignore[arg-type]
+    for model in (by_name, by_pixels):
+        ages = {split: [person.age for _, person in LeftOut(model, split).of_people(people)] for split in Split}
+        assert ages == {Split.VALIDATION: [1], Split.TRAIN: [2], Split.ALL: [1, 2]}
 
 
 def test_npz_with_and_without_splits(tmp_path: Path) -> None:

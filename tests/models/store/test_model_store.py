@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from framewire.models.catalogue.entries import CATALOGUE, UnknownModelError, find_entry
@@ -101,6 +102,44 @@ def test_a_server_that_hiccups_is_asked_again(server: Server, content_hash: str,
     store = ModelStore(cache=tmp_path / "cache")
     assert store.need(entry_at(url(server, "hiccup"), content_hash))
     assert server.asked == 2
+
+
+@pytest.mark.parametrize("place", ["mine", "cache"])
+@pytest.mark.parametrize("name", ["framewire_emotion.onnx", "framewire-emotion.onnx"])
+def test_a_file_with_a_packaged_models_name_that_is_another_is_refused(name: str, place: str, tmp_path: Path) -> None:
+    """And one that is the same is none of anybody's business."""
+    entry, store = find_entry("framewire-emotion"), ModelStore(tmp_path / "mine", tmp_path / "cache")
+    path = tmp_path / place / name
+    path.parent.mkdir()
+    path.write_bytes((PACKAGED / "framewire_emotion.onnx").read_bytes())
+    assert store.need(entry) == store.find(entry) == [PACKAGED / "framewire_emotion.onnx"]
+    path.write_bytes(b"my own")
+    for ask in (store.need, store.find):
+        with pytest.raises(WrongFileError) as caught:
+            ask(entry)
+        assert str(caught.value).startswith(f"{path} has the name of the catalogue's framewire-emotion")
+        assert f"say `model: {path}`" in str(caught.value)
+    states = {one.name: state for one, state in verify_all(store, CATALOGUE)}
+    assert str(path) in states["framewire-emotion"]
+    assert states["framewire-age-gender"] == "good"
+
+
+def test_a_file_with_a_models_name_is_not_passed_over_for_a_download(
+    server: Server, content_hash: str, tmp_path: Path
+) -> None:
+    entry = entry_at(url(server, "good"), content_hash)
+    entry = msgspec.structs.replace(entry, files=(msgspec.structs.replace(entry.files[0], name="other.onnx"),))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "test.onnx").write_bytes(b"my own")
+    with pytest.raises(WrongFileError, match="has the name of the catalogue's test, but is another file"):
+        ModelStore(tmp_path / "mine", tmp_path / "cache").need(entry)
+    assert server.asked == 0
+
+
+def test_a_file_of_ones_own_is_found_by_its_stem(tmp_path: Path) -> None:
+    (tmp_path / "mine.onnx").touch()
+    assert ModelStore(tmp_path, tmp_path / "cache").own_file("mine") == tmp_path / "mine.onnx"
+    assert ModelStore(tmp_path, tmp_path / "cache").own_file("yours") is None
 
 
 class Watcher:
