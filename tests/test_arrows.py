@@ -101,7 +101,17 @@ ARROWS: dict[str, set[str]] = {
         *("models", "models.catalogue", "models.classifiers", "models.crops", "models.datasets", "models.finders"),
         *("models.runtime", "models.store"),
     },
-    "models.training": {"models.datasets"},
+    "models.training": {
+        *("models", "models.catalogue", "models.classifiers", "models.datasets"),
+        *("models.training.faces", "models.training.files", "models.training.loop", "models.training.nets"),
+    },
+    "models.training.faces": {
+        *("models.catalogue", "models.datasets", "models.training.files", "models.training.loop"),
+        "models.training.nets",
+    },
+    "models.training.files": {"models", "models.catalogue", "models.crops", "models.datasets"},
+    "models.training.loop": {"models", "models.crops", "models.datasets", "models.training.nets"},
+    "models.training.nets": set(),
     "stages.parts": {"pipeline", "pipeline.frame"},
     "stages.capture.inputs": {"pipeline", "pipeline.frame", "pipeline.privacy"},
     "stages.capture.inputs.film": {"pipeline", "pipeline.frame", "stages.capture.inputs"},

@@ -4,11 +4,9 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-import cv2
-import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
+from framewire.models.datasets.array_pictures import TEST, VALIDATION, read_arrays
 from framewire.models.datasets.picture_files import PICTURE_SUFFIXES, picture_files
 from framewire.models.picture import Picture
 
@@ -26,23 +24,18 @@ class NoPicturesError(ValueError):
 
 
 def read_npz(path: Path, split: str) -> LabelledPictures:
-    """`images` and `labels` (or `validation_images`, ... by split) and `classes` of an .npz.
+    """The pictures of an .npz of the part `split` (validation, train, all), if it has parts: see array_pictures.
 
-    Images are uint8 (n, h, w) grey or (n, h, w, 3) BGR. Raises KeyError, ValueError, OSError.
+    A part `test` counts as validation where there is no other. Raises KeyError, ValueError, OSError.
     """
-    with np.load(path) as file:
-        prefix = "" if "images" in file else f"{split}_"
-        if split == "all" and prefix:
-            parts = [name.removesuffix("images") for name in file.files if name.endswith("_images")]
-        else:
-            parts = [prefix]
-        images = [image for part in parts for image in file[f"{part}images"]]
-        labels = [int(label) for part in parts for label in file[f"{part}labels"]]
-        classes = [str(name) for name in file["classes"]]
-    wrong = [label for label in labels if not 0 <= label < len(classes)]
-    if wrong or len(images) != len(labels):
-        raise ValueError(f"{len(images)} images, {len(labels)} labels, {len(classes)} classes: they do not fit")
-    return LabelledPictures([_colour(image) for image in images], labels, classes)
+    read = read_arrays(path)
+    parts = {part.part for part in read.parts}
+    wanted = {split, ""} | ({TEST} if split == VALIDATION and VALIDATION not in parts else set())
+    kept = [part for part in read.parts if split == "all" or part.part in wanted]
+    if not kept:
+        raise KeyError(f"it has no part {split}, only {', '.join(sorted(parts))}")
+    pictures = [picture for part in kept for picture in part.pictures]
+    return LabelledPictures(pictures, [label for part in kept for label in part.labels], read.classes)
 
 
 def read_classes(data: Path) -> LabelledPictures:
@@ -76,10 +69,6 @@ def _name(path: str) -> str:
 
 def _is_picture(name: str) -> bool:
     return PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES
-
-
-def _colour(image: NDArray[np.uint8]) -> Picture:
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image, np.uint8)
 
 
 def iterate(data: LabelledPictures) -> Iterator[tuple[Picture, int]]:

@@ -1,7 +1,4 @@
-"""Training our own small networks: one command each, on data that is not in this repository.
+"""Training our own networks: `framewire train`, on pictures that are not in this repository.
 
-    python -m framewire.models.training emotion --data fer2013.npz
-    python -m framewire.models.training age-gender --data utkface_train.zip
-
-Both can be stopped and resumed, and need the extra `train`.
+It needs the extra `train`; see docs/training.md.
 """

@@ -1,5 +1,6 @@
 """Training, on generated pictures: it learns, it is repeatable, and it resumes where it was stopped."""
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,12 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 
 from framewire.models.runtime.onnx_session import OnnxSession  # noqa: E402
 from framewire.models.runtime.provider import Execution  # noqa: E402
-from framewire.models.training import age_gender, emotion  # noqa: E402
-from framewire.models.training.augment import Augmentation, augment, centre  # noqa: E402
-from framewire.models.training.export import AgeGenderModel, EmotionModel, export  # noqa: E402
-from framewire.models.training.face_net import FaceNet  # noqa: E402
-from framewire.models.training.trainer import Recipe, Trainer, learning_rate  # noqa: E402
+from framewire.models.training.faces import age_gender, emotion  # noqa: E402
+from framewire.models.training.faces.face_file import AgeGenderModel, EmotionModel, export  # noqa: E402
+from framewire.models.training.loop.augment import Augmentation, augment, centre  # noqa: E402
+from framewire.models.training.loop.recipe import OtherTrainingError, Recipe  # noqa: E402
+from framewire.models.training.loop.trainer import StoppedError, Trainer, learning_rate  # noqa: E402
+from framewire.models.training.nets.face_net import FaceNet  # noqa: E402
 
 QUICK = Recipe(epochs=4, batch=32, rate=0.05, threads=1)
 
@@ -35,24 +37,54 @@ def small_data(path: Path) -> Path:
     return path
 
 
-def trainer(data: Path, checkpoint: Path) -> Trainer:
+class Lines:
+    """A progress that keeps its lines, and stops after some steps."""
+
+    def __init__(self, stop_after: int = 0) -> None:
+        self.lines: list[str] = []
+        self.stop_after = stop_after
+        self.stopped = 0
+
+    def line(self, text: str) -> None:
+        self.lines.append(text.split(" (")[0])
+
+    def step(self, epoch: int, step: int, steps: int) -> None:
+        self.stop_after -= 1
+        self.stopped = signal.SIGINT if self.stop_after == 0 else 0
+
+
+def trainer(data: Path, checkpoint: Path, key: dict[str, str] | None = None) -> Trainer:
     torch.manual_seed(3)
     net = FaceNet(1, 8, 2, (16, 16), (1, 1), {"emotion": 7}, dropout=0.0)
-    return Trainer(net, emotion.Emotion(data), QUICK, checkpoint)
+    return Trainer(net, emotion.Emotion(data), QUICK, checkpoint, key)
 
 
-def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+def test_a_training_that_was_stopped_in_an_epoch_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
     data = small_data(tmp_path / "data.npz")
-    whole: list[str] = []
-    trainer(data, tmp_path / "whole.pt").run(whole.append)
+    whole = Lines()
+    trainer(data, tmp_path / "whole.pt").run(whole)
     parts: list[str] = []
-    for number in range(4):
-        again = trainer(data, tmp_path / "parts.pt")
-        assert again.epoch == number
-        # The clock is checked between epochs: almost no time is one epoch.
-        while again.epoch == number:
-            again.run(parts.append, minutes=1e-6)
-    assert [line.split(" (")[0] for line in parts] == [line.split(" (")[0] for line in whole]
+    # An epoch has six steps.
+    for steps in (2, 5, 6, 1):
+        again, some = trainer(data, tmp_path / "parts.pt"), Lines(stop_after=steps)
+        with pytest.raises(StoppedError):
+            again.run(some)
+        parts += some.lines
+    rest = Lines()
+    trainer(data, tmp_path / "parts.pt").run(rest)
+    assert parts + rest.lines == whole.lines
+
+
+def test_a_checkpoint_of_another_training_is_refused_in_words(tmp_path: Path) -> None:
+    data, checkpoint = small_data(tmp_path / "data.npz"), tmp_path / "net.pt"
+    with pytest.raises(StoppedError):
+        trainer(data, checkpoint, {"size": "48"}).run(Lines(stop_after=1))
+    assert trainer(data, checkpoint, {"size": "48"}).resumed
+    with pytest.raises(OtherTrainingError, match="size 48, not 32"):
+        trainer(data, checkpoint, {"size": "32"})
+    checkpoint.write_bytes(checkpoint.read_bytes()[:100])
+    with pytest.raises(OtherTrainingError, match="cannot be read"):
+        trainer(data, checkpoint, {"size": "48"})
 
 
 def test_the_learning_rate_rises_and_falls() -> None:

@@ -5,15 +5,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from framewire.models.datasets.seen_pictures import SeenPictures, picture_hash
 from framewire.models.datasets.trained_on import TrainedOn
 from framewire.models.datasets.utkface import Person, people_in
-from framewire.models.training.augment import Augmentation, augment, centre, normal
-from framewire.models.training.emotion import new_net as new_emotion_net
-from framewire.models.training.face_net import FaceNet
-from framewire.models.training.trainer import Recipe
+from framewire.models.training.faces.emotion import new_net as new_emotion_net
+from framewire.models.training.loop.augment import Augmentation, augment, centre, normal
+from framewire.models.training.loop.recipe import Recipe
+from framewire.models.training.nets.face_net import FaceNet
 
 SIZE = 64
 STORED = 80
@@ -54,13 +56,15 @@ class AgeGender:
 
     def __init__(self, data: Path, side: int = SIZE) -> None:
         self._side = side
-        pictures, people = _load(data)
+        pictures, people, hashes = _load(data)
         held_out = torch.tensor([person.held_out for person in people])
         ages = torch.tensor([min(AGES - 1, person.age) for person in people])
         genders = torch.tensor([person.gender for person in people])
         self._images, self._ages, self._genders = pictures[~held_out], ages[~held_out], genders[~held_out]
         self._test_images, self._test_ages, self._test_genders = pictures[held_out], ages[held_out], genders[held_out]
         self.train_count = len(self._images)
+        self.test_count = len(self._test_images)
+        self.seen = SeenPictures(np.unique(hashes[~held_out.numpy()]))
         self.trained_on = TrainedOn.of(person.name for person in people if not person.held_out)
         self._years = torch.arange(AGES, dtype=torch.float32)
 
@@ -104,9 +108,12 @@ class AgeGender:
         return (logits.softmax(1) * self._years).sum(1)
 
 
-def _load(data: Path) -> tuple[Tensor, list[Person]]:
-    pictures, people = [], []
+def _load(data: Path) -> tuple[Tensor, list[Person], NDArray[np.uint64]]:
+    pictures, people, hashes = [], [], []
     for picture, person in people_in(data):
         pictures.append(cv2.resize(picture, (STORED, STORED), interpolation=cv2.INTER_AREA))
         people.append(person)
-    return torch.from_numpy(np.stack(pictures).transpose(0, 3, 1, 2).copy()), people
+        hashes.append(picture_hash(picture))
+    if not pictures:
+        raise ValueError("it has no pictures named age_gender_race_id.jpg")
+    return torch.from_numpy(np.stack(pictures).transpose(0, 3, 1, 2).copy()), people, np.array(hashes, np.uint64)

@@ -4,7 +4,7 @@ Activation ranges are measured on training pictures; weights have a scale for ea
 bits: with all eight, processors without VNNI add up 8-bit by 8-bit products in sixteen bits, and overflow.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,19 +27,28 @@ class _Shown(CalibrationDataReader):  # type: ignore[misc]
         return next(self._rounds, None)
 
 
-def quantise(whole: Path, crops: NDArray[np.float32], path: Path) -> None:
-    """Quantise the model in the file `whole` to eight bits, into `path`; `crops` are sample inputs."""
+def quantise(
+    whole: Path,
+    crops: NDArray[np.float32],
+    path: Path,
+    entrance: str = "crops",
+    operations: Sequence[str] = ("Conv", "Add"),
+) -> None:
+    """Quantise these operations of the model in the file `whole` to eight bits, into `path`.
+
+    `crops` are samples of its input `entrance`.
+    """
     prepared = whole.with_suffix(".prepared.onnx")
     quant_pre_process(str(whole), str(prepared), skip_symbolic_shape=True)
     quantize_static(
         str(prepared),
         str(path),
-        _Shown("crops", crops),
+        _Shown(entrance, crops),
         quant_format=QuantFormat.QDQ,
         per_channel=True,
         reduce_range=True,
         weight_type=QuantType.QInt8,
         activation_type=QuantType.QUInt8,
-        op_types_to_quantize=["Conv", "Add"],
+        op_types_to_quantize=list(operations),
     )
     prepared.unlink()

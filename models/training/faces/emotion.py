@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from framewire.models.training.augment import Augmentation, augment, centre, normal
-from framewire.models.training.face_net import FaceNet
-from framewire.models.training.trainer import Recipe
+from framewire.models.datasets.seen_pictures import SeenPictures
+from framewire.models.training.loop.augment import Augmentation, augment, centre, normal
+from framewire.models.training.loop.recipe import Recipe
+from framewire.models.training.nets.face_net import FaceNet
 
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """In the order of the file's labels."""
@@ -37,6 +39,8 @@ class Emotion:
         self._test_images = _pictures(file["validation_images"])
         self._test_labels = torch.from_numpy(file["validation_labels"].astype(np.int64))
         self.train_count = len(self._images)
+        self.test_count = len(self._test_images)
+        self.seen = SeenPictures.of(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) for image in file["train_images"])
 
     def shown(self, count: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
         """Some training crops as the exported file gets them: (count, 1, 48, 48), 0 to 255."""

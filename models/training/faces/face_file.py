@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from framewire.models.training.quantise import quantise
+from framewire.models.training.files.quantise import quantise
 
 OPSET = 17
 CLOSE = 0.05

@@ -1,0 +1,1 @@
+"""The recipes of our own two models of faces: emotion, and age with gender."""

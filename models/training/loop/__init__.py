@@ -1,0 +1,1 @@
+"""What is asked of a training, and the loop that does it: augmenting, checkpoints, progress."""

@@ -1,0 +1,72 @@
+"""What is asked of a training."""
+
+import math
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
+
+from framewire.models.crops.face_crop import FER_CROP, UTKFACE_CROP, BoxCrop, SquareCrop
+from framewire.models.datasets.examples import Source
+from framewire.models.training.nets.known_nets import KNOWN_NETS, NetName
+
+CROPS: dict[str, BoxCrop | SquareCrop | None] = {
+    "none": None,
+    "box": BoxCrop(),
+    "fer": FER_CROP,
+    "utkface": UTKFACE_CROP,
+}
+"""How a pipeline cuts faces out for the trained file: as the training pictures were."""
+
+
+LEAST_STEPS = 1000
+"""Fewer leave a network half trained, however few pictures there are."""
+EPOCHS_MAX = 120
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """Everything that `framewire train --task classify` was asked for; 0 and `auto` leave it to the net or the data."""
+
+    source: Source
+    out: Path
+    name: str
+    net: NetName
+    size: int
+    epochs: int
+    colour: Literal["auto", "grey", "bgr"] = "auto"
+    crop: str = "none"
+    mirror: bool | None = None
+    bits: Literal["32", "8", "auto"] = "auto"
+    patience: int = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    seed: int = 7
+    threads: int = 2
+    minutes: float = math.inf
+
+    @property
+    def side(self) -> int:
+        """Of the input in pixels. Raises ValueError if the net needs more."""
+        known = KNOWN_NETS[self.net]
+        if self.size and self.size < known.least:
+            raise ValueError(f"{self.net} needs pictures of at least {known.least} pixels: --size {known.least}")
+        return self.size or known.size
+
+    def epochs_of(self, steps: int) -> int:
+        """How many epochs, of so many steps each: as asked, or as the net needs, and more of few pictures."""
+        return self.epochs or max(KNOWN_NETS[self.net].epochs, min(EPOCHS_MAX, math.ceil(LEAST_STEPS / steps)))
+
+    def mirrors(self, grey: bool) -> bool:
+        """Whether pictures are mirrored: faces and things in colour look as likely either way, digits do not."""
+        return self.mirror if self.mirror is not None else not grey or self.crop in ("fer", "utkface")
+
+    @property
+    def command(self) -> str:
+        """What trains the same again, without the paths of this machine."""
+        words = [f"framewire train {self.source.data.name} --task classify --net {self.net} --size {self.side}"]
+        words.append(f"--seed {self.seed}")
+        words += [f"--epochs {self.epochs}"] if self.epochs else []
+        words += [f"--val {self.source.held_out.name}"] if self.source.held_out is not None else []
+        words += [f"--labels {self.source.listing.name}"] if self.source.listing is not None else []
+        words += [f"--crop {self.crop}"] if self.crop != "none" else []
+        words += [] if self.mirror is None else ["--mirror" if self.mirror else "--no-mirror"]
+        return " ".join(words)

@@ -1,0 +1,1 @@
+"""The networks that can be trained, each by the paper that it follows."""

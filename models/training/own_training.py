@@ -1,0 +1,163 @@
+"""From labelled pictures to a file that classifies: read, part, train, export, card."""
+
+import hashlib
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from framewire.models.cannot_load import CannotLoadError
+from framewire.models.catalogue.model_card import ModelCard
+from framewire.models.catalogue.model_entry import Head, ModelInput
+from framewire.models.classifiers.resize import resized
+from framewire.models.datasets.examples import Examples, read_examples
+from framewire.models.datasets.held_out import Parting, contradictions, part
+from framewire.models.datasets.seen_pictures import SeenPictures
+from framewire.models.picture import Picture
+from framewire.models.training.classify import Classification, Pictures, augmentation
+from framewire.models.training.files.card_page import card_page
+from framewire.models.training.files.own_file import Sample, write_own
+from framewire.models.training.loop.order import CROPS, Order
+from framewire.models.training.loop.progress import Progress
+from framewire.models.training.loop.recipe import Recipe
+from framewire.models.training.loop.trainer import Trainer
+from framewire.models.training.nets.known_nets import KNOWN_NETS
+from framewire.models.training.nets.new_net import new_net
+
+CHECKPOINT = "training.pt"
+BATCHES = ((8000, 128), (2000, 64), (0, 32))
+"""At least so many pictures, and the size of a batch: few pictures need more steps."""
+NAMED = 5
+"""Names of broken pictures that are said."""
+
+
+def train_own(order: Order, progress: Progress) -> Path:
+    """Train as asked, or go on where it was stopped; returns the .onnx.
+
+    Raises ValueError for data or options that will not do, OtherTrainingError, ExportError, StoppedError, OSError.
+    """
+    side = order.side
+    device = chosen_device(order.device)
+    examples = read_examples(order.source, lambda picture: resized(picture, side, side))
+    parting = part(examples)
+    grey = examples.grey if order.colour == "auto" else order.colour == "grey"
+    say(examples, parting, grey, progress.line)
+    inputs = as_inputs(examples.pictures, grey)
+    heads = [
+        Head(attribute=attribute, labels=labels, output=f"scores{number or ''}", answer="scores")
+        for number, (attribute, labels) in enumerate(examples.classes.items())
+    ]
+    train, held_out = ((inputs[one], examples.labels[one]) for one in (parting.train, parting.held_out))
+    how = augmentation(side, order.mirrors(grey))
+    task = Classification(
+        {head.output: head.attribute for head in heads}, Pictures(*train, device), Pictures(*held_out, device), how
+    )
+    recipe = recipe_for(order, len(train[0]))
+    # The weights that it starts from are drawn when it is made.
+    torch.manual_seed(recipe.seed)
+    net = new_net(order.net, inputs.shape[1], side, {head.output: len(head.labels) for head in heads})
+    key = {
+        "net": str(order.net),
+        "size": str(side),
+        "data": digest(examples, parting),
+        "epochs": str(recipe.epochs),
+        "seed": str(order.seed),
+        "colour": "grey" if grey else "BGR",
+        "mirror": str(how.mirror),
+    }
+    trainer = Trainer(net, task, recipe, order.out / CHECKPOINT, key, order.patience, device)
+    if trainer.resumed:
+        progress.line(f"{order.out / CHECKPOINT}: goes on in epoch {min(trainer.epoch + 1, recipe.epochs)}")
+    with progress.shown():
+        trainer.run(progress, order.minutes)
+    if not trainer.best_weights:
+        raise ValueError("no epoch was finished: allow more --minutes")
+    card = ModelCard(
+        name=order.name,
+        task="classify",
+        net=str(order.net),
+        input=ModelInput(height=side, width=side, order="grey" if grey else "BGR"),
+        heads=tuple(heads),
+        crop=CROPS[order.crop],
+        data=order.source.data.name,
+        pictures=len(parting.train),
+        seen=SeenPictures(examples.hashes[parting.train]).as_text(),
+        trained_with=trained_with(trainer, how.mirror),
+    )
+    path = order.out / f"{order.name}.onnx"
+    done = write_own(trainer.best_net(), card, Sample(*train), Sample(*held_out), path, order.bits, progress.line)
+    path.with_suffix(".md").write_text(card_page(done, order.command), encoding="utf-8")
+    return path
+
+
+def chosen_device(asked: str) -> str:
+    """`cuda` if it is there, else `cpu`. Raises CannotLoadError if what is asked for is not."""
+    there = torch.cuda.is_available()
+    if asked == "cuda" and not there:
+        raise CannotLoadError("--device cuda: this PyTorch finds no GPU; say --device cpu, or install its CUDA build")
+    return "cuda" if there and asked != "cpu" else "cpu"
+
+
+def recipe_for(order: Order, count: int) -> Recipe:
+    """The net's recipe, with a batch fit for so many pictures, and a rate fit for the batch (Goyal et al., 2017)."""
+    batch = next(batch for least, batch in BATCHES if count >= least)
+    rate = KNOWN_NETS[order.net].rate * batch / BATCHES[0][1]
+    return Recipe(
+        epochs=order.epochs_of(max(1, count // batch)), batch=batch, rate=rate, seed=order.seed, threads=order.threads
+    )
+
+
+def as_inputs(pictures: NDArray[np.uint8], grey: bool) -> NDArray[np.uint8]:
+    """(n, side, side, 3) BGR to (n, channels, side, side), made grey as a pipeline does it."""
+    if not grey:
+        return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))
+    return np.stack([_grey(picture) for picture in pictures])[:, None]
+
+
+def say(examples: Examples, parting: Parting, grey: bool, tell: Callable[[str], None]) -> None:
+    """What was read, and all that is worth a warning."""
+    classes = "; ".join(f"{name}: {', '.join(labels)}" for name, labels in examples.classes.items())
+    tell(f"{len(parting.train)} pictures to train on, {len(parting.held_out)} held out, {'grey' if grey else 'colour'}")
+    tell(classes)
+    if examples.order:
+        tell(f"the array's colours are taken as {examples.order}; --colours says otherwise")
+    if examples.broken:
+        more = f" and {len(examples.broken) - NAMED} more" if len(examples.broken) > NAMED else ""
+        tell(f"warning: {len(examples.broken)} unreadable: {', '.join(examples.broken[:NAMED])}{more}")
+    if double := contradictions(examples):
+        tell(f"warning: {double} pictures are in two classes at once")
+    for remark in parting.remarks:
+        tell(f"note: {remark}")
+
+
+def digest(examples: Examples, parting: Parting) -> str:
+    """Of what is learned and measured: pictures, labels, parts, classes; whatever the files are called."""
+    whole = hashlib.sha256(repr(examples.classes).encode())
+    for one in (parting.train, parting.held_out):
+        order = np.lexsort((examples.labels[one, 0], examples.hashes[one]))
+        whole.update(examples.hashes[one][order].tobytes())
+        whole.update(examples.labels[one][order].tobytes())
+        # A checkpoint's place in an epoch counts pictures in the order of their files.
+        whole.update(np.asarray(examples.hashes[one]).tobytes())
+    return whole.hexdigest()[:12]
+
+
+def trained_with(trainer: Trainer, mirror: bool) -> str:
+    """One line for the card."""
+    try:
+        release = version("framewire")
+    except PackageNotFoundError:
+        release = "from source"
+    recipe = trainer.recipe
+    return (
+        f"Framewire {release}; best epoch {trainer.best_epoch} of {trainer.epoch}; seed {recipe.seed}; batch "
+        f"{recipe.batch}; rate {recipe.rate:g}; shifted, turned, zoomed, lit{', mirrored' if mirror else ''}"
+    )
+
+
+def _grey(picture: Picture) -> Picture:
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
