@@ -103,11 +103,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "models.training": {
         *("models", "models.catalogue", "models.classifiers", "models.datasets"),
-        *("models.training.faces", "models.training.files", "models.training.loop", "models.training.nets"),
-    },
-    "models.training.faces": {
-        *("models.catalogue", "models.datasets", "models.training.files", "models.training.loop"),
-        "models.training.nets",
+        *("models.training.files", "models.training.loop", "models.training.nets"),
     },
     "models.training.files": {"models", "models.catalogue", "models.crops", "models.datasets"},
     "models.training.loop": {"models", "models.crops", "models.datasets", "models.training.nets"},

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from msgspec import Struct
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
@@ -9,8 +10,6 @@ from torch.nn import functional
 from framewire.models.datasets.examples import UNKNOWN
 from framewire.models.training.loop.augment import Augmentation, augment, normal
 
-SMOOTHING = 0.05
-"""Labels are never quite sure (Szegedy et al., 2016)."""
 EVALUATION_BATCH = 256
 SMALL = 32
 """Side in pixels below which blurring and erasing leave too little to see."""
@@ -34,35 +33,43 @@ def augmentation(side: int, mirror: bool) -> Augmentation:
     return Augmentation(erase=0.1, blur=0.1, mirror=mirror)
 
 
+class Style(Struct, frozen=True, kw_only=True):
+    """How strictly labels are taken, and how pictures are changed and seen."""
+
+    how: Augmentation
+    smoothing: float = 0.05
+    """Labels are never quite sure (Szegedy et al., 2016)."""
+    mixup: float = 0.0
+    """Parameter of mixup's Beta distribution (Zhang et al., 2018); 0: pictures are not mixed."""
+    two_views: bool = False
+    """Whether a picture and its mirror image are measured, and exported, as one."""
+
+
 class Classification:
     """A Task: the mean of the heads' accuracies on held-out pictures is what counts.
 
     `heads` are the net's outputs, and what each is called.
     """
 
-    def __init__(self, heads: dict[str, str], train: Pictures, held_out: Pictures, how: Augmentation) -> None:
+    def __init__(self, heads: dict[str, str], train: Pictures, held_out: Pictures, style: Style) -> None:
         self._heads = list(heads)
         self._called = heads
         self._train = train
         self._held_out = held_out
-        self._how = how
+        self._style = style
         self.train_count = len(train)
 
     def loss(self, net: nn.Module, chosen: Tensor, generator: torch.Generator) -> Tensor:
         """See Task."""
         place = chosen.to(self._train.inputs.device)
         pictures = self._train.inputs[place].float() / 255
-        seen = normal(augment(pictures, pictures.shape[-1], self._how, generator))
-        answers, labels = net(seen), self._train.labels[place]
-        parts = [
-            functional.cross_entropy(
-                answers[head].float(), labels[:, number], ignore_index=UNKNOWN, label_smoothing=SMOOTHING
-            )
-            for number, head in enumerate(self._heads)
-            # The mean of nothing is not a number.
-            if bool((labels[:, number] != UNKNOWN).any())
-        ]
-        return torch.stack(parts).sum()
+        seen, labels = augment(pictures, pictures.shape[-1], self._style.how, generator), self._train.labels[place]
+        if not self._style.mixup:
+            return self._apart(net(normal(seen)), labels)
+        share = float(np.random.default_rng(int(chosen[0])).beta(self._style.mixup, self._style.mixup))
+        other = torch.randperm(len(chosen), generator=generator).to(seen.device)
+        answers = net(normal(share * seen + (1 - share) * seen[other]))
+        return share * self._apart(answers, labels) + (1 - share) * self._apart(answers, labels[other])
 
     def measure(self, net: nn.Module) -> dict[str, float]:
         """See Task."""
@@ -71,7 +78,10 @@ class Classification:
         with torch.inference_mode():
             for start in range(0, len(self._held_out), EVALUATION_BATCH):
                 part = slice(start, start + EVALUATION_BATCH)
-                answers = net(normal(self._held_out.inputs[part].float() / 255))
+                seen = normal(self._held_out.inputs[part].float() / 255)
+                answers = {head: scores.softmax(1) for head, scores in net(seen).items()}
+                if self._style.two_views:
+                    answers = {head: answers[head] + scores.softmax(1) for head, scores in net(seen.flip(-1)).items()}
                 for number, head in enumerate(self._heads):
                     right[head] += int((answers[head].argmax(1) == self._held_out.labels[part, number]).sum())
         known = (self._held_out.labels != UNKNOWN).sum(0).tolist()
@@ -79,3 +89,15 @@ class Classification:
             self._called[head]: right[head] / max(1, count) for head, count in zip(self._heads, known, strict=True)
         }
         return {"best": sum(shares.values()) / len(shares), **shares}
+
+    def _apart(self, answers: dict[str, Tensor], labels: Tensor) -> Tensor:
+        """How far the answers are from the labels, in all heads; one without any label counts nothing."""
+        parts = [
+            functional.cross_entropy(
+                answers[head].float(), labels[:, number], ignore_index=UNKNOWN, label_smoothing=self._style.smoothing
+            )
+            for number, head in enumerate(self._heads)
+            # The mean of nothing is not a number.
+            if bool((labels[:, number] != UNKNOWN).any())
+        ]
+        return torch.stack(parts).sum()

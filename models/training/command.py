@@ -15,6 +15,7 @@ from rich.console import Console
 
 from framewire.models.cannot_load import CannotLoadError
 from framewire.models.datasets.examples import Source
+from framewire.models.training.loop.alone import alone_in
 from framewire.models.training.loop.order import Order
 from framewire.models.training.loop.progress import Progress
 from framewire.models.training.nets.known_nets import KNOWN_NETS, NetName
@@ -89,9 +90,9 @@ def train(
             help="A folder with a subfolder for each class, a .zip of it, or an .npz (images, labels, classes)",
         ),
     ],
-    task: Annotated[TaskName, typer.Option(help="emotion and age-gender: the recipes of our own models")] = (
-        TaskName.CLASSIFY
-    ),
+    task: Annotated[
+        TaskName, typer.Option(help="emotion, and age-gender of UTKFace's names: the recipes of our own models")
+    ] = TaskName.CLASSIFY,
     net: Annotated[NetName | None, typer.Option(help="Which network [default: resnet]", show_default=False)] = None,
     size: Annotated[int, typer.Option(min=0, help=f"The input's side in pixels; 0: {_SIZES}")] = 0,
     epochs: Annotated[int, typer.Option(min=0, help="Rounds through the data; 0: as the network needs")] = 0,
@@ -104,7 +105,9 @@ def train(
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="A .csv: name, and a column for each answer, with a header"),
     ] = None,
-    attribute: Annotated[str, typer.Option(help="What the answer is called in results")] = "class",
+    attribute: Annotated[
+        str, typer.Option(help="What the answer is called in results [default: class, or emotion]", show_default=False)
+    ] = "",
     colour: Annotated[Colour, typer.Option(help="The network's input; auto: grey if all pictures are")] = Colour.AUTO,
     colours: Annotated[
         ArrayOrder, typer.Option(help="Of an .npz; auto: its `order`, or RGB for x_train, else BGR")
@@ -118,6 +121,12 @@ def train(
     crop: Annotated[
         CropName, typer.Option(help="How the training pictures' faces were cut out; none: whole pictures")
     ] = CropName.NONE,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="age-gender: training.pt of an emotion training, for a second net"
+        ),
+    ] = None,
     bits: Annotated[Bits, typer.Option(help="auto: 8 where accuracy stays within half a point")] = Bits.AUTO,
     patience: Annotated[int, typer.Option(min=0, help="End after so many epochs without gain; 0: never")] = 0,
     device: Annotated[Device, typer.Option(help="Where to train")] = Device.AUTO,
@@ -131,24 +140,25 @@ def train(
     missing = [one for one in NEEDED if importlib.util.find_spec(one) is None]
     if missing:
         _end(CURE.format(missing=" and ".join(missing)), FAILED)
-    if task is not TaskName.CLASSIFY and (net or size or epochs or val or labels or crop is not CropName.NONE):
-        _end(f"--task {task} has its own net, size, epochs, parts and crop; for others say --task classify", WRONG)
+    _refuse(task, start, [word for word, said in _only_classes(net, size, val, labels, attribute, crop) if said])
+    emotion = task is TaskName.EMOTION
     progress = Progress(Console())
     order = Order(
+        task=task.value,  # type: ignore[arg-type]
         source=Source(
             data=data,
             held_out=val,
             listing=labels,
-            attribute=attribute,
+            attribute=attribute or ("emotion" if emotion else "class"),
             order="" if colours is ArrayOrder.AUTO else colours.upper(),
         ),
         out=out,
         name=name or data.resolve().stem,
-        net=net or NetName.RESNET,
+        net=net or (NetName.FACE_NET if emotion else NetName.RESNET),
         size=size,
         epochs=epochs,
-        colour=colour.value,  # type: ignore[arg-type]
-        crop=crop.value,
+        colour="grey" if emotion and colour is Colour.AUTO else colour.value,  # type: ignore[arg-type]
+        crop="fer" if emotion and crop is CropName.NONE else crop.value,
         mirror=mirror,
         bits=bits.value,  # type: ignore[arg-type]
         patience=patience,
@@ -156,24 +166,42 @@ def train(
         seed=seed,
         threads=threads,
         minutes=minutes,
+        start=start,
     )
-    path = _done(task, order, progress)
+    path = _done(order, progress)
     progress.line(f"model: {path}")
     progress.line(f"card:  {path.with_suffix('.md')}")
 
 
-def _done(task: TaskName, order: Order, progress: Progress) -> Path:
+def _only_classes(*said: object) -> list[tuple[str, bool]]:
+    """Options that age-gender has no use for: its data says all, and its recipe the rest."""
+    words = ("--net", "--size", "--val", "--labels", "--attribute", "--crop")
+    return [(word, bool(value) and value is not CropName.NONE) for word, value in zip(words, said, strict=True)]
+
+
+def _refuse(task: TaskName, start: Path | None, extra: list[str]) -> None:
+    if task is TaskName.AGE_GENDER and extra:
+        _end(f"--task age-gender has its own nets, crop and held-out faces: leave {', '.join(extra)} out", WRONG)
+    if task is not TaskName.AGE_GENDER and start is not None:
+        _end("--start is for --task age-gender", WRONG)
+
+
+def _done(order: Order, progress: Progress) -> Path:
     """Train; every error ends the command in words."""
     try:
         order.side  # noqa: B018
+        _named(order.name)
         # Read once, when PyTorch is loaded: threads that wait awake take the cores from whatever else runs here.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-        run = _runner(task)
+        run = _runner(order.task)
         from framewire.models.training.loop.trainer import StoppedError
     except ValueError as error:
         _end(str(error), WRONG)
+    except KeyboardInterrupt as stop:
+        raise typer.Exit(INTERRUPTED + signal.SIGINT) from stop
     try:
-        return run(order, progress)
+        with alone_in(order.out):
+            return run(order, progress)
     except StoppedError as stop:
         typer.echo(f"{stop}; the same command goes on from there", err=True)
         raise typer.Exit(INTERRUPTED + progress.stopped) from stop
@@ -186,14 +214,20 @@ def _done(task: TaskName, order: Order, progress: Progress) -> Path:
         _end(str(error), FAILED)
 
 
-def _runner(task: TaskName) -> Callable[[Order, Progress], Path]:
-    if task is TaskName.CLASSIFY:
-        from framewire.models.training.own_training import train_own
+def _named(name: str) -> None:
+    """Raises ValueError for what is no file's name."""
+    if not name.strip() or name.startswith(".") or "/" in name or "\0" in name:
+        raise ValueError(f"--name {name!r} is no name for a file; the folder is said by --out")
 
-        return train_own
-    from framewire.models.training.faces.training import train_age_gender, train_emotion
 
-    return train_emotion if task is TaskName.EMOTION else train_age_gender
+def _runner(task: str) -> Callable[[Order, Progress], Path]:
+    if task == TaskName.AGE_GENDER:
+        from framewire.models.training.age_gender_training import train_age_gender
+
+        return train_age_gender
+    from framewire.models.training.own_training import train_own
+
+    return train_own
 
 
 def _end(words: str, code: int) -> NoReturn:

@@ -18,9 +18,10 @@ from framewire.models.datasets.examples import Examples, read_examples
 from framewire.models.datasets.held_out import Parting, contradictions, part
 from framewire.models.datasets.seen_pictures import SeenPictures
 from framewire.models.picture import Picture
-from framewire.models.training.classify import Classification, Pictures, augmentation
+from framewire.models.training.classify import Classification, Pictures, Style, augmentation
 from framewire.models.training.files.card_page import card_page
-from framewire.models.training.files.own_file import Sample, write_own
+from framewire.models.training.files.own_file import OwnModel, Sample, write_own
+from framewire.models.training.loop.augment import Augmentation
 from framewire.models.training.loop.order import CROPS, Order
 from framewire.models.training.loop.progress import Progress
 from framewire.models.training.loop.recipe import Recipe
@@ -28,7 +29,6 @@ from framewire.models.training.loop.trainer import Trainer
 from framewire.models.training.nets.known_nets import KNOWN_NETS
 from framewire.models.training.nets.new_net import new_net
 
-CHECKPOINT = "training.pt"
 BATCHES = ((8000, 128), (2000, 64), (0, 32))
 """At least so many pictures, and the size of a batch: few pictures need more steps."""
 NAMED = 5
@@ -52,46 +52,70 @@ def train_own(order: Order, progress: Progress) -> Path:
         for number, (attribute, labels) in enumerate(examples.classes.items())
     ]
     train, held_out = ((inputs[one], examples.labels[one]) for one in (parting.train, parting.held_out))
-    how = augmentation(side, order.mirrors(grey))
+    style = style_of(order, grey)
     task = Classification(
-        {head.output: head.attribute for head in heads}, Pictures(*train, device), Pictures(*held_out, device), how
+        {head.output: head.attribute for head in heads}, Pictures(*train, device), Pictures(*held_out, device), style
     )
     recipe = recipe_for(order, len(train[0]))
     # The weights that it starts from are drawn when it is made.
     torch.manual_seed(recipe.seed)
     net = new_net(order.net, inputs.shape[1], side, {head.output: len(head.labels) for head in heads})
     key = {
+        "task": order.task,
         "net": str(order.net),
         "size": str(side),
         "data": digest(examples, parting),
         "epochs": str(recipe.epochs),
         "seed": str(order.seed),
         "colour": "grey" if grey else "BGR",
-        "mirror": str(how.mirror),
+        "mirror": str(style.how.mirror),
     }
-    trainer = Trainer(net, task, recipe, order.out / CHECKPOINT, key, order.patience, device)
-    if trainer.resumed:
-        progress.line(f"{order.out / CHECKPOINT}: goes on in epoch {min(trainer.epoch + 1, recipe.epochs)}")
-    with progress.shown():
-        trainer.run(progress, order.minutes)
-    if not trainer.best_weights:
-        raise ValueError("no epoch was finished: allow more --minutes")
+    trainer = Trainer(net, task, recipe, order.checkpoint, key, order.patience, device)
+    run(trainer, order, progress)
     card = ModelCard(
         name=order.name,
-        task="classify",
+        task=order.task,
         net=str(order.net),
         input=ModelInput(height=side, width=side, order="grey" if grey else "BGR"),
         heads=tuple(heads),
         crop=CROPS[order.crop],
         data=order.source.data.name,
         pictures=len(parting.train),
-        seen=SeenPictures(examples.hashes[parting.train]).as_text(),
-        trained_with=trained_with(trainer, how.mirror),
+        seen=SeenPictures(np.unique(examples.hashes[parting.train])).as_text(),
+        trained_with=trained_with(trainer, style.how.mirror),
     )
-    path = order.out / f"{order.name}.onnx"
-    done = write_own(trainer.best_net(), card, Sample(*train), Sample(*held_out), path, order.bits, progress.line)
-    path.with_suffix(".md").write_text(card_page(done, order.command), encoding="utf-8")
-    return path
+    model = OwnModel(trainer.best_net(), [head.output for head in heads], style.two_views)
+    done = write_own(model, card, Sample(*train), Sample(*held_out), order.model, order.bits, progress.line)
+    write_page(done, order, progress.line)
+    return order.model
+
+
+def style_of(order: Order, grey: bool) -> Style:
+    """How this task is learned: emotions as our own model did."""
+    mirror = order.mirrors(grey)
+    if order.task == "emotion":
+        return Style(how=Augmentation(mirror=mirror), smoothing=0.1, mixup=0.2, two_views=mirror)
+    return Style(how=augmentation(order.side, mirror))
+
+
+def run(trainer: Trainer, order: Order, progress: Progress) -> None:
+    """Train to the end, or go on to it. Raises StoppedError, ValueError if there was no time for one epoch."""
+    if trainer.resumed:
+        place = f"goes on in epoch {trainer.epoch + 1}" if not trainer.finished else "is done"
+        progress.line(f"{trainer.checkpoint}: {place}")
+    with progress.shown():
+        trainer.run(progress, order.minutes)
+    if not trainer.best_weights:
+        raise ValueError("no epoch was finished: allow more --minutes")
+
+
+def write_page(card: ModelCard, order: Order, tell: Callable[[str], None]) -> None:
+    """The card for people, beside the model. One that is there may have been filled in by hand: it is kept."""
+    path, page = order.model.with_suffix(".md"), card_page(card, order.command)
+    if path.exists() and path.read_text(encoding="utf-8") != page:
+        kept = path.replace(path.with_suffix(".earlier.md"))
+        tell(f"note: the card that was there is now {kept}")
+    path.write_text(page, encoding="utf-8")
 
 
 def chosen_device(asked: str) -> str:

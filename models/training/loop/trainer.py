@@ -3,7 +3,7 @@
 import math
 import time
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import torch
 from msgspec import Struct
@@ -21,7 +21,6 @@ SAVED_EVERY = 20.0
 HAS_BFLOAT16 = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 """Half the time of float32 where the processor has it, ten times as long where it has not."""
 
-NetT = TypeVar("NetT", bound=nn.Module)
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
@@ -199,11 +198,10 @@ class Trainer:
         torch.set_rng_state(state["random"])
 
 
-def best_of(net: NetT, checkpoint: Path) -> NetT:
-    """The net with the best weights of a training run. Raises FileNotFoundError, OtherTrainingError."""
-    net.load_state_dict(_state(checkpoint, "cpu")["best_weights"])
-    net.eval()
-    return net
+def key_and_best(checkpoint: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """What a training is of, and its best weights so far. Raises OSError, OtherTrainingError."""
+    state = _state(checkpoint, "cpu")
+    return state["key"], state["best_weights"]
 
 
 def _state(checkpoint: Path, device: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from framewire.models.training.nets.face_net import FaceNet
+from framewire.models.training.nets.face_net import own_face_net
 from framewire.models.training.nets.googlenet_small import googlenet_small
 from framewire.models.training.nets.known_nets import KNOWN_NETS, NetName
 from framewire.models.training.nets.lenet import lenet
@@ -13,8 +13,8 @@ from framewire.models.training.nets.vgg_small import vgg_small
 
 
 def face_net(channels: int, size: int, heads: dict[str, int], dropout: float) -> nn.Module:
-    """The net of Framewire's own emotion model: about a million weights."""
-    return FaceNet(channels, 24, 1, (40, 80, 160), (1, 2, 2), heads, dropout)
+    """See own_face_net: of any size."""
+    return own_face_net(channels, heads, dropout)
 
 
 _NETS: dict[NetName, Callable[[int, int, dict[str, int], float], nn.Module]] = {

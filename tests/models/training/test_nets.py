@@ -11,7 +11,7 @@ from framewire.models.catalogue.model_card import ModelCard  # noqa: E402
 from framewire.models.catalogue.model_entry import Head, ModelInput  # noqa: E402
 from framewire.models.runtime.onnx_session import OnnxSession  # noqa: E402
 from framewire.models.runtime.provider import Execution  # noqa: E402
-from framewire.models.training.classify import Classification, Pictures, augmentation  # noqa: E402
+from framewire.models.training.classify import Classification, Pictures, Style, augmentation  # noqa: E402
 from framewire.models.training.files.own_file import ExportError, OwnModel, Sample, write_own  # noqa: E402
 from framewire.models.training.nets.known_nets import KNOWN_NETS, NetName  # noqa: E402
 from framewire.models.training.nets.new_net import new_net  # noqa: E402
@@ -20,6 +20,7 @@ HEADS = (
     Head(attribute="a.b", labels=("x", "y", "z"), output="scores", answer="scores"),
     Head(attribute="size", labels=("big", "small"), output="scores1", answer="scores"),
 )
+OUTPUTS = ("scores", "scores1")
 
 
 def sample(channels: int, side: int, count: int = 24) -> Sample:
@@ -36,7 +37,9 @@ def test_the_file_says_what_the_net_says(net: NetName, channels: int, tmp_path: 
     made = new_net(net, channels, side, {"scores": 3, "scores1": 2})
     data = sample(channels, side)
     pictures = Pictures(data.inputs, data.labels)
-    task = Classification({"scores": "a.b", "scores1": "size"}, pictures, pictures, augmentation(side, False))
+    task = Classification(
+        {"scores": "a.b", "scores1": "size"}, pictures, pictures, Style(how=augmentation(side, False))
+    )
     optimizer = torch.optim.SGD(made.parameters(), lr=0.01)
     for seed in range(3):
         loss = task.loss(made, torch.arange(24), torch.Generator().manual_seed(seed))
@@ -52,16 +55,16 @@ def test_the_file_says_what_the_net_says(net: NetName, channels: int, tmp_path: 
         heads=HEADS,
     )
     said: list[str] = []
-    done = write_own(made, card, data, data, tmp_path / "n.onnx", "32", said.append)
+    done = write_own(OwnModel(made, OUTPUTS), card, data, data, tmp_path / "n.onnx", "32", said.append)
     assert done.bits == 32
     assert [one.count for one in done.figures] == [24, int((data.labels[:, 1] >= 0).sum())]
     assert [path.name for path in tmp_path.iterdir()] == ["n.onnx"]
     told = OnnxSession(tmp_path / "n.onnx", Execution("cpu")).run(data.inputs.astype(np.float32))
     with torch.inference_mode():
-        wanted = OwnModel(made.eval(), ["scores", "scores1"])(torch.from_numpy(data.inputs.astype(np.float32)))
+        wanted = OwnModel(made.eval(), OUTPUTS)(torch.from_numpy(data.inputs.astype(np.float32)))
     for one, other in zip(told, wanted, strict=True):
         assert np.abs(one - other.numpy()).max() <= 1e-4
-    small = write_own(made, card, data, data, tmp_path / "n.onnx", "8", said.append)
+    small = write_own(OwnModel(made, OUTPUTS), card, data, data, tmp_path / "n.onnx", "8", said.append)
     assert small.bits == 8
     assert "8 bits, as asked" in said[-1]
 
@@ -73,5 +76,5 @@ def test_a_file_that_says_something_else_is_no_result(tmp_path: Path, monkeypatc
         name="n", task="classify", net="lenet", input=ModelInput(height=8, width=8, order="grey"), heads=HEADS
     )
     with pytest.raises(ExportError, match="disagrees"):
-        write_own(net, card, sample(1, 8), sample(1, 8), tmp_path / "n.onnx", "32", print)
+        write_own(OwnModel(net, OUTPUTS), card, sample(1, 8), sample(1, 8), tmp_path / "n.onnx", "32", print)
     assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,7 @@
 """Training, on generated pictures: it learns, it is repeatable, and it resumes where it was stopped."""
 
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,33 +9,29 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
+from framewire.models.catalogue.model_card import ModelCard  # noqa: E402
+from framewire.models.catalogue.model_entry import Head, ModelInput  # noqa: E402
 from framewire.models.runtime.onnx_session import OnnxSession  # noqa: E402
 from framewire.models.runtime.provider import Execution  # noqa: E402
-from framewire.models.training.faces import age_gender, emotion  # noqa: E402
-from framewire.models.training.faces.face_file import AgeGenderModel, EmotionModel, export  # noqa: E402
+from framewire.models.training import age_gender  # noqa: E402
+from framewire.models.training.classify import Classification, Pictures, Style  # noqa: E402
+from framewire.models.training.files.own_file import OwnModel, Sample, WholeModel, write_own  # noqa: E402
 from framewire.models.training.loop.augment import Augmentation, augment, centre  # noqa: E402
 from framewire.models.training.loop.recipe import OtherTrainingError, Recipe  # noqa: E402
 from framewire.models.training.loop.trainer import StoppedError, Trainer, learning_rate  # noqa: E402
-from framewire.models.training.nets.face_net import FaceNet  # noqa: E402
+from framewire.models.training.nets.face_net import FaceNet, own_face_net  # noqa: E402
 
 QUICK = Recipe(epochs=4, batch=32, rate=0.05, threads=1)
 
 
-def small_data(path: Path) -> Path:
-    """FER-like pictures whose class is the brightness of one corner or another."""
+def striped() -> Pictures:
+    """Pictures whose class is the place of a bright stripe."""
     rng = np.random.default_rng(0)
-    images = rng.integers(90, 140, (192, 48, 48), np.uint8)
+    images = rng.integers(90, 140, (192, 1, 48, 48), np.uint8)
     labels = rng.integers(0, 7, 192)
     for image, label in zip(images, labels, strict=True):
-        image[6 * label : 6 * label + 6, :] = 250
-    np.savez(
-        path,
-        train_images=images,
-        train_labels=labels,
-        validation_images=images[:64],
-        validation_labels=labels[:64],
-    )
-    return path
+        image[:, 6 * label : 6 * label + 6] = 250
+    return Pictures(images, labels[:, None])
 
 
 class Lines:
@@ -53,38 +50,40 @@ class Lines:
         self.stopped = signal.SIGINT if self.stop_after == 0 else 0
 
 
-def trainer(data: Path, checkpoint: Path, key: dict[str, str] | None = None) -> Trainer:
+def trainer(checkpoint: Path, key: dict[str, str] | None = None) -> Trainer:
     torch.manual_seed(3)
-    net = FaceNet(1, 8, 2, (16, 16), (1, 1), {"emotion": 7}, dropout=0.0)
-    return Trainer(net, emotion.Emotion(data), QUICK, checkpoint, key)
+    # Whatever draws by chance: dropout, augmentation, mixing.
+    net = FaceNet(1, 8, 2, (16, 16), (1, 1), {"scores": 7}, dropout=0.3)
+    style = Style(how=Augmentation(), mixup=0.2, two_views=True)
+    task = Classification({"scores": "emotion"}, striped(), striped(), style)
+    return Trainer(net, task, QUICK, checkpoint, key)
 
 
 def test_a_training_that_was_stopped_in_an_epoch_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
-    data = small_data(tmp_path / "data.npz")
     whole = Lines()
-    trainer(data, tmp_path / "whole.pt").run(whole)
+    trainer(tmp_path / "whole.pt").run(whole)
     parts: list[str] = []
     # An epoch has six steps.
     for steps in (2, 5, 6, 1):
-        again, some = trainer(data, tmp_path / "parts.pt"), Lines(stop_after=steps)
+        again, some = trainer(tmp_path / "parts.pt"), Lines(stop_after=steps)
         with pytest.raises(StoppedError):
             again.run(some)
         parts += some.lines
     rest = Lines()
-    trainer(data, tmp_path / "parts.pt").run(rest)
+    trainer(tmp_path / "parts.pt").run(rest)
     assert parts + rest.lines == whole.lines
 
 
 def test_a_checkpoint_of_another_training_is_refused_in_words(tmp_path: Path) -> None:
-    data, checkpoint = small_data(tmp_path / "data.npz"), tmp_path / "net.pt"
+    checkpoint = tmp_path / "net.pt"
     with pytest.raises(StoppedError):
-        trainer(data, checkpoint, {"size": "48"}).run(Lines(stop_after=1))
-    assert trainer(data, checkpoint, {"size": "48"}).resumed
+        trainer(checkpoint, {"size": "48"}).run(Lines(stop_after=1))
+    assert trainer(checkpoint, {"size": "48"}).resumed
     with pytest.raises(OtherTrainingError, match="size 48, not 32"):
-        trainer(data, checkpoint, {"size": "32"})
+        trainer(checkpoint, {"size": "32"})
     checkpoint.write_bytes(checkpoint.read_bytes()[:100])
     with pytest.raises(OtherTrainingError, match="cannot be read"):
-        trainer(data, checkpoint, {"size": "48"})
+        trainer(checkpoint, {"size": "48"})
 
 
 def test_the_learning_rate_rises_and_falls() -> None:
@@ -115,38 +114,59 @@ def test_no_change_is_no_change() -> None:
         assert torch.allclose(one, two, atol=1e-5) or torch.allclose(one, two.flip(-1), atol=1e-5)
 
 
-def models() -> list[EmotionModel | AgeGenderModel]:
-    feelings = emotion.new_net()
-    nets = [(age_gender.new_net(), 64), (age_gender.new_second_net(feelings), 48)]
-    return [EmotionModel(feelings), AgeGenderModel([(net, side) for net, side in nets])]
+YEARS = Head(attribute="age", labels=("(0-20)", "(21-100)"), output="years", kind="age")
+GENDER = Head(attribute="gender", labels=("male", "female"), output="gender", answer="scores")
+EMOTION = Head(attribute="emotion", labels=tuple("abcdefg"), output="scores", answer="scores")
 
 
-def crops_for(model: EmotionModel | AgeGenderModel, count: int) -> np.ndarray:
-    shape = (1, 48, 48) if isinstance(model, EmotionModel) else (3, 64, 64)
-    return np.random.default_rng(0).uniform(0, 255, (count, *shape)).astype(np.float32)
+def age_gender_model() -> age_gender.AgeGenderModel:
+    second = age_gender.new_second_net(own_face_net(1, {"scores": 7}).state_dict())
+    return age_gender.AgeGenderModel([(age_gender.new_net(), 64), (second, 48)])
 
 
-@pytest.mark.parametrize("model", models(), ids=lambda model: type(model).__name__)
+def emotion_model() -> OwnModel:
+    return OwnModel(own_face_net(1, {"scores": 7}), ["scores"], two_views=True)
+
+
+@pytest.mark.parametrize(
+    ("made", "heads", "channels", "side"),
+    [(emotion_model, (EMOTION,), 1, 48), (age_gender_model, (YEARS, GENDER), 3, 64)],
+)
+@pytest.mark.parametrize("bits", ["32", "8"])
 def test_what_is_exported_says_the_same_in_batches_of_any_size(
-    model: EmotionModel | AgeGenderModel, tmp_path: Path
+    made: Callable[[], WholeModel], heads: tuple[Head, ...], channels: int, side: int, bits: str, tmp_path: Path
 ) -> None:
-    path = tmp_path / "net.onnx"
-    crops = crops_for(model, 64)
-    export(model, crops, path)
-    # Both together must fit into four megabytes.
-    assert path.stat().st_size < 2_300_000
+    torch.manual_seed(1)
+    rng = np.random.default_rng(0)
+    model, path = made(), tmp_path / "net.onnx"
+    crops = rng.integers(0, 256, (64, channels, side, side), np.uint8)
+    labels = rng.integers(0, 2, (64, len(heads)))
+    facts = ModelInput(height=side, width=side, order="grey" if channels == 1 else "BGR")
+    card = ModelCard(name="n", task="classify", net="face-net", input=facts, heads=heads)
+    done = write_own(model, card, Sample(crops, labels), Sample(crops, labels), path, bits, print)  # type: ignore[arg-type]
     assert [file.name for file in tmp_path.iterdir()] == ["net.onnx"]
     session = OnnxSession(path, Execution("cpu"))
     assert session.input_shape == (None, *crops.shape[1:])
-    together = session.run(crops[:5])
+    given = crops.astype(np.float32)
+    together = session.run(given[:5])
     for number in range(5):
-        for whole, alone in zip(together, session.run(crops[number : number + 1]), strict=True):
+        for whole, alone in zip(together, session.run(given[number : number + 1]), strict=True):
             assert np.allclose(whole[number], alone[0], atol=1e-4)
+    # What the card says is what the file says.
+    for number, (head, figures, told) in enumerate(zip(heads, done.figures, session.run(given), strict=True)):
+        if head.kind == "age":
+            assert figures.error == pytest.approx(np.abs(told[:, 0] - labels[:, number]).mean(), abs=1e-3)
+        else:
+            assert figures.accuracy == pytest.approx((told.argmax(1) == labels[:, number]).mean())
+            assert np.sum(figures.confusion) == 64
+    if bits == "8":
+        # Both of ours together must fit into four megabytes.
+        assert path.stat().st_size < 2_300_000
 
 
 def test_the_second_net_sees_in_colour_what_the_first_saw_in_grey() -> None:
-    feelings = emotion.new_net().eval()
-    second = age_gender.new_second_net(feelings).eval()
+    feelings = own_face_net(1, {"scores": 7}).eval()
+    second = age_gender.new_second_net(feelings.state_dict()).eval()
     grey = torch.rand(2, 1, 48, 48)
     with torch.inference_mode():
         assert torch.allclose(
