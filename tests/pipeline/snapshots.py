@@ -83,10 +83,11 @@ def spread(time: float = 100.0, count: int = 40) -> Snapshot:
     for name, worker in now.workers.items():
         worker.machine = "n1" if name.startswith("faces") else "home"
     for link in ("home>n1", "n1>home"):
-        worker = WorkerNow(f"{link}#0", True, 1, count * 0.002, 10**8, 0, 0, link.partition(">")[0], link)
+        here, _, there = link.partition(">")
+        worker = WorkerNow(f"{link}#0", True, 1, count * 0.002, 10**8, 0, 0, here, link)
         now.workers[worker.name] = worker
         sent = count * 10**6 if link == "home>n1" else count * 100
-        now.links[link] = LinkNow(*link.split(">"), True, sent, 1, worker.cpu_seconds)
+        now.links[link] = LinkNow(here, there, True, sent, 1, worker.cpu_seconds)
     for name, stage_now in now.stages.items():
         stage_now.cpu_on = {"n1" if name == "faces" else "home": stage_now.cpu_seconds}
     now.machines = {
