@@ -177,6 +177,11 @@ class Crew:
         return self._machines.host(machine)
 
     @property
+    def machines(self) -> Machines | NoMachines:
+        """The machines beside this one."""
+        return self._machines
+
+    @property
     def are_all_ready(self) -> bool:
         """Whether every worker has opened its stages."""
         return all(worker.life is Life.READY for worker in self.workers.values())

@@ -54,10 +54,13 @@ class Busy(Struct, frozen=True, array_like=True):
 
 
 class LeaseAsked(Struct, frozen=True, tag=True):
-    """From an agent, several times a lease; `busy` and `stopped` are workers, `refused` counts messages so far."""
+    """From an agent, several times a lease; `busy` and `stopped` are workers, `refused` counts messages so far.
+
+    Without `busy` it says nothing of how its workers are.
+    """
 
     asked_at: float
-    busy: list[Busy] = []
+    busy: list[Busy] | None = None
     stopped: list[str] = []
     refused: int = 0
 

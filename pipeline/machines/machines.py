@@ -138,9 +138,9 @@ class Machines:
         return self._socket.address
 
     @property
-    def refused(self) -> int:
-        """Messages refused by agents, and connections by us."""
-        return self._socket.refused + sum(machine.refused for machine in self.machines.values())
+    def strangers(self) -> int:
+        """Connections refused so far."""
+        return self._socket.refused
 
     @property
     def sockets(self) -> "Sequence[zmq.Socket[bytes]]":
@@ -317,7 +317,7 @@ class NoMachines:
     """Of a run that has no machine but its own."""
 
     address = ""
-    refused = 0
+    strangers = 0
     due: float | None = None
     sockets: "Sequence[zmq.Socket[bytes]]" = ()
 

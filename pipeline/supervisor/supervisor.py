@@ -143,7 +143,7 @@ class Supervisor:
     def snapshot(self) -> Snapshot:
         """The account so far."""
         ready = not self._epochs.due and self._crew.are_all_ready and not self._judge.is_any_stuck
-        return self._account.snapshot(self._ledger, self._workers.values(), ready, self._refusals.count, self._failure)
+        return self._account.snapshot(self._ledger, self._crew, ready, self._refusals.count, self._failure)
 
     def _loop(self, woken: socket.socket, show: Callable[[Callable[[], Snapshot]], None] | None) -> None:
         sockets = [self._inbox.socket, *self._machines.sockets]
@@ -298,7 +298,7 @@ class Supervisor:
                     self._books.take(self._account.progress(message.worker))
             case Spans():
                 if self._trace is not None:
-                    self._trace.take(message, tuple(self.plan.sinks_of))
+                    self._trace.take(message, self.plan)
             case Ready():
                 self._ready(message)
             case LinkAt():

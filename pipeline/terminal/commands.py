@@ -4,6 +4,7 @@ import errno
 import importlib.metadata
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable
 from enum import StrEnum
@@ -21,6 +22,7 @@ from framewire.pipeline.frame.failed_frame import NotAFailedFrameError, load
 from framewire.pipeline.frame.ring import PictureLostError
 from framewire.pipeline.graph import ConfigError, PipelineSpec, load_pipeline, make_plan
 from framewire.pipeline.graph.schema import schema_text
+from framewire.pipeline.graph.traffic import loads, stages_on
 from framewire.pipeline.ledger.bookkeeping import Bookkeeping
 from framewire.pipeline.machines.machines import Machines
 from framewire.pipeline.nearest import nearest
@@ -63,6 +65,8 @@ from framewire.pipeline.user_modules import look_beside
 COMMANDS = "framewire.commands"
 """The entry-point group in which a package registers a typer app, or a function that typer takes."""
 EXIT_CODES = {Outcome.DONE: 0, Outcome.FAILED: FAILED, Outcome.INTERRUPTED: INTERRUPTED}
+SIZE = re.compile(r"\b(\d+)x(\d+)\b")
+"""A picture's, in what a source says of itself."""
 PLAIN_WIDTH = 120
 """Columns if the output is not a terminal: no table of ours is wider."""
 
@@ -199,13 +203,27 @@ def check(
     """Check a pipeline file, and open what it names: films, models, outputs. No frame is read."""
     spec = _load(config, source, sets, out, summary, trace)
     is_wrong = False
+    sizes: dict[str, tuple[int, int]] = {}
     for finding in try_out(spec, connect):
+        if size := SIZE.search(finding.text):
+            sizes.setdefault(finding.stage, (int(size[1]), int(size[2])))
         is_wrong |= finding.level >= logging.ERROR
         mark = f"{logging.getLevelName(finding.level).lower()}: " if finding.level > logging.INFO else ""
         typer.echo(f"{mark}{finding.stage}: {finding.text}", err=bool(mark))
+    _say_where(spec, sizes)
     if is_wrong:
         raise typer.Exit(WRONG)
     typer.echo(f"{config}: good; {len(spec.stages)} stages in {make_plan(spec).workers} processes")
+
+
+def _say_where(spec: PipelineSpec, sizes: dict[str, tuple[int, int]]) -> None:
+    """Which machine runs what, and what each link would carry; nothing where there is but one machine."""
+    for machine, stages in stages_on(spec).items():
+        typer.echo(f"{machine} runs {', '.join(stages) or 'no stage'}")
+    for one in loads(spec, sizes):
+        mark = "warning: " if one.is_much else ""
+        cure = "; over 1 Gbit/s (118 MB/s): deal the streams out, or use `links: {pixels: jpeg}`" if mark else ""
+        typer.echo(f"{mark}{one.link} carries {one.text}{cure}", err=bool(mark))
 
 
 @app.command()
