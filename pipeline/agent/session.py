@@ -173,6 +173,8 @@ class Session:
         spec, machine = welcome.spec, self._key.machine
         lease = Lease(welcome.lease_s, welcome.asked_at)
         log.info("serving the run of %s", spec.name)
+        # What follows may take as long as a lease on a busy machine.
+        self._keep(lease)
         try:
             folder = LentFolder(spec, machine, self._out, welcome.continues)
         except TakeOverError as error:
@@ -226,8 +228,7 @@ class Session:
         return SessionEnd.UNABLE
 
     def _loop(self, served: "_Served") -> SessionEnd:
-        while served.over is None:
-            now = time.monotonic()
+        while True:
             stops = self._stops()
             if stops > 1:
                 return SessionEnd.STOPPED
@@ -235,9 +236,13 @@ class Session:
                 served.is_leaving = True
                 log.info("told to stop: leaving when what is in flight is settled; again to stop at once")
                 self._say(Leaving())
+            # First what has come: a lease that was granted in time is one, however late that is read.
+            self._hear(served)
+            if served.over is not None:
+                return SessionEnd.OVER
             if served.is_dismissed:
                 return SessionEnd.DISMISSED
-            if served.lease.is_out(now):
+            if served.lease.is_out(time.monotonic()):
                 log.warning("the run has not been heard for %g s: ending its workers", served.lease.seconds)
                 return SessionEnd.LOST
             readable = self._wait(served.lease.due, [served.crew.fileno(), served.relay.inbox.socket])
@@ -245,14 +250,17 @@ class Session:
                 self._ended(served)
             while (raw := served.relay.inbox.waiting()) is not None:
                 self._tell(served, raw)
-            while (raw := self._socket.waiting()) is not None:
-                self._take(served, raw)
             if self._has_lost and self._home.is_gone:
-                log.warning("the run is gone: ending its workers")
-                return SessionEnd.LOST
+                self._hear(served)
+                if served.over is None:
+                    log.warning("the run is gone: ending its workers")
+                    return SessionEnd.LOST
             self._has_lost = False
             self._keep(served.lease, served.relay)
-        return SessionEnd.OVER
+
+    def _hear(self, served: "_Served") -> None:
+        while (raw := self._socket.waiting()) is not None:
+            self._take(served, raw)
 
     def _keep(self, lease: Lease, relay: Relay | None = None) -> None:
         """Ask for the lease, and send again what was lost, if it is time."""

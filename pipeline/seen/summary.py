@@ -118,6 +118,15 @@ class Summary(Struct):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n")
 
+    def write_or_why_not(self, path: Path | None) -> str:
+        """Write it, if there is a path; returns why that was not possible, empty if it was."""
+        try:
+            if path is not None:
+                self.write(path)
+        except OSError as error:
+            return f"the summary cannot be written to {path}: {error.strerror}"
+        return ""
+
 
 def summary_of(now: Snapshot) -> Summary:
     """The summary of a snapshot."""

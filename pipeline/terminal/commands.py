@@ -30,7 +30,6 @@ from framewire.pipeline.processes.open_files import files_missing
 from framewire.pipeline.processes.standard_streams import outlast
 from framewire.pipeline.registry import UnknownStageError
 from framewire.pipeline.result.result import schema_of_results
-from framewire.pipeline.seen.summary import Summary
 from framewire.pipeline.server.listen import DEFAULT, OFF, TOKEN_VARIABLE, Listening, listen
 from framewire.pipeline.stage import StageError
 from framewire.pipeline.supervisor import Outcome, Supervisor
@@ -132,22 +131,12 @@ def run(
         outcome, account = supervisor.run(progress.show)
         _say_how_it_goes_on(taken_over.books, out)
     taken_over.release()
-    lost = _write(summary, account)
+    lost = account.write_or_why_not(summary)
     print_summary(account, _console(stderr=spec.prints))
     for error in (account.error, lost):
         if error:
             _say(error)
     raise typer.Exit(FAILED if lost else EXIT_CODES[outcome])
-
-
-def _write(path: Path | None, account: Summary) -> str:
-    """Write the summary file, before anything is printed; returns why it could not be written, empty if it was."""
-    try:
-        if path is not None:
-            account.write(path)
-    except OSError as error:
-        return f"the summary cannot be written to {path}: {error.strerror}"
-    return ""
 
 
 def _say_how_it_goes_on(books: Bookkeeping, out: Path) -> None:
