@@ -2,6 +2,7 @@
 
 import zipfile
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 
 import cv2
@@ -29,6 +30,19 @@ ORDER = "order"
 LEAST_BRIGHTEST = 64
 """Whole numbers that never exceed this are hardly 0 to 255: scikit-learn's digits are 0 to 16."""
 COLOURS = 3
+
+
+class ArrayOrder(StrEnum):
+    """What a user says of the order of the colours."""
+
+    AUTO = "auto"
+    RGB = "rgb"
+    BGR = "bgr"
+
+    @property
+    def taken(self) -> str:
+        """RGB or BGR; empty if it is left to the file."""
+        return "" if self is ArrayOrder.AUTO else self.value.upper()
 
 
 class ArrayPart(Struct, frozen=True):

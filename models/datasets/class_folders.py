@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from msgspec import Struct
 
 from framewire.models.datasets.array_pictures import TEST, TRAIN, VALIDATION, WHOLE
-from framewire.models.datasets.picture_files import PICTURE_SUFFIXES, picture_files
+from framewire.models.datasets.picture_files import PICTURE_SUFFIXES, is_hidden, picture_files
 from framewire.models.picture import Picture
 
 PARTS = {
@@ -35,7 +35,7 @@ def in_class_folders(data: Path, broken: Callable[[str], None]) -> Iterator[Exam
     names: list[str] = []
 
     def note(name: str) -> bool:
-        if not _is_hidden(name):
+        if not is_hidden(name):
             names.append(name)
         return False
 
@@ -51,7 +51,7 @@ def in_class_folders(data: Path, broken: Callable[[str], None]) -> Iterator[Exam
             f"{wrong[0]}{f' and {len(wrong) - 1} more' if len(wrong) > 1 else ''} lie not as the others do: "
             "every picture must lie in the folder of its class, with no folder inside that"
         )
-    for name, picture in picture_files(data, lambda name: not _is_hidden(name), broken):
+    for name, picture in picture_files(data, lambda name: not is_hidden(name), broken):
         folders = PurePosixPath(name).parts
         part = PARTS[folders[above].lower()] if has_parts else WHOLE
         yield Example(name, picture, (folders[-2],), part)
@@ -108,11 +108,6 @@ def _shared_folders(names: Sequence[str]) -> int:
         single = f"in one folder, {'/'.join(folders[0][:count])}" if count else "in no folder"
         raise ValueError(f"its pictures lie {single}: it must have a subfolder for each of two classes or more")
     return count
-
-
-def _is_hidden(name: str) -> bool:
-    """What systems leave in folders and archives is no class: .ipynb_checkpoints, __MACOSX."""
-    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
 
 
 def _is_picture(name: str) -> bool:

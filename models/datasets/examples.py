@@ -44,6 +44,8 @@ class Examples(Struct, frozen=True, kw_only=True):
     """Assumed of the colours of an .npz; empty elsewhere."""
     broken: list[str]
     """Pictures that could not be decoded."""
+    unanswered: int
+    """Pictures of a list without any answer: left out."""
 
     @property
     def known_parts(self) -> set[str]:
@@ -59,7 +61,11 @@ def read_examples(source: Source, fit: Callable[[Picture], Picture]) -> Examples
     broken: list[str] = []
     reader = _Reader(source, broken.append)
     pictures, words, parts, hashes, grey = [], [], [], [], True
+    unanswered = 0
     for example in reader.examples():
+        if not any(example.words):
+            unanswered += 1
+            continue
         pictures.append(fit(example.picture))
         words.append(example.words)
         parts.append(example.part)
@@ -80,6 +86,7 @@ def read_examples(source: Source, fit: Callable[[Picture], Picture]) -> Examples
         grey=grey,
         order=reader.order,
         broken=broken,
+        unanswered=unanswered,
     )
 
 

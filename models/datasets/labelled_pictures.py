@@ -1,7 +1,8 @@
 """Labelled pictures: an .npz, a .zip or folder with one folder per class, or one with a list beside it."""
 
 import csv
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
@@ -23,12 +24,14 @@ class NoPicturesError(ValueError):
     """The data has no pictures to measure on."""
 
 
-def read_npz(path: Path, split: str) -> LabelledPictures:
+def read_npz(path: Path, split: str, order: str = "") -> LabelledPictures:
     """The pictures of an .npz of the part `split` (validation, train, all), if it has parts: see array_pictures.
+
+    `order` (RGB or BGR) overrides what is assumed of its colours.
 
     A part `test` counts as validation where there is no other. Raises KeyError, ValueError, OSError.
     """
-    read = read_arrays(path)
+    read = read_arrays(path, order)
     parts = {part.part for part in read.parts}
     wanted = {split, ""} | ({TEST} if split == VALIDATION and VALIDATION not in parts else set())
     kept = [part for part in read.parts if split == "all" or part.part in wanted]
@@ -48,23 +51,31 @@ def read_classes(data: Path) -> LabelledPictures:
     return LabelledPictures([picture for _, picture in kept], [classes.index(word) for word, _ in kept], classes)
 
 
-def read_listed(data: Path, listing: Path) -> LabelledPictures:
+def read_listed(data: Path, listing: Path, column: str = "") -> LabelledPictures:
     """A .zip or folder, and a .csv whose columns are a picture's name and its class, below a header line.
 
-    Raises NoPicturesError, OSError, BadZipFile.
+    A name is a file's, or its path inside the data. `column` is the heading of the classes' column, if there are
+    several; else it is the first after the names. Pictures without a class are left out. Raises NoPicturesError,
+    OSError, BadZipFile.
     """
-    with listing.open(newline="", encoding="utf-8") as lines:
-        rows = [row for row in csv.reader(lines) if len(row) >= 2 and _is_picture(row[0])]
-    words = {PurePosixPath(row[0]).name: row[1] for row in rows}
-    found = [(words[name], picture) for path, picture in picture_files(data) if (name := _name(path)) in words]
+    with listing.open(newline="", encoding="utf-8-sig") as lines:
+        rows = [[word.strip() for word in row] for row in csv.reader(lines) if len(row) >= 2]
+    header = rows[0] if rows and not _is_picture(rows[0][0]) else []
+    place = header.index(column) if column in header[1:] else 1
+    words = {row[0]: row[place] for row in rows if _is_picture(row[0]) and len(row) > place and row[place]}
+    alone = Counter(PurePosixPath(key).name for key in words)
+    # A list may know another folder than the data's; a name that it has twice would be a guess.
+    words = {**{name: word for key, word in words.items() if alone[name := PurePosixPath(key).name] == 1}, **words}
+    found = [(words[key], picture) for name, picture in picture_files(data) if (key := _listed(name, words))]
     if not found:
         raise NoPicturesError(f"{listing} lists none of its pictures")
     classes = sorted({word for word, _ in found})
     return LabelledPictures([picture for _, picture in found], [classes.index(word) for word, _ in found], classes)
 
 
-def _name(path: str) -> str:
-    return PurePosixPath(path).name
+def _listed(name: str, words: Mapping[str, str]) -> str:
+    """How a list calls a file: by its path, or by its name alone; empty if not at all."""
+    return next((one for one in (name, PurePosixPath(name).name) if one in words), "")
 
 
 def _is_picture(name: str) -> bool:

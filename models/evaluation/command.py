@@ -15,6 +15,7 @@ from framewire.models.cannot_load import CannotLoadError
 from framewire.models.catalogue.entries import CATALOGUE, UnknownModelError, find_entry
 from framewire.models.classifiers.file_classifier import NoLabelsError
 from framewire.models.crops.face_crop import FaceCrop
+from framewire.models.datasets.array_pictures import ArrayOrder
 from framewire.models.datasets.labelled_pictures import (
     LabelledPictures,
     NoPicturesError,
@@ -62,6 +63,8 @@ class Data(Struct, frozen=True):
     """Which of several answers the classes are of; empty: the one whose labels they are."""
     labels_file: Path | None = None
     """The labels of an .onnx file without a card."""
+    colours: str = ""
+    """Of an .npz: RGB or BGR; empty: what is assumed."""
 
 
 def evaluate(
@@ -91,6 +94,9 @@ def evaluate(
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="Labels of an .onnx file without a card, one per line"),
     ] = None,
+    colours: Annotated[
+        ArrayOrder, typer.Option(help="Of an .npz; auto: its `order`, or RGB for x_train, else BGR")
+    ] = ArrayOrder.AUTO,
     detector: Annotated[str, typer.Option(help="Find the faces first: haar, or a detector in the catalogue")] = "",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file")] = None,
     pictures: Annotated[Path, typer.Option(help="Folder for the chart of the figures")] = Path("out/evaluation"),
@@ -104,7 +110,8 @@ def evaluate(
         typer.echo(f"error: {name}: {'it is no file' if Path(name).exists() else 'there is no such file'}", err=True)
         raise typer.Exit(WRONG)
     try:
-        figures = measure(name, Data(data, split, labels, head, labels_file), detector, ModelStore(model_dir))
+        asked = Data(data, split, labels, head, labels_file, colours.taken)
+        figures = measure(name, asked, detector, ModelStore(model_dir))
         draw(figures, f"{known} on {data.name}", picture)
         if json_file is not None:
             json_file.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=2) + b"\n")
@@ -206,7 +213,7 @@ def _labelled(data: Data, model: MeasuredModel) -> LabelledPictures:
     if data.path.suffix.lower() == ".npz":
         return _of_npz(data, model)
     try:
-        return read_listed(data.path, data.listing) if data.listing else read_classes(data.path)
+        return read_listed(data.path, data.listing, data.head) if data.listing else read_classes(data.path)
     except NoPicturesError as error:
         if len(model.answers) > 1 and not data.head:
             raise NoPicturesError(f"{model.name} predicts {len(model.answers)} attributes, and {error}") from error
@@ -215,12 +222,12 @@ def _labelled(data: Data, model: MeasuredModel) -> LabelledPictures:
 
 def _of_npz(data: Data, model: MeasuredModel) -> LabelledPictures:
     try:
-        return read_npz(data.path, data.split)
+        return read_npz(data.path, data.split, data.colours)
     except KeyError:
         if model.seen is None:
             raise
         # Without such a part the model's own list tells its training pictures from the others.
-        return read_npz(data.path, Split.ALL)
+        return read_npz(data.path, Split.ALL, data.colours)
 
 
 def _names_file(name: str) -> bool:

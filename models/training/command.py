@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from framewire.models.cannot_load import CannotLoadError
+from framewire.models.datasets.array_pictures import ArrayOrder
 from framewire.models.datasets.examples import Source
 from framewire.models.training.loop.alone import alone_in
 from framewire.models.training.loop.order import Order
@@ -45,14 +46,6 @@ class Colour(StrEnum):
 
     AUTO = "auto"
     GREY = "grey"
-    BGR = "bgr"
-
-
-class ArrayOrder(StrEnum):
-    """The order of the colours in an .npz."""
-
-    AUTO = "auto"
-    RGB = "rgb"
     BGR = "bgr"
 
 
@@ -150,7 +143,7 @@ def train(
             held_out=val,
             listing=labels,
             attribute=attribute or ("emotion" if emotion else "class"),
-            order="" if colours is ArrayOrder.AUTO else colours.upper(),
+            order=colours.taken,
         ),
         out=out,
         name=name or data.resolve().stem,

@@ -14,8 +14,9 @@ from framewire.models.cannot_load import CannotLoadError
 from framewire.models.catalogue.model_card import ModelCard
 from framewire.models.catalogue.model_entry import Head, ModelInput
 from framewire.models.classifiers.resize import resized
-from framewire.models.datasets.examples import Examples, read_examples
+from framewire.models.datasets.examples import Examples, Source, read_examples
 from framewire.models.datasets.held_out import Parting, contradictions, part
+from framewire.models.datasets.picture_files import other_files
 from framewire.models.datasets.seen_pictures import SeenPictures
 from framewire.models.picture import Picture
 from framewire.models.training.classify import Classification, Pictures, Style, augmentation
@@ -46,6 +47,7 @@ def train_own(order: Order, progress: Progress) -> Path:
     parting = part(examples)
     grey = examples.grey if order.colour == "auto" else order.colour == "grey"
     say(examples, parting, grey, progress.line)
+    say_others(order.source, progress.line)
     inputs = as_inputs(examples.pictures, grey)
     heads = [
         Head(attribute=attribute, labels=labels, output=f"scores{number or ''}", answer="scores")
@@ -152,10 +154,20 @@ def say(examples: Examples, parting: Parting, grey: bool, tell: Callable[[str], 
     if examples.broken:
         more = f" and {len(examples.broken) - NAMED} more" if len(examples.broken) > NAMED else ""
         tell(f"warning: {len(examples.broken)} unreadable: {', '.join(examples.broken[:NAMED])}{more}")
+    if examples.unanswered:
+        tell(f"note: {examples.unanswered} pictures have no answer in the list: left out")
     if double := contradictions(examples):
         tell(f"warning: {double} pictures are in two classes at once")
     for remark in parting.remarks:
         tell(f"note: {remark}")
+
+
+def say_others(source: Source, tell: Callable[[str], None]) -> None:
+    """A class whose pictures are of a kind that is not read would be missing without a word."""
+    for data in (source.data, source.held_out):
+        if data is not None and data.suffix.lower() != ".npz" and (others := other_files(data)):
+            named = ", ".join(f"{count} {suffix}" for suffix, count in others.items())
+            tell(f"note: in {data} these are no pictures, and not read: {named}")
 
 
 def digest(examples: Examples, parting: Parting) -> str:

@@ -1,5 +1,6 @@
 """Reading what is to be learned, and parting it: every common form, and nothing silently wrong."""
 
+import re
 import zipfile
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from framewire.models.datasets.array_pictures import read_arrays
 from framewire.models.datasets.examples import Examples, Source, read_examples
 from framewire.models.datasets.held_out import contradictions, part
 from framewire.models.datasets.labelled_pictures import read_npz
+from framewire.models.datasets.picture_files import other_files
 from framewire.models.datasets.seen_pictures import SeenPictures
 from framewire.models.picture import Picture
 
@@ -244,3 +246,48 @@ def test_a_file_that_is_no_data_is_told(tmp_path: Path) -> None:
     np.savez(tmp_path / "b.npz", pixels=COLOUR)
     with pytest.raises(KeyError, match="none of images"):
         read(tmp_path / "b.npz")
+
+
+def test_a_damaged_entry_of_an_archive_is_named_and_the_others_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "kinds.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(12):
+            picture = np.full((8, 8, 3), 20 * number, np.uint8)
+            archive.writestr(f"{'ab'[number % 2]}/{number}.png", cv2.imencode(".png", picture)[1].tobytes())
+    content = bytearray(path.read_bytes())
+    place = content.index(b"a/4.png") + len("a/4.png") + 20
+    content[place] ^= 0xFF
+    path.write_bytes(bytes(content))
+    found = read_examples(Source(data=path), lambda picture: picture)
+    assert found.broken == ["a/4.png"]
+    assert len(found.pictures) == 11
+
+
+def test_an_encrypted_archive_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "kinds.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for kind in "ab":
+            archive.writestr(f"{kind}/1.png", b"x")
+    content = bytearray(path.read_bytes())
+    for place in (one.start() for one in re.finditer(b"PK\x01\x02", bytes(content))):
+        content[place + 8] |= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(ValueError, match="is encrypted: unpack it first"):
+        read_examples(Source(data=path), lambda picture: picture)
+
+
+def test_what_is_not_read_is_counted(tmp_path: Path) -> None:
+    for name in ("a/1.gif", "a/2.gif", "b/readme", ".hidden/x.gif", "b/.DS_Store", "b/1.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    assert other_files(tmp_path) == {".gif": 2, "no suffix": 1}
+
+
+def test_a_picture_without_any_answer_is_left_out(tmp_path: Path) -> None:
+    for number in range(4):
+        assert cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((8, 8, 3), 9 * number, np.uint8))
+    listing = tmp_path / "list.csv"
+    listing.write_text("name,shape,colour\n0.png,round,red\n1.png,,\n2.png,flat,\n3.png,,blue\n")
+    found = read_examples(Source(data=tmp_path, listing=listing), lambda picture: picture)
+    assert found.unanswered == 1
+    assert found.labels.tolist() == [[1, 1], [0, -1], [-1, 0]]

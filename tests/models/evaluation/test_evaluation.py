@@ -259,3 +259,17 @@ def test_a_list_beside_the_pictures(tmp_path: Path) -> None:
         read_listed(tmp_path / "data", listing)
     with pytest.raises(NoPicturesError, match="no pictures in folders"):
         read_classes(tmp_path / "data")
+
+
+def test_a_list_of_several_answers_is_read_by_its_headings(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        assert cv2.imwrite(str(tmp_path / folder / "1.png"), np.zeros((4, 4, 3), np.uint8))
+    listing = tmp_path / "list.csv"
+    listing.write_text("name,shape,colour\na/1.png,round,red\nb/1.png,flat,\n")
+    # One name in two folders: each has its own line.
+    assert read_listed(tmp_path, listing).classes == ["flat", "round"]
+    assert len(read_listed(tmp_path, listing).labels) == 2
+    assert read_listed(tmp_path, listing, "colour").classes == ["red"]
+    listing.write_text("name,shape\nelsewhere/1.png,round\n")
+    assert read_listed(tmp_path, listing).labels == [0, 0]
