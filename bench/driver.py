@@ -26,7 +26,7 @@ from framewire.pipeline.graph import load_pipeline
 from framewire.pipeline.line.keys import make_keys
 from framewire.pipeline.seen.snapshot import Snapshot
 from framewire.pipeline.supervisor import Supervisor
-from framewire.pipeline.terminal.agents_address import machines_for
+from framewire.pipeline.terminal.agents_address import Found, machines_for
 from tests.system.running import free_port
 
 FPS = 15
@@ -76,9 +76,8 @@ def _run(streams: int) -> DriverRound:
             [sys.executable, "-m", "bench.pretended_agents", str(port), str(folder / "keys"), str(FPS), str(marks)]
         )
         try:
-            supervisor = Supervisor(
-                spec, folder / "out", machines=machines_for(spec, f"127.0.0.1:{port}", folder / "keys")
-            )
+            found = Found(f"127.0.0.1:{port}", folder / "keys", None, False)
+            supervisor = Supervisor(spec, folder / "out", machines=machines_for(spec, folder / "out", found))
             seen = _Seen()
             _, _ = supervisor.run(seen.look)
         finally:

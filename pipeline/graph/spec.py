@@ -107,6 +107,11 @@ class RestartSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     limit: Annotated[int, Meta(ge=0, description="Restarts per worker before the run is given up")] = 10
     within_s: Annotated[float, Meta(gt=0, description="Seconds over which they are counted")] = 60.0
 
+    @property
+    def too_often(self) -> str:
+        """What gives a run up, in words."""
+        return f"{self.limit + 1} times within {self.within_s:g} s"
+
 
 Durable = Literal["process", "disk"]
 """What a settled frame survives: the death of every process, or that of the machine."""

@@ -39,6 +39,7 @@ from framewire.pipeline.wire.message import (
     CutShort,
     Enough,
     Exit,
+    LetGo,
     LinkAt,
     Look,
     Ready,
@@ -255,8 +256,7 @@ class Supervisor:
             again = worker.policy.died(time.monotonic())
         if again is None:
             worker.life = Life.GONE
-            limit = self.spec.restarts
-            self._fail(f"{worker.name} died {limit.limit + 1} times within {limit.within_s:g} s ({how})")
+            self._fail(f"{worker.name} died {self.spec.restarts.too_often} ({how})")
             return
         if status is not None:
             log.warning("%s has died (%s); restarting it", worker.name, how)
@@ -320,12 +320,12 @@ class Supervisor:
                 if self._ending.satisfied():
                     log.info("%s: %s; taking no more frames", message.stage, message.text)
                     self._orders.drain()
-            case ServerReady():
-                if self._server is not None:
-                    self._server.ready(self._context, message.endpoint)
-            case Look():
-                if self._server is not None:
-                    self._server.show_pictures(message, self._workers.values(), self._sinks)
+            case ServerReady() if self._server is not None:
+                self._server.ready(self._context, message.endpoint)
+            case Look() if self._server is not None:
+                self._server.show_pictures(message, self._workers.values(), self._sinks)
+            case LetGo():
+                self._departures.begin(message.machine)
             case Closed():
                 if self._workers[message.worker].incarnation == message.incarnation:
                     self._workers[message.worker].said_why()

@@ -315,6 +315,12 @@ class Look(Struct, frozen=True, array_like=True, tag=19):
     width: Positive
 
 
+class LetGo(Struct, frozen=True, array_like=True, tag=28):
+    """From the server: somebody wants this machine to leave the run."""
+
+    machine: str
+
+
 class Told(Struct, frozen=True, array_like=True, tag=20):
     """To the server: all that the supervisor knows."""
 
@@ -357,6 +363,7 @@ ToSupervisor = (
     | LinkAt
     | ServerReady
     | Look
+    | LetGo
 )
 ToServer = Told | Seen | Happened
 Message = ToWorker | ToSupervisor | ToServer

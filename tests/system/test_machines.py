@@ -3,6 +3,8 @@
 import signal
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -102,6 +104,26 @@ def test_an_agent_is_told_to_stop_and_another_takes_over(cluster: Cluster, undis
     finished = cluster.running.finish()
     assert_whole(cluster, finished, undisturbed)
     assert "n-0 may leave" in finished.stderr
+
+
+@in_full
+def test_a_machine_is_let_go_by_command(tmp_path: Path, keys: Path, undisturbed: dict[str, list[str]]) -> None:
+    url = f"127.0.0.1:{free_port()}"
+    cluster = Cluster(tmp_path, keys, [None, None, None], DEALT, "--http", url)
+    try:
+        halfway(cluster, 1)
+        done = framewire("machines", "drain", "n-0", "--url", f"http://{url}")
+        assert done.code == 0, done.stderr
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(urllib.request.Request(f"http://{url}/machines/n-1/drain", method="POST"))
+        for name in ("n-7", "home"):
+            refused = framewire("machines", "drain", name, "--url", f"http://{url}")
+            assert (refused.code, "404" in refused.stderr) == (1, True)
+        assert cluster.agents["n-0"].process.wait(30) == 0
+        cluster.agents["n-0"] = cluster.agent(0)
+        assert_whole(cluster, cluster.running.finish(), undisturbed)
+    finally:
+        cluster.close()
 
 
 @in_full
