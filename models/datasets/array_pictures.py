@@ -84,6 +84,10 @@ def read_arrays(path: Path, order: str = "") -> ArrayPictures:
             told = str(file[arrays[ORDER]]) if ORDER in arrays else ""
     except (zipfile.BadZipFile, EOFError, AttributeError) as error:
         raise ValueError(f"it is no .npz: {error}") from error
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        raise ValueError("an array of it holds objects: pictures of one size must be one array of numbers") from error
     if told.upper() not in ("", "RGB", "BGR"):
         raise ValueError(f"its `order` is {told}, not RGB or BGR")
     chosen = (order or told or raw[0][-1]).upper()
@@ -110,7 +114,8 @@ def _arranged(images: NDArray[np.generic], name: str) -> NDArray[np.generic]:
     if images.ndim == 4 and images.shape[3] == 1:
         images = images[..., 0]
     if images.size == 0 or images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] != COLOURS):
-        raise ValueError(f"{name} is of shape {shape}: it must be (n, h, w), (n, h, w, 1) or (n, h, w, 3)")
+        flat = f"; if they are flat, {name}.reshape(n, h, w)" if images.ndim == 2 else ""
+        raise ValueError(f"{name} is of shape {shape}: it must be (n, h, w), (n, h, w, 1) or (n, h, w, 3){flat}")
     return images
 
 
@@ -126,7 +131,7 @@ def _as_bytes(images: NDArray[np.generic], name: str) -> NDArray[np.uint8]:
     if np.issubdtype(images.dtype, np.floating) and most <= 1:
         return np.asarray(np.rint(np.asarray(images, np.float32) * 255), np.uint8)
     if 0 < most < LEAST_BRIGHTEST:
-        raise ValueError(cure)
+        raise ValueError(f"{cure}; such as {name} * (255 / {most:g}), if {most:g} is white")
     return np.asarray(np.rint(images), np.uint8)
 
 

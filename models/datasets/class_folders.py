@@ -48,7 +48,7 @@ def in_class_folders(data: Path, broken: Callable[[str], None]) -> Iterator[Exam
     wrong = [name for name in names if len(PurePosixPath(name).parts) != depth]
     if wrong:
         raise ValueError(
-            f"{wrong[0]}{f' and {len(wrong) - 1} more' if len(wrong) > 1 else ''} lie not as the others do: "
+            f"{wrong[0]}{f' and {len(wrong) - 1} more' if len(wrong) > 1 else ''} do not lie as the others: "
             "every picture must lie in the folder of its class, with no folder inside that"
         )
     for name, picture in picture_files(data, lambda name: not is_hidden(name), broken):

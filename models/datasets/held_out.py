@@ -80,7 +80,7 @@ def _check(examples: Examples, parting: Parting) -> None:
             raise ValueError(f"{attribute} has {len(classes)} class ({', '.join(classes)}): at least two are needed")
         for number, name in enumerate(classes):
             if not (examples.labels[parting.train, place] == number).any():
-                raise ValueError(f"class {name} of {attribute} has no picture to train on")
+                raise ValueError(f"class {name} of {attribute} has no picture to train on that is not held out, too")
             if not (examples.labels[parting.held_out, place] == number).any():
                 raise ValueError(f"class {name} of {attribute} has no held-out picture")
     if (examples.labels[parting.train] == UNKNOWN).all():

@@ -203,7 +203,9 @@ def _done(order: Order, progress: Progress) -> Path:
         raise typer.Exit(INTERRUPTED + signal.SIGINT) from stop
     except (KeyError, ValueError, zipfile.BadZipFile) as error:
         _end(f"cannot train on {order.source.data}: {error.args[0] if error.args else error}", WRONG)
-    except (CannotLoadError, OSError) as error:
+    except OSError as error:
+        _end(f"{error.filename or order.out}: {error.strerror or error}", FAILED)
+    except CannotLoadError as error:
         _end(str(error), FAILED)
 
 

@@ -54,7 +54,9 @@ def train_own(order: Order, progress: Progress) -> Path:
         for number, (attribute, labels) in enumerate(examples.classes.items())
     ]
     train, held_out = ((inputs[one], examples.labels[one]) for one in (parting.train, parting.held_out))
-    style = style_of(order, grey)
+    style = style_of(order, order.mirrors(grey, [label for head in heads for label in head.labels]))
+    if style.how.mirror and order.mirror is None:
+        progress.line("they are mirrored, too; --no-mirror if left and right matter")
     task = Classification(
         {head.output: head.attribute for head in heads}, Pictures(*train, device), Pictures(*held_out, device), style
     )
@@ -92,9 +94,8 @@ def train_own(order: Order, progress: Progress) -> Path:
     return order.model
 
 
-def style_of(order: Order, grey: bool) -> Style:
+def style_of(order: Order, mirror: bool) -> Style:
     """How this task is learned: emotions as our own model did."""
-    mirror = order.mirrors(grey)
     if order.task == "emotion":
         return Style(how=Augmentation(mirror=mirror), smoothing=0.1, mixup=0.2, two_views=mirror)
     return Style(how=augmentation(order.side, mirror))

@@ -1,6 +1,9 @@
 """What is asked of a training."""
 
 import math
+import re
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +25,7 @@ CROPS: dict[str, BoxCrop | SquareCrop | None] = {
 """How a pipeline cuts faces out for the trained file: as the training pictures were."""
 
 
+SIDED = ("left", "right", "leftward", "rightward", "leftwards", "rightwards")
 LEAST_STEPS = 1000
 """Fewer leave a network half trained, however few pictures there are."""
 EPOCHS_MAX = 120
@@ -72,20 +76,30 @@ class Order(Struct, frozen=True, kw_only=True):
         """The file that is the result."""
         return self.out / f"{self.name}.onnx"
 
-    def mirrors(self, grey: bool) -> bool:
-        """Whether pictures are mirrored: faces and things in colour look as likely either way, digits do not."""
-        return self.mirror if self.mirror is not None else not grey or self.crop != "none"
+    def mirrors(self, grey: bool, labels: Sequence[str] = ()) -> bool:
+        """Whether pictures are mirrored: faces and things in colour look as likely either way.
+
+        Digits do not, and what is called left or right would be called wrong.
+        """
+        if self.mirror is not None:
+            return self.mirror
+        sided = any(word in SIDED for label in labels for word in re.split(r"[^a-z]+", label.lower()))
+        return not sided and (not grey or self.crop != "none")
 
     @property
     def command(self) -> str:
         """What trains the same again, without the paths of this machine."""
-        words = [f"framewire train {self.source.data.name} --task {self.task}"]
-        words += [f"--net {self.net} --size {self.side}"] if self.task != "age-gender" else []
-        words.append(f"--seed {self.seed}")
-        words += [f"--epochs {self.epochs}"] if self.epochs else []
-        words += [f"--start {self.start.name}"] if self.start is not None else []
-        words += [f"--val {self.source.held_out.name}"] if self.source.held_out is not None else []
-        words += [f"--labels {self.source.listing.name}"] if self.source.listing is not None else []
-        words += [f"--crop {self.crop}"] if self.crop != "none" and self.task == "classify" else []
+        source, classes = self.source, self.task != "age-gender"
+        words = ["framewire", "train", source.data.name, "--task", self.task]
+        words += ["--net", str(self.net), "--size", str(self.side)] if classes else []
+        words += ["--seed", str(self.seed)]
+        words += ["--epochs", str(self.epochs)] if self.epochs else []
+        words += ["--patience", str(self.patience)] if self.patience else []
+        for option, path in (("--start", self.start), ("--val", source.held_out), ("--labels", source.listing)):
+            words += [option, path.name] if path is not None else []
+        words += ["--attribute", source.attribute] if classes and source.listing is None else []
+        words += ["--colour", self.colour] if self.colour != "auto" else []
+        words += ["--colours", source.order.lower()] if source.order else []
+        words += ["--crop", self.crop] if self.crop != "none" else []
         words += [] if self.mirror is None else ["--mirror" if self.mirror else "--no-mirror"]
-        return " ".join(words)
+        return shlex.join(words)

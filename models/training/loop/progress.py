@@ -49,6 +49,8 @@ class Progress:
                 self._bar.start()
             yield self
         finally:
-            self._bar.stop()
+            # Without a terminal, the end of a bar is an empty line.
+            if self._console.is_terminal:
+                self._bar.stop()
             for one, kept in before.items():
                 signal.signal(one, kept)

@@ -120,7 +120,7 @@ def test_pictures_that_lie_in_no_class_are_told(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "pets")
     (folder / "cat" / "black").mkdir()
     cv2.imwrite(str(folder / "cat" / "black" / "deep.png"), noise(1)[0])
-    with pytest.raises(ValueError, match=r"cat/black/deep\.png lie not as the others do"):
+    with pytest.raises(ValueError, match=r"cat/black/deep\.png do not lie as the others"):
         read(folder)
 
 

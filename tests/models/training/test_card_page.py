@@ -51,6 +51,12 @@ def test_digits_are_not_mirrored_and_faces_are() -> None:
     assert not order(crop="fer", mirror=False).mirrors(grey=True)
 
 
+def test_what_is_called_left_is_not_shown_as_right() -> None:
+    assert not order().mirrors(False, ["arrow_Left", "arrow_up"])
+    assert order().mirrors(False, ["bright", "dark"])
+    assert order(mirror=True).mirrors(False, ["left", "right"])
+
+
 def test_few_pictures_are_seen_more_often() -> None:
     assert order().epochs_of(steps=500) == KNOWN_NETS[NetName.LENET].epochs
     assert order().epochs_of(steps=20) == 50
@@ -59,4 +65,9 @@ def test_few_pictures_are_seen_more_often() -> None:
 
 def test_the_command_on_the_card_has_no_paths() -> None:
     told = order(source=Source(data=Path("/home/me/pets"), held_out=Path("/home/me/more")), mirror=False).command
-    assert told == ("framewire train pets --task classify --net lenet --size 32 --seed 7 --val more --no-mirror")
+    assert told == (
+        "framewire train pets --task classify --net lenet --size 32 --seed 7 --val more --attribute class --no-mirror"
+    )
+    assert order(source=Source(data=Path("my pets"), attribute="what is it?")).command == (
+        "framewire train 'my pets' --task classify --net lenet --size 32 --seed 7 --attribute 'what is it?'"
+    )
