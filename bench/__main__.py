@@ -20,12 +20,14 @@ import typer  # noqa: E402
 from msgspec import Struct  # noqa: E402
 
 from bench.absent import AbsentError  # noqa: E402
+from bench.driver import driver  # noqa: E402
 from bench.graphs import graphs  # noqa: E402
 from bench.hop import hop  # noqa: E402
 from bench.inference import inference  # noqa: E402
 from bench.journal import journal  # noqa: E402
 from bench.live import live  # noqa: E402
 from bench.looped import looped  # noqa: E402
+from bench.machines import machines  # noqa: E402
 from bench.promises import promises  # noqa: E402
 from bench.published import published  # noqa: E402
 from bench.reconnects import reconnects  # noqa: E402
@@ -55,6 +57,8 @@ PARTS: dict[str, Callable[[Path | None], Struct]] = {
     "journal": lambda clip: journal(),
     "looped": looped,
     "published": lambda clip: published(),
+    "machines": lambda clip: machines(),
+    "driver": lambda clip: driver(),
     "storm": lambda clip: storms(),
 }
 BY_NAME_ALONE = frozenset({"storm"})

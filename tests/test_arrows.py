@@ -40,7 +40,7 @@ ARROWS: dict[str, set[str]] = {
         "pipeline.result",
     },
     "pipeline.line": {"pipeline.graph", "pipeline.nodes", "pipeline.wire"},
-    "pipeline.machines": {"pipeline.graph", "pipeline.line", "pipeline.nodes", "pipeline.wire"},
+    "pipeline.machines": {"pipeline.graph", "pipeline.line", "pipeline.nodes", "pipeline.seen", "pipeline.wire"},
     "pipeline.link": {
         *("pipeline.frame", "pipeline.line", "pipeline.nodes", "pipeline.seen", "pipeline.wire", "pipeline.worker"),
     },
@@ -53,11 +53,14 @@ ARROWS: dict[str, set[str]] = {
         *("pipeline", "pipeline.crew", "pipeline.graph", "pipeline.ledger", "pipeline.nodes", "pipeline.processes"),
         *("pipeline.frame", "pipeline.machines", "pipeline.seen", "pipeline.server", "pipeline.wire"),
     },
+    "pipeline.engine": {
+        *("pipeline.crew", "pipeline.graph", "pipeline.line", "pipeline.machines", "pipeline.processes")
+    },
     "pipeline.terminal.display": {"pipeline.seen"},
     "pipeline.terminal": {
         *("pipeline", "pipeline.frame", "pipeline.graph", "pipeline.ledger", "pipeline.output", "pipeline.processes"),
         *("pipeline.drawing", "pipeline.privacy", "pipeline.result", "pipeline.seen", "pipeline.server"),
-        *("pipeline.document", "pipeline.line", "pipeline.machines", "pipeline.supervisor"),
+        *("pipeline.document", "pipeline.engine", "pipeline.line", "pipeline.machines", "pipeline.supervisor"),
         "pipeline.terminal.display",
     },
     "pipeline.agent": {

@@ -7,12 +7,14 @@ import textwrap
 from pathlib import Path
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 import yaml
 
 from bench.film import demo_clip
 from framewire.pipeline.graph import load_pipeline
+from framewire.pipeline.graph.keys import PipelineKeys
 from framewire.pipeline.registry import find_stage, known_stages
 from framewire.stages.publish.places.known_places import PLACES, place_of
 from tests.stages.faces import demo_frame
@@ -158,6 +160,24 @@ def test_the_pipelines_that_publish_load(config: str, tmp_path: Path) -> None:
     path = tmp_path / "published.yaml"
     path.write_text(config)
     assert any(stage.use == "publish" for stage in load_pipeline(path).stages)
+
+
+MACHINES = (ROOT / "docs" / "machines.md").read_text()
+
+
+@pytest.mark.parametrize("config", blocks(MACHINES, "yaml"))
+def test_the_pipelines_on_several_machines_load(config: str, tmp_path: Path) -> None:
+    path = tmp_path / "machines.yaml"
+    path.write_text(config)
+    spec = load_pipeline(path)
+    assert spec.engine != "local"
+    assert len(spec.machines) > 1
+
+
+def test_every_key_of_several_machines_is_in_the_table() -> None:
+    keys = {"engine", "machines", "lease_s", "node_wait_s", "links"}
+    assert keys <= {field.name for field in msgspec.structs.fields(PipelineKeys)}
+    assert set(re.findall(r"^\| `(\w+)` \|", MACHINES, re.M)) == keys
 
 
 def test_every_place_is_in_the_table_with_its_settings_and_its_default() -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import msgspec
 import typer
@@ -9,9 +10,11 @@ import typer
 from framewire.pipeline.graph.keys import Name
 from framewire.pipeline.graph.spec import HOME
 from framewire.pipeline.line.keys import make_keys
+from framewire.pipeline.server.listen import DEFAULT
+from framewire.pipeline.terminal.elsewhere import NoAnswerError, order
 from framewire.pipeline.terminal.exit_code import FAILED, WRONG
 
-app = typer.Typer(help="Machines: make their keys.", no_args_is_help=True)
+app = typer.Typer(help="Machines: make their keys, let one go.", no_args_is_help=True)
 
 
 @app.callback()
@@ -47,3 +50,16 @@ def write_keys(
         raise typer.Exit(FAILED) from error
     for path in written:
         typer.echo(str(path))
+
+
+@app.command()
+def drain(
+    name: Annotated[str, typer.Argument(help="The machine's name", show_default=False)],
+    url: Annotated[str, typer.Option("--url", help="Where the run serves its page")] = f"http://{DEFAULT}",
+) -> None:
+    """Let a machine go: its streams pause, what is in flight is settled, its agent ends; another may take its place."""
+    try:
+        typer.echo(f"{name}: {order(url, f'/machines/{quote(name)}/drain')}")
+    except NoAnswerError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(FAILED) from error

@@ -10,18 +10,20 @@ import typer
 
 from framewire.pipeline.agent.session import Home, Session, SessionEnd
 from framewire.pipeline.document.config_error import ConfigError
-from framewire.pipeline.line.keys import WrongKeyError, read_agent_key
+from framewire.pipeline.line.keys import WrongKeyError, decode_agent_key, read_agent_key
 from framewire.pipeline.processes.signals import waking
 from framewire.pipeline.processes.standard_streams import outlast
 from framewire.pipeline.terminal.agents_address import parse_agents_address
 from framewire.pipeline.terminal.exit_code import FAILED, INTERRUPTED, WRONG
 
+STDIN = "-"
 AGAIN_S = 0.5
 """Between two sessions."""
 CODES = {
     SessionEnd.OVER: 0,
     SessionEnd.LOST: FAILED,
     SessionEnd.STOPPED: INTERRUPTED,
+    SessionEnd.DISMISSED: 0,
     SessionEnd.REFUSED: WRONG,
     SessionEnd.UNABLE: FAILED,
 }
@@ -29,7 +31,7 @@ CODES = {
 
 def node(
     join: Annotated[str, typer.Option("--join", metavar="HOST:PORT", help="Where the run listens for agents")],
-    key: Annotated[Path, typer.Option("--key", help="This machine's key (see machines keys)")],
+    key: Annotated[Path, typer.Option("--key", help="This machine's key (see machines keys); -: standard input")],
     name: Annotated[str, typer.Option("--name", help="This machine's name; default: the key's")] = "",
     out: Annotated[Path, typer.Option("--out", help="The folder that stages on this machine write to")] = Path("out"),
     once: Annotated[bool, typer.Option("--once", help="Serve one run, and exit with how it ended")] = False,
@@ -38,7 +40,7 @@ def node(
     outlast()
     try:
         home = Home(*parse_agents_address(join, "--join"))
-        agent_key = read_agent_key(key)
+        agent_key = read_agent_key(key) if str(key) != STDIN else decode_agent_key(sys.stdin.buffer.read(), "--key -")
         if name and name != agent_key.machine:
             raise WrongKeyError(f"{key}: this is the key of {agent_key.machine!r}, not of {name!r}")
     except (ConfigError, WrongKeyError) as error:
@@ -53,8 +55,8 @@ def node(
     with waking(lambda number, _: signals.append(number)) as woken:
         log.info("%s: looking for a run at %s", agent_key.machine, join)
         while True:
-            end = Session(home, agent_key, out, woken.fileno(), lambda: bool(signals)).run()
+            end = Session(home, agent_key, out, woken, lambda: len(signals)).run()
             log.info("session over: %s", end.value)
-            if once or end in (SessionEnd.STOPPED, SessionEnd.REFUSED):
+            if once or end in (SessionEnd.STOPPED, SessionEnd.DISMISSED, SessionEnd.REFUSED):
                 raise typer.Exit(CODES[end])
             time.sleep(AGAIN_S)

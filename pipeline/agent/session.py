@@ -24,14 +24,17 @@ from framewire.pipeline.ledger.bookkeeping import leave_files
 from framewire.pipeline.line.clock import ClockOffset
 from framewire.pipeline.line.keys import AgentKey
 from framewire.pipeline.line.lease import Lease
+from framewire.pipeline.line.modules import ModulesError, lay_out
 from framewire.pipeline.line.numbered import LineEnd, LineFullError, decode_frame
 from framewire.pipeline.line.said import (
     PROTOCOL,
+    Dismissed,
     FromAgent,
     Hello,
     Kill,
     LeaseAsked,
     LeaseGranted,
+    Leaving,
     Left,
     MisheardError,
     PassOn,
@@ -47,6 +50,7 @@ from framewire.pipeline.line.said import (
 )
 from framewire.pipeline.line.socket import AgentSocket
 from framewire.pipeline.output.take_over import LentFolder, TakeOverError
+from framewire.pipeline.unfinished import FOLDER
 from framewire.pipeline.wire.message import RefusedError
 
 HELLO_S = 0.5
@@ -54,6 +58,9 @@ HELLO_S = 0.5
 PROBE_S = 0.2
 """How long a machine may take to refuse a connection."""
 SESSION_BYTES = 16
+MODULES = "modules"
+"""In the folder of the engine's own files: the run's modules, made anew for each session."""
+WAKES_BYTES = 64
 LEFT_S = 0.1
 """How long the last message may take to be on its way."""
 
@@ -66,6 +73,7 @@ class SessionEnd(Enum):
     OVER = "the run is over"
     LOST = "the run is gone, or cannot be reached"
     STOPPED = "it was told to stop"
+    DISMISSED = "it was told to stop, and might go"
     REFUSED = "it may not serve"
     UNABLE = "it cannot serve"
 
@@ -103,17 +111,17 @@ class Session:
     """Serves one run.
 
     Example:
-        session = Session(Home("10.0.0.1", 9798), key, Path("out"), woken_fd, is_stopped)
+        session = Session(Home("10.0.0.1", 9798), key, Path("out"), woken, lambda: stops)
         session.run()          # SessionEnd.OVER
     """
 
-    def __init__(self, home: Home, key: AgentKey, out: Path, woken: int, is_stopped: Callable[[], bool]) -> None:
-        """`woken` is readable when `is_stopped` may have changed."""
+    def __init__(self, home: Home, key: AgentKey, out: Path, woken: socket.socket, stops: Callable[[], int]) -> None:
+        """`stops` counts how often it was told to stop; `woken` is readable when it has changed."""
         self._home = home
         self._key = key
         self._out = out
         self._woken = woken
-        self._is_stopped = is_stopped
+        self._stops = stops
         self._line = LineEnd()
         self._offset = ClockOffset()
         self._socket = AgentSocket(home.host, home.port, key, secrets.token_bytes(SESSION_BYTES))
@@ -142,7 +150,7 @@ class Session:
             0.0,
         )
         greet_at = 0.0
-        while not self._is_stopped():
+        while not self._stops():
             now = time.monotonic()
             if now >= greet_at:
                 greet_at = now + HELLO_S
@@ -165,15 +173,23 @@ class Session:
         spec, machine = welcome.spec, self._key.machine
         lease = Lease(welcome.lease_s, welcome.asked_at)
         log.info("serving the run of %s", spec.name)
+        # What follows may take as long as a lease on a busy machine.
+        self._keep(lease)
         try:
             folder = LentFolder(spec, machine, self._out, welcome.continues)
         except TakeOverError as error:
             return self._unable(str(error), lease)
+        try:
+            beside = self._modules(welcome)
+        except (ModulesError, OSError) as error:
+            folder.release()
+            return self._unable(str(error), lease)
+        spec = msgspec.structs.replace(spec, folder=beside)
         for news in folder.news:
             log.info("%s", news)
         crew = Crew(spec, make_plan(spec), None, folder.locks, machine=machine)
         relay = Relay(crew, machine, self._offset)
-        served = _Served(spec, crew, relay, lease, str(self._out.absolute()), str(Path.cwd()))
+        served = _Served(spec, crew, relay, lease, str(self._out.absolute()), beside)
         try:
             end = self._loop(served)
         except CrewLostError as error:
@@ -185,16 +201,22 @@ class Session:
         if served.over is not None:
             sinks = [stage.name for stage in spec.stages if stage.kind == "sink" and stage.machine == machine]
             leave_files(self._out, sinks, served.over.is_complete)
-        elif end is SessionEnd.STOPPED:
-            self._whisper(Left("it was told to stop"))
+        elif end in (SessionEnd.STOPPED, SessionEnd.DISMISSED):
+            self._whisper(Left(end.value))
             time.sleep(LEFT_S)
         return end
+
+    def _modules(self, welcome: Welcome) -> str:
+        """The folder in which the run's own modules are looked for. Raises ModulesError, OSError."""
+        folder = (self._out / FOLDER / MODULES).absolute()
+        lay_out(welcome.modules, folder)
+        return str(folder if welcome.modules else Path.cwd())
 
     def _unable(self, text: str, lease: Lease) -> SessionEnd:
         """Say so until the run ends."""
         log.error("%s", text)
         self._say(Unable(text))
-        while not (self._is_stopped() or lease.is_out(time.monotonic())):
+        while not (self._stops() or lease.is_out(time.monotonic())):
             self._wait(lease.due, [])
             while (raw := self._socket.waiting()) is not None:
                 match self._decoded(raw):
@@ -206,11 +228,21 @@ class Session:
         return SessionEnd.UNABLE
 
     def _loop(self, served: "_Served") -> SessionEnd:
-        while served.over is None:
-            now = time.monotonic()
-            if self._is_stopped():
+        while True:
+            stops = self._stops()
+            if stops > 1:
                 return SessionEnd.STOPPED
-            if served.lease.is_out(now):
+            if stops and not served.is_leaving:
+                served.is_leaving = True
+                log.info("told to stop: leaving when what is in flight is settled; again to stop at once")
+                self._say(Leaving())
+            # First what has come: a lease that was granted in time is one, however late that is read.
+            self._hear(served)
+            if served.over is not None:
+                return SessionEnd.OVER
+            if served.is_dismissed:
+                return SessionEnd.DISMISSED
+            if served.lease.is_out(time.monotonic()):
                 log.warning("the run has not been heard for %g s: ending its workers", served.lease.seconds)
                 return SessionEnd.LOST
             readable = self._wait(served.lease.due, [served.crew.fileno(), served.relay.inbox.socket])
@@ -218,14 +250,17 @@ class Session:
                 self._ended(served)
             while (raw := served.relay.inbox.waiting()) is not None:
                 self._tell(served, raw)
-            while (raw := self._socket.waiting()) is not None:
-                self._take(served, raw)
             if self._has_lost and self._home.is_gone:
-                log.warning("the run is gone: ending its workers")
-                return SessionEnd.LOST
+                self._hear(served)
+                if served.over is None:
+                    log.warning("the run is gone: ending its workers")
+                    return SessionEnd.LOST
             self._has_lost = False
             self._keep(served.lease, served.relay)
-        return SessionEnd.OVER
+
+    def _hear(self, served: "_Served") -> None:
+        while (raw := self._socket.waiting()) is not None:
+            self._take(served, raw)
 
     def _keep(self, lease: Lease, relay: Relay | None = None) -> None:
         """Ask for the lease, and send again what was lost, if it is time."""
@@ -271,6 +306,8 @@ class Session:
             case Refusal() as refusal:
                 log.warning("%s", refusal.text)
                 served.lease.end()
+            case Dismissed():
+                served.is_dismissed = True
             case RunOver() as over:
                 served.over = over
                 self._whisper(Left(""))
@@ -305,9 +342,11 @@ class Session:
     def _wait(self, until: float, others: "list[int | zmq.Socket[bytes]]") -> set[int]:
         """Until something is readable, or then; which of `others` is, by its descriptor."""
         poller = zmq.Poller()
-        for one in (self._socket.socket, self._socket.monitor, self._woken, *others):
+        for one in (self._socket.socket, self._socket.monitor, self._woken.fileno(), *others):
             poller.register(one, zmq.POLLIN)
         ready = dict(poller.poll(max(0, round((until - time.monotonic()) * 1000))))
+        if self._woken.fileno() in ready:
+            self._woken.recv(WAKES_BYTES)
         self._has_lost = self._socket.has_lost_connection() or self._has_lost
         return {one for one in ready if isinstance(one, int)}
 
@@ -322,3 +361,5 @@ class _Served(Struct):
     out: str
     folder: str
     over: RunOver | None = None
+    is_leaving: bool = False
+    is_dismissed: bool = False

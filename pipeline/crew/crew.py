@@ -168,9 +168,18 @@ class Crew:
         """End the nursery; another takes its place."""
         self._nursery.kill()
 
+    def dismiss(self, machine: str) -> None:
+        """Let a machine's agent go, and all of its workers with it; another is waited for."""
+        self._machines.dismiss(machine)
+
     def host_of(self, machine: str) -> str:
         """The address by which other machines reach one; empty is the run's own."""
         return self._machines.host(machine)
+
+    @property
+    def machines(self) -> Machines | NoMachines:
+        """The machines beside this one."""
+        return self._machines
 
     @property
     def are_all_ready(self) -> bool:
@@ -213,8 +222,7 @@ class Crew:
         if left := list(self._still_there(time.monotonic() + GOING_S)):
             raise CrewLostError(f"the process that starts the workers has died ({how}), and {left[0]} cannot be ended")
         if self._deaths.died(time.monotonic()) is None:
-            limit = self._spec.restarts
-            times = f"{limit.limit + 1} times within {limit.within_s:g} s"
+            times = self._spec.restarts.too_often
             raise CrewLostError(f"the process that starts the workers has died {times} ({how})")
         log.warning("the process that starts the workers has died (%s), and they with it; starting them again", how)
         ended = [Ended(token, None) for token in (*self._unborn, *(self._forget(pid) for pid in list(self._tokens)))]

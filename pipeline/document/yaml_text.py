@@ -6,7 +6,7 @@ aliases expand to more values than any pipeline needs is refused (the "billion l
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -42,18 +42,20 @@ class Document:
         self.value = value
         self._places = places
         self._keys = keys
+        self._aliases: dict[KeyPath, list[KeyPath]] = {}
+        self._overridden: list[KeyPath] = []
 
     def place(self, *path: str | int) -> Place:
         """Place of the value at this path, or of the nearest one around it."""
         for length in range(len(path), -1, -1):
-            found = self._places.get(path[:length])
+            found = self._known(self._places, path[:length])
             if found is not None:
                 return found
         return Place(self.file)
 
     def key_place(self, *path: str | int) -> Place:
         """Place of the key at the end of this path."""
-        return self._keys.get(path) or self.place(*path)
+        return self._known(self._keys, path) or self.place(*path)
 
     def written(self, *path: str | int) -> str:
         """How a value is written that YAML takes for a number, a bool, nothing or a comment; else empty."""
@@ -61,14 +63,23 @@ class Document:
 
     def is_overridden(self, *path: str | int) -> bool:
         """Whether the command line has set the value at this path, or a part of it."""
-        return any(known[: len(path)] == path and place.file != self.file for known, place in self._places.items())
+        origins = list(self._origins(path))
+        return any(known[: len(one)] == one for known in self._overridden for one in origins)
 
     def alias(self, path: KeyPath, old: KeyPath) -> None:
-        """The value at `path` comes from `old`: errors in it name that place."""
-        for places in (self._places, self._keys):
-            for known, place in list(places.items()):
-                if known[: len(old)] == old:
-                    places[(*path, *known[len(old) :])] = place
+        """The value at `path` comes from `old`: errors in it name that place. The last such `old` comes first."""
+        if path != old:
+            self._aliases.setdefault(path, []).append(old)
+
+    def _origins(self, path: KeyPath) -> Iterator[KeyPath]:
+        """Where the value at this path may have come from, the path itself last."""
+        for length in range(len(path), 0, -1):
+            for old in reversed(self._aliases.get(path[:length], [])):
+                yield from self._origins((*old, *path[length:]))
+        yield path
+
+    def _known(self, places: Mapping[KeyPath, Place], path: KeyPath) -> Place | None:
+        return next((found for one in self._origins(path) if (found := places.get(one)) is not None), None)
 
     def override(self, path: KeyPath, value: Any, origin: str, written: str = "") -> None:
         """Set the value at `path` from the command line, as `written`; errors in it name `origin`."""
@@ -80,6 +91,7 @@ class Document:
             at = at[key]
         at[path[-1]] = value
         self._places[path] = self._keys[path] = Place(origin)
+        self._overridden.append(path)
 
 
 def parse(text: str, file: str, environment: Mapping[str, str] | None = None) -> Document:

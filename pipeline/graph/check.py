@@ -11,6 +11,7 @@ from framewire.pipeline.document.config_error import ConfigError, ConfigGroupErr
 from framewire.pipeline.document.yaml_text import Document, parse, parse_scalar
 from framewire.pipeline.graph.keys import Name, PipelineKeys, StageKeys
 from framewire.pipeline.graph.machines import deal_streams, machine_names, machines_of
+from framewire.pipeline.graph.needs import needs_of, place_all, wrong_needs
 from framewire.pipeline.graph.outputs import Input, Output, check_outputs
 from framewire.pipeline.graph.path_template import PathTemplate
 from framewire.pipeline.graph.plan import make_plan
@@ -45,12 +46,14 @@ def load_pipeline(
     environment: Mapping[str, str] | None = None,
     also_written: Mapping[str, Path | None] | None = None,
     text: str | None = None,
+    engine: str | None = None,
 ) -> PipelineSpec:
     """Load and check a pipeline file.
 
     `overrides` are `STAGE.OPTION=VALUE`, `source` replaces the `source` option of the pipeline's sole source,
     `also_written` are files that options of the command name. What it names, and modules, are looked for in its folder
-    first. A graph made in code is `text`, and `path` what it would be as a file. Raises ConfigError.
+    first. A graph made in code is `text`, and `path` what it would be as a file. `engine` replaces that of the file.
+    Raises ConfigError.
     """
     folder = path.resolve().parent
     _check_names(path, folder, out, [source or "", *overrides], also_written or {})
@@ -61,6 +64,9 @@ def load_pipeline(
         _override(document, override)
     if source is not None:
         _override_source(document, source)
+    if engine is not None:
+        document.override(("engine",), engine, f"--engine {engine}")
+    place_all(document)
     machines = machine_names(document)
     copies = deal_streams(document, machines)
     expand_streams(document)
@@ -167,6 +173,7 @@ class _Checker:
         keys = cast(PipelineKeys, self.values((), PipelineKeys, top))
         stages = self.stages()
         self.errors += wrong_machines(self.document, stages, keys.engine)
+        self.errors += wrong_needs(self.document, keys, any(stage.machine or stage.shared_by for stage in stages))
         self.tell_errors()
         written = self.check_outputs([stage for stage in stages if not stage.machine], path, also_written)
         used = [machine for stage in stages for machine in stage.shared_by or (stage.machine,)]
@@ -185,6 +192,7 @@ class _Checker:
             file=str(path.absolute()),
             engine=keys.engine,
             machines=away,
+            needs={machine: needs_of(self.machines[machine], keys.machines) for machine in away},
             lease_s=keys.lease_s,
             node_wait_s=keys.node_wait_s,
             links=keys.links,

@@ -32,6 +32,15 @@ class MachineKeys(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     count: Annotated[
         int, Meta(ge=1, le=MACHINES_MAX, description="How many such machines: of 2, `gpu` means gpu-0 and gpu-1")
     ] = 1
+    cpus: Annotated[
+        Annotated[float, Meta(ge=0)] | None,
+        Meta(description="With engine ray: CPUs that it must have free, and that are booked; default: 1"),
+    ] = None
+    gpus: Annotated[float, Meta(ge=0, description="With engine ray: GPUs that it must have free; may be a part")] = 0.0
+    resources: Annotated[
+        dict[str, Annotated[float, Meta(gt=0)]],
+        Meta(description="With engine ray: what else it must offer, as its node was told: {camera: 1}"),
+    ] = {}
 
 
 class DealtOut(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,10 +84,15 @@ class PipelineKeys(Struct, frozen=True, kw_only=True):
         Meta(gt=0, le=3600, description="Seconds after Ctrl-C or SIGTERM by which the run is over, its files whole"),
     ] = DRAIN_S
     engine: Annotated[
-        Engine, Meta(description="Who runs the stages: local, this machine; agents, those that `framewire node` starts")
+        Engine,
+        Meta(
+            description="Who runs the stages: local, this machine; agents, those that `framewire node` starts; "
+            "ray, agents that Ray starts"
+        ),
     ] = "local"
     machines: Annotated[
-        dict[str, MachineKeys], Meta(description="Machines by name, on which stages may run; each needs an agent")
+        dict[str, MachineKeys],
+        Meta(description="Machines by name, on which stages may run: there is, or Ray starts, an agent on each"),
     ] = {}
     lease_s: Annotated[
         float,

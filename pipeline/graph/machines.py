@@ -137,7 +137,7 @@ def _instances(document: Document, stages: dict[str, Any], dealt: dict[str, list
     while changed:
         changed = False
         for name, keys in stages.items():
-            inputs = _inputs(keys)
+            inputs = inputs_in(keys)
             machines = list(dict.fromkeys(one for read in inputs for one in found.get(read, [])))
             if machines and found.get(name) != machines:
                 found[name], changed = machines, True
@@ -148,7 +148,7 @@ def _instances(document: Document, stages: dict[str, Any], dealt: dict[str, list
                 document.place("stages", name, ON),
                 f"{name!r} reads streams that are dealt out, and runs where they are; remove `on`",
             )
-        left = [read for read in _inputs(stages[name]) if read in stages and read not in found]
+        left = [read for read in inputs_in(stages[name]) if read in stages and read not in found]
         if left:
             raise ConfigError(
                 document.place("stages", name, INPUT),
@@ -158,7 +158,8 @@ def _instances(document: Document, stages: dict[str, Any], dealt: dict[str, list
     return found
 
 
-def _inputs(keys: dict[str, Any]) -> list[str]:
+def inputs_in(keys: dict[str, Any]) -> list[str]:
+    """The stages that a stage reads, in a file that is not checked yet."""
     given = keys.get(INPUT, [])
     return [name for name in (given if isinstance(given, list) else [given]) if isinstance(name, str)]
 
@@ -184,7 +185,7 @@ def _unfolded(
                 share = list(keys[SOURCES].items())[number :: len(instances[name])]
                 copied[SOURCES] = dict(copy.deepcopy(share))
             elif INPUT in keys:
-                copied[INPUT] = [f"{read}-{machine}" for read in _inputs(keys) if machine in instances.get(read, [])]
+                copied[INPUT] = [f"{read}-{machine}" for read in inputs_in(keys) if machine in instances.get(read, [])]
             if isinstance(keys.get("process"), str):
                 copied["process"] = f"{keys['process']}-{machine}"
             new = name if name in dealt and SOURCE in keys else f"{name}-{machine}"

@@ -18,7 +18,7 @@ NODE_WAIT_S = 60.0
 """A machine restarts in less."""
 
 
-Engine = Literal["local", "agents"]
+Engine = Literal["local", "agents", "ray"]
 """Who runs the stages."""
 
 Near = Literal["first", "only", "any"]
@@ -86,6 +86,15 @@ class StageSpec(Struct, frozen=True, kw_only=True):
         return self.unfolded_from or self.name
 
 
+class NeedsSpec(Struct, frozen=True, kw_only=True):
+    """What another machine must offer; `kind` is its name in the file, which several machines may share."""
+
+    kind: str
+    cpus: float = 1.0
+    gpus: float = 0.0
+    resources: dict[str, float] = {}
+
+
 class LatencySpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How old a frame of a live source may be when it is settled."""
 
@@ -97,6 +106,11 @@ class RestartSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     limit: Annotated[int, Meta(ge=0, description="Restarts per worker before the run is given up")] = 10
     within_s: Annotated[float, Meta(gt=0, description="Seconds over which they are counted")] = 60.0
+
+    @property
+    def too_often(self) -> str:
+        """What gives a run up, in words."""
+        return f"{self.limit + 1} times within {self.within_s:g} s"
 
 
 Durable = Literal["process", "disk"]
@@ -132,6 +146,8 @@ class PipelineSpec(Struct, frozen=True, kw_only=True):
     engine: Engine = "local"
     machines: tuple[str, ...] = ()
     """Other machines on which stages run."""
+    needs: dict[str, NeedsSpec] = {}
+    """For each other machine, what it must offer: whoever finds machines for this run looks for that."""
     lease_s: float = LEASE_S
     """Seconds for which an agent may go on without hearing from the run."""
     node_wait_s: float = NODE_WAIT_S

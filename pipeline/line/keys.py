@@ -13,6 +13,7 @@ SUFFIX = ".key"
 HOME = "home"
 """The file of the run itself: machines may not be called so."""
 OTHERS = stat.S_IROTH | stat.S_IWOTH
+NO_MACHINE = "it is not the key of a machine; give it the file NAME.key"
 
 
 class WrongKeyError(Exception):
@@ -36,11 +37,14 @@ class RunKeys(Struct, frozen=True, forbid_unknown_fields=True):
     machines: dict[str, str]
 
 
+KeysT = TypeVar("KeysT", AgentKey, RunKeys)
+
+
 def make_keys(folder: Path, machines: list[str]) -> list[Path]:
     """Write new keys: `home.key` for the run, NAME.key for each machine. Raises OSError, FileExistsError."""
     folder.mkdir(parents=True, exist_ok=True)
-    public, secret = _pair()
-    pairs = {machine: _pair() for machine in machines}
+    public, secret = new_pair()
+    pairs = {machine: new_pair() for machine in machines}
     run = RunKeys(public, secret, {machine: pair[0] for machine, pair in pairs.items()})
     paths = [_write(folder / f"{HOME}{SUFFIX}", run)]
     for machine, pair in pairs.items():
@@ -48,9 +52,19 @@ def make_keys(folder: Path, machines: list[str]) -> list[Path]:
     return paths
 
 
+def encode_agent_key(key: AgentKey) -> bytes:
+    """The text of its file."""
+    return msgspec.json.format(msgspec.json.encode(key), indent=2) + b"\n"
+
+
+def decode_agent_key(raw: bytes, where: str) -> AgentKey:
+    """The key of an agent, of the text of its file. Raises WrongKeyError, which names `where` it came from."""
+    return _decode(raw, AgentKey, where, NO_MACHINE)
+
+
 def read_agent_key(path: Path) -> AgentKey:
     """The key of an agent. Raises WrongKeyError."""
-    return _read(path, AgentKey, "it is not the key of a machine; give it the file NAME.key")
+    return _read(path, AgentKey, NO_MACHINE)
 
 
 def read_run_keys(folder: Path) -> RunKeys:
@@ -58,7 +72,8 @@ def read_run_keys(folder: Path) -> RunKeys:
     return _read(folder / f"{HOME}{SUFFIX}", RunKeys, "it is not the key of a run")
 
 
-def _pair() -> tuple[str, str]:
+def new_pair() -> tuple[str, str]:
+    """A new pair: the public key, and the secret one."""
     public, secret = zmq.curve_keypair()
     return public.decode(), secret.decode()
 
@@ -70,18 +85,19 @@ def _write(path: Path, keys: AgentKey | RunKeys) -> Path:
     return path
 
 
-KeysT = TypeVar("KeysT", AgentKey, RunKeys)
-
-
 def _read(path: Path, kind: type[KeysT], otherwise: str) -> KeysT:
     try:
         if path.stat().st_mode & OTHERS:
             raise WrongKeyError(f"{path}: anybody may read this key; `chmod 600 {path}`")
-        keys = msgspec.json.decode(path.read_bytes(), type=kind)
+        return _decode(path.read_bytes(), kind, str(path), otherwise)
     except FileNotFoundError as error:
         raise WrongKeyError(f"{path}: no such file; `framewire machines keys` makes the keys") from error
     except OSError as error:
         raise WrongKeyError(f"{path}: {error.strerror}") from error
+
+
+def _decode(raw: bytes, kind: type[KeysT], where: str, otherwise: str) -> KeysT:
+    try:
+        return msgspec.json.decode(raw, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise WrongKeyError(f"{path}: {otherwise} ({error})") from error
-    return keys
+        raise WrongKeyError(f"{where}: {otherwise} ({error})") from error

@@ -6,9 +6,10 @@ import msgspec
 from msgspec import Struct
 
 from framewire.pipeline.graph.spec import PipelineSpec
+from framewire.pipeline.line.modules import Module
 from framewire.pipeline.nodes.notes import FrameInHand
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Rises with every change of a message in this file or in wire/message.py."""
 
 
@@ -33,6 +34,8 @@ class Welcome(Struct, frozen=True, tag=True):
     continues: bool
     asked_at: float
     now: float
+    modules: tuple[Module, ...] = ()
+    """The user's own, to be laid out beside each other."""
 
 
 class Refusal(Struct, frozen=True, tag=True):
@@ -51,10 +54,13 @@ class Busy(Struct, frozen=True, array_like=True):
 
 
 class LeaseAsked(Struct, frozen=True, tag=True):
-    """From an agent, several times a lease; `busy` and `stopped` are workers, `refused` counts messages so far."""
+    """From an agent, several times a lease; `busy` and `stopped` are workers, `refused` counts messages so far.
+
+    Without `busy` it says nothing of how its workers are.
+    """
 
     asked_at: float
-    busy: list[Busy] = []
+    busy: list[Busy] | None = None
     stopped: list[str] = []
     refused: int = 0
 
@@ -95,6 +101,10 @@ class Left(Struct, frozen=True, tag=True):
     why: str
 
 
+class Leaving(Struct, frozen=True, tag=True):
+    """From an agent: it was told to stop, and would like to go when what is in flight is settled."""
+
+
 class Unable(Struct, frozen=True, tag=True):
     """From an agent: it cannot serve this run, for a reason that another try would not mend."""
 
@@ -121,14 +131,18 @@ class Kill(Struct, frozen=True, tag=True):
     worker: str
 
 
+class Dismissed(Struct, frozen=True, tag=True):
+    """To an agent that is leaving: it may go."""
+
+
 class RunOver(Struct, frozen=True, tag=True):
     """To an agent: the run has ended, with all of its streams `complete` or not."""
 
     is_complete: bool
 
 
-FromAgent = Hello | LeaseAsked | Relayed | WorkerDied | Pictured | Left | Unable
-ToAgent = Welcome | Refusal | LeaseGranted | Start | PassOn | Kill | RunOver
+FromAgent = Hello | LeaseAsked | Relayed | WorkerDied | Pictured | Leaving | Left | Unable
+ToAgent = Welcome | Refusal | LeaseGranted | Start | PassOn | Kill | Dismissed | RunOver
 
 _encoder = msgspec.msgpack.Encoder()
 _from_agent: msgspec.msgpack.Decoder[FromAgent] = msgspec.msgpack.Decoder(FromAgent)

@@ -60,6 +60,10 @@ class RunSocket:
         """Where agents find it."""
         return self.socket.getsockopt_string(zmq.LAST_ENDPOINT).removeprefix("tcp://")
 
+    def admit(self, public: str, machine: str) -> None:
+        """From now on an agent with this key serves that machine."""
+        self._machines[public] = machine
+
     def count_strangers(self) -> None:
         """Count who has gone without having said anything. Call it when no message waits."""
         while self.monitor.poll(0):

@@ -26,7 +26,8 @@ class Machine:
         """The address by which other machines reach it."""
         self.session = b""
         """Names its agent's life; empty while there is none."""
-        self.has_served = False
+        self.agents = 0
+        """How many agents have come."""
         self.continues = False
         """Whether its agent's part of the run had begun before it came."""
         self.refused = 0
@@ -53,8 +54,8 @@ class Machine:
     def welcome(self, session: bytes, cores: int, host: str, continues: bool, now: float) -> None:
         """An agent serves from now on."""
         self.session, self.cores, self.host = session, cores, host
-        self.continues = continues or self.has_served
-        self.has_served = True
+        self.continues = continues or self.agents > 0
+        self.agents += 1
         self.line = LineEnd()
         self._grant = Grant(self._lease_s, now)
         self._status = LeaseAsked(now)
@@ -67,6 +68,8 @@ class Machine:
     def asked(self, ask: LeaseAsked, now: float) -> None:
         """Its agent asks for the lease, and says how its workers are: it is granted."""
         self._grant.granted(now)
+        if ask.busy is None:
+            return
         self._status, self._heard_at = ask, now
         self.refused = self._refused_before + ask.refused
 
@@ -88,7 +91,7 @@ class Machine:
 
     def call(self, worker: str) -> Call | None:
         """What a worker was on when the agent asked last, by our clock."""
-        for busy in self._status.busy:
+        for busy in self._status.busy or ():
             if busy.worker == worker and busy.frames:
                 return Call(busy.frames, None if busy.seconds is None else self._heard_at - busy.seconds)
         return None

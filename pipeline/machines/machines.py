@@ -10,13 +10,16 @@ import zmq
 from msgspec import Struct
 
 from framewire.pipeline.graph.spec import PipelineSpec
+from framewire.pipeline.line.modules import Module
 from framewire.pipeline.line.numbered import LineFullError, decode_frame
 from framewire.pipeline.line.said import (
     PROTOCOL,
+    Dismissed,
     FromAgent,
     Hello,
     LeaseAsked,
     LeaseGranted,
+    Leaving,
     Left,
     MisheardError,
     Pictured,
@@ -30,6 +33,7 @@ from framewire.pipeline.line.said import (
     from_agent,
 )
 from framewire.pipeline.line.socket import Heard, RunSocket
+from framewire.pipeline.machines.hosts import AwaitedHosts, Hosts
 from framewire.pipeline.machines.machine import FarHandle, Machine
 from framewire.pipeline.nodes.notes import FrameInHand
 
@@ -65,6 +69,12 @@ class Ended(Struct, frozen=True):
     in_hand: list[FrameInHand]
 
 
+class WantsToLeave(Struct, frozen=True):
+    """This machine's agent would like to go."""
+
+    machine: str
+
+
 class Said(Struct, frozen=True):
     """A worker's message to the supervisor."""
 
@@ -83,7 +93,7 @@ class Failed(Struct, frozen=True):
     text: str
 
 
-News = Came | Lost | Ended | Said | Shown | Failed
+News = Came | Lost | WantsToLeave | Ended | Said | Shown | Failed
 
 
 class MachinesError(Exception):
@@ -100,8 +110,19 @@ class Machines:
         machines.close(is_complete=True)
     """
 
-    def __init__(self, spec: PipelineSpec, socket: RunSocket, version: str, is_resumed: bool) -> None:
+    def __init__(
+        self,
+        spec: PipelineSpec,
+        socket: RunSocket,
+        version: str,
+        is_resumed: bool,
+        modules: tuple[Module, ...] = (),
+        hosts: Hosts | None = None,
+    ) -> None:
+        """`modules` are sent to each agent; `hosts` starts the agents, if the user does not."""
         now = time.monotonic()
+        self._modules = modules
+        self._hosts = hosts or AwaitedHosts(socket.address)
         self._spec = spec
         self._socket = socket
         self._version = version
@@ -117,9 +138,9 @@ class Machines:
         return self._socket.address
 
     @property
-    def refused(self) -> int:
-        """Messages refused by agents, and connections by us."""
-        return self._socket.refused + sum(machine.refused for machine in self.machines.values())
+    def strangers(self) -> int:
+        """Connections refused so far."""
+        return self._socket.refused
 
     @property
     def sockets(self) -> "Sequence[zmq.Socket[bytes]]":
@@ -148,6 +169,10 @@ class Machines:
         """Start a worker."""
         self.machines[machine].say(Start(worker, boot), time.monotonic())
 
+    def dismiss(self, machine: str) -> None:
+        """Let its agent go; another is waited for."""
+        self.machines[machine].say(Dismissed(), time.monotonic())
+
     def ending(self) -> None:
         """The run takes no more frames: no machine is waited for."""
         self._is_ending = True
@@ -163,9 +188,10 @@ class Machines:
                 log.warning("%s has not been heard for %g s: it counts as lost", machine.name, self._spec.lease_s)
                 yield self._lose(machine, now)
         if now >= self._look_at:
-            self._look_at = now + AGAIN_S
+            self._look_at = now + min(AGAIN_S, self._hosts.look_s)
             for machine in self.machines.values():
                 machine.send_again(now)
+            yield from map(Failed, self._hosts.look())
             yield from self._waited_for(now)
 
     def close(self, is_complete: bool) -> None:
@@ -179,6 +205,7 @@ class Machines:
                 machine.leave(now)
         self._hear_goodbyes(now + GOODBYE_S)
         self._socket.close(LAST_MS)
+        self._hosts.close()
 
     def _hear_goodbyes(self, until: float) -> None:
         """Wait for the agents' last words: a socket that is closed with words unread takes back what was sent last."""
@@ -224,6 +251,7 @@ class Machines:
         machine.welcome(heard.session, message.cores, message.host, self._is_resumed, now)
         machine.whisper(self._welcome(message, machine.continues, now))
         log.info("%s is here, with %d cores", machine.name, machine.cores)
+        self._hosts.came(machine.name)
         return [Came(machine.name)]
 
     def _refusal(self, hello: Hello, machine: Machine | None) -> Refusal | None:
@@ -237,7 +265,7 @@ class Machines:
         return None
 
     def _welcome(self, hello: Hello, continues: bool, now: float) -> Welcome:
-        return Welcome(self._spec, self._spec.lease_s, continues, hello.asked_at, now)
+        return Welcome(self._spec, self._spec.lease_s, continues, hello.asked_at, now, self._modules)
 
     def _served(self, machine: Machine, message: FromAgent, now: float) -> Iterable[News]:
         match message:
@@ -253,6 +281,8 @@ class Machines:
                 return [Ended(message.worker, message.status, message.in_hand)]
             case Pictured():
                 return [Shown(message.raw)]
+            case Leaving():
+                return [WantsToLeave(machine.name)]
             case Left():
                 if message.why:
                     log.warning("%s has left (%s)", machine.name, message.why)
@@ -263,6 +293,8 @@ class Machines:
 
     def _lose(self, machine: Machine, now: float) -> Lost:
         machine.leave(now)
+        if not self._is_ending:
+            self._hosts.lost(machine.name)
         return Lost(machine.name)
 
     def _waited_for(self, now: float) -> Iterable[News]:
@@ -273,8 +305,8 @@ class Machines:
         longest = min(absent, key=lambda machine: machine.away_since)
         if now - longest.away_since >= self._spec.node_wait_s:
             yield Failed(
-                f"the machine {longest.name!r} has not come within {self._spec.node_wait_s:g} s; start its agent: "
-                f"framewire node --join {self.address} --name {longest.name} --key {longest.name}.key"
+                f"the machine {longest.name!r} has not come within {self._spec.node_wait_s:g} s; "
+                f"{self._hosts.cure(longest.name)}"
             )
         elif now - self._told_at >= TOLD_S:
             self._told_at = now
@@ -285,7 +317,7 @@ class NoMachines:
     """Of a run that has no machine but its own."""
 
     address = ""
-    refused = 0
+    strangers = 0
     due: float | None = None
     sockets: "Sequence[zmq.Socket[bytes]]" = ()
 
@@ -302,6 +334,10 @@ class NoMachines:
         raise KeyError(machine)
 
     def start(self, machine: str, worker: str, boot: bytes) -> None:
+        """See Machines."""
+        raise KeyError(machine)
+
+    def dismiss(self, machine: str) -> None:
         """See Machines."""
         raise KeyError(machine)
 

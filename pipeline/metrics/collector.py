@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from framewire.pipeline.metrics.families import gauge
 from framewire.pipeline.metrics.gpu import gpus
+from framewire.pipeline.metrics.machines import of_machines
 from framewire.pipeline.metrics.published import of_published
 from framewire.pipeline.metrics.stages import of_stages
 from framewire.pipeline.metrics.streams import of_streams
@@ -39,6 +40,7 @@ class RunCollector(Collector):
         yield from of_stages(self._now, self._rates)
         yield from of_published(self._now)
         yield from of_workers(self._now)
+        yield from of_machines(self._now)
         yield from _gpus()
 
 

@@ -46,6 +46,8 @@ class SourceNode:
         self.context = context
         self.stream = _stream_of(source)
         self.figures = StageFigures(inference=context.inference)
+        self.is_paused = False
+        """Whether it takes no pictures until the next epoch."""
         self._seen = SourceFigures(context.name)
         self._window_wanted = window_wanted
         self._ring_bytes = ring_bytes
@@ -98,9 +100,7 @@ class SourceNode:
     @property
     def may_produce(self) -> bool:
         """Whether `produce` would do anything now."""
-        if self._done or self._shots is None:
-            return False
-        if not self._has_room():
+        if self._done or self._shots is None or not self._has_room():
             return False
         return self._exhausted or self._lost > 0 or self.stage.ready()
 
@@ -112,6 +112,8 @@ class SourceNode:
 
     def _has_room(self) -> bool:
         """Whether one more frame may be in flight."""
+        if self.is_paused and not self._exhausted:
+            return False
         if self._window is None:
             return True
         limit = self._admission.limit if self._admission is not None else self._window.size

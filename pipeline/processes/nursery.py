@@ -7,7 +7,6 @@ whose end of their socket closes however it is killed, and takes the workers wit
 started; the workers die with the nursery by the kernel's parent-death signal.
 """
 
-import ctypes
 import os
 import select
 import signal
@@ -21,9 +20,9 @@ import msgspec
 from msgspec import Struct
 from setproctitle import setproctitle
 
+from framewire.pipeline.processes.parent_death import at_death_of
 from framewire.pipeline.processes.standard_streams import flush
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _MESSAGE_BYTES_MAX = 2**20
 
 
@@ -134,19 +133,10 @@ class Nursery:
         return self._status
 
 
-def _at_death_of(parent: int, number: int) -> None:
-    """Get this signal when the parent dies."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_PR_SET_PDEATHSIG, number)
-    if os.getppid() != parent:
-        # The parent died before the signal was set up.
-        os._exit(1)
-
-
 def serve(orders: socket.socket, title: str, supervisor: int, life: Callable[[bytes], int]) -> NoReturn:
     """Be the nursery of the process `supervisor`, which is our parent, until that is gone."""
     # It must be able to see that the supervisor is gone, even if somebody has stopped it.
-    _at_death_of(supervisor, signal.SIGCONT)
+    at_death_of(supervisor, signal.SIGCONT)
     setproctitle(title)
     # Ctrl-C reaches the whole foreground group; only the supervisor handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -226,7 +216,7 @@ def _fork(orders: socket.socket, boot: bytes, life: Callable[[bytes], int]) -> i
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         orders.close()
-        _at_death_of(nursery, signal.SIGKILL)
+        at_death_of(nursery, signal.SIGKILL)
         status = life(boot)
     except BaseException:
         traceback.print_exc()

@@ -1,15 +1,16 @@
 """Where the time goes: which stage, or what else, limits a run, and what a change would gain, in words and figures.
 
 The model is a line of stages. A stage with n replicas that take w seconds per frame passes n / w frames per second;
-the cores pass cores / (CPU seconds of all stages per frame); the lowest of these is the limit. A run below all of them
-waits for its source. Stage times are wall-clock times, unless the cores are saturated: then those include waiting for a
-core, and CPU seconds are used instead.
+the cores of a machine pass cores / (CPU seconds of all stages there per frame); the lowest of these is the limit. A run
+below all of them waits for its source, or for a link between machines (see link_limit). Stage times are wall-clock
+times, unless the cores are saturated: then those include waiting for a core, and CPU seconds are used instead.
 """
 
 from collections.abc import Container, Mapping
 
 from msgspec import Struct
 
+from framewire.pipeline.seen.link_limit import busiest_end, longest_way
 from framewire.pipeline.seen.summary import StageSummary, Summary
 
 FULL_SHARE = 0.9
@@ -32,7 +33,7 @@ class Change(Struct, frozen=True):
 
 
 class Explanation(Struct, frozen=True):
-    """`limit` is a stage's name, `cores` or `source`; `words` say why."""
+    """`limit` is the name of a stage, a link or a machine that is waited for, `cores` or `source`; `words` say why."""
 
     fps: float
     limit: str
@@ -41,18 +42,36 @@ class Explanation(Struct, frozen=True):
 
 
 class _Cost(Struct, frozen=True):
-    """What a frame of the run costs a stage, in seconds of wall-clock and CPU time."""
+    """What a frame of the run costs a stage, in seconds of wall-clock and of CPU time, by machine."""
 
     wall: float
-    cpu: float
+    cpu_on: Mapping[str, float]
     replicas: int
+
+    @property
+    def cpu(self) -> float:
+        """On all machines."""
+        return sum(self.cpu_on.values())
 
     def times(self, share: float) -> "_Cost":
         """The cost if its work were scaled by this share."""
-        return _Cost(self.wall * share, self.cpu * share, self.replicas)
+        return _Cost(self.wall * share, {machine: cpu * share for machine, cpu in self.cpu_on.items()}, self.replicas)
+
+
+class _Place(Struct, frozen=True):
+    """A machine: its cores, and the CPU seconds that a frame costs there beside the stages, at the ends of links."""
+
+    cores: int
+    beside: float
+
+    def used(self, name: str, costs: Mapping[str, _Cost]) -> float:
+        """CPU seconds that a frame of the run costs here."""
+        return self.beside + sum(cost.cpu_on.get(name, 0.0) for cost in costs.values())
 
 
 CORES, SOURCE, NOTHING = "cores", "source", "nothing"
+HERE = ""
+"""The machine of a run that has but one."""
 
 
 def explain(summary: Summary) -> Explanation:
@@ -61,18 +80,28 @@ def explain(summary: Summary) -> Explanation:
     stuck = next(((name, stage.trouble) for name, stage in summary.stages.items() if stage.trouble), None)
     if stuck is not None:
         return Explanation(0.0, stuck[0], " ".join(stuck), [])
+    waits = next((name for stage in summary.stages.values() for name in stage.waits_for), None)
+    if waits is not None:
+        fps = frames / summary.seconds if summary.seconds else 0.0
+        words = f"stages wait for the machine {waits}, whose agent has not come or is gone: framewire node starts one"
+        return Explanation(round(fps, 2), waits, words, [])
     if not frames or not summary.seconds:
         return Explanation(0.0, NOTHING, "no frame has completed yet: there is nothing to explain", [])
     fps = frames / summary.seconds
     costs = {name: _cost(stage, frames) for name, stage in summary.stages.items()}
-    used = sum(cost.cpu for cost in costs.values()) * fps / summary.cores
-    full = used >= FULL_SHARE
+    places = _places(summary, costs, frames)
+    used = {name: place.used(name, costs) * fps / place.cores for name, place in places.items()}
+    fullest = max(used, key=lambda name: used[name])
+    full = {name for name in used if used[name] >= FULL_SHARE}
     # Nobody waits for a sink that skips.
     awaited = [name for name in costs if not summary.stages[name].skips]
     busiest = max(awaited, key=lambda name: costs[name].wall / costs[name].replicas)
     busy = min(1.0, costs[busiest].wall * fps / costs[busiest].replicas)
+    link = busiest_end(summary)
     if full:
-        limit, words = CORES, _cores_words(summary, costs, used)
+        limit, words = CORES, _cores_words(fullest, places[fullest], costs, used[fullest])
+    elif link is not None and link.busy >= max(busy, BUSY_SHARE):
+        limit, words = link.link, link.words
     elif busy >= BUSY_SHARE:
         cost = costs[busiest]
         limit = busiest
@@ -80,36 +109,63 @@ def explain(summary: Summary) -> Explanation:
             f"{busiest} is busy {busy:.0%} of the time and takes {1000 * cost.wall:.1f} ms per frame: "
             f"at most {cost.replicas / cost.wall:.1f} frames a second get through {_replicas(cost.replicas)}"
         )
+    elif (way := longest_way(summary)) is not None:
+        limit, words = way.link, way.words
     else:
         limit = SOURCE
         words = (
-            f"no stage is busy for more than {busy:.0%} of the time ({busiest}), and {used:.0%} of the cores "
-            "are used: the stages wait for the source, or the window is too small for the latency of a frame"
+            f"no stage is busy for more than {busy:.0%} of the time ({busiest}), and {used[fullest]:.0%} of the cores "
+            f"{_at(fullest)}are used: the stages wait for the source, or the window is too small for the latency of a "
+            "frame"
         )
-    changes = [] if limit == SOURCE else _changes(summary, costs, full, fps)
+    is_helped = limit == CORES or limit in costs
+    changes = _changes(summary, costs, places, full, fps) if is_helped else []
     return Explanation(round(fps, 2), limit, words, changes)
 
 
 def _cost(stage: StageSummary, frames: int) -> _Cost:
-    return _Cost(stage.busy_s / frames, stage.cpu_s / frames, stage.replicas)
+    cpu_on = stage.cpu_on or {HERE: stage.cpu_s}
+    return _Cost(stage.busy_s / frames, {machine: cpu / frames for machine, cpu in cpu_on.items()}, stage.replicas)
 
 
-def _cores_words(summary: Summary, costs: Mapping[str, _Cost], used: float) -> str:
-    total = sum(cost.cpu for cost in costs.values())
-    most = sorted(costs, key=lambda name: -costs[name].cpu)[:3]
-    parts = ", ".join(f"{name} {costs[name].cpu / total:.0%}" for name in most)
+def _places(summary: Summary, costs: Mapping[str, _Cost], frames: int) -> dict[str, _Place]:
+    """The machines, each with cores of its own."""
+    if not summary.machines:
+        return {HERE: _Place(summary.cores, 0.0)}
+    return {
+        name: _Place(
+            machine.cores,
+            max(0.0, machine.cpu_s / frames - sum(cost.cpu_on.get(name, 0.0) for cost in costs.values())),
+        )
+        for name, machine in summary.machines.items()
+        if machine.cores
+    }
+
+
+def _at(place: str) -> str:
+    return f"of {place} " if place != HERE else ""
+
+
+def _cores_words(name: str, place: _Place, costs: Mapping[str, _Cost], used: float) -> str:
+    total = place.used(name, costs)
+    here = {stage: cost.cpu_on[name] for stage, cost in costs.items() if name in cost.cpu_on}
+    most = sorted(here, key=lambda stage: -here[stage])[:3]
+    parts = ", ".join(f"{stage} {here[stage] / total:.0%}" for stage in most)
+    gain = "replicas gain nothing" if name == HERE else "replicas gain nothing there, but on another machine"
     return (
-        f"the {summary.cores} cores are {used:.0%} used: a frame takes {1000 * total:.1f} ms of CPU ({parts}), "
-        f"so {summary.cores / total:.1f} frames a second is all they can do; replicas gain nothing"
+        f"the {place.cores} cores {_at(name)}are {used:.0%} used: a frame takes {1000 * total:.1f} ms of CPU "
+        f"({parts}), so {place.cores / total:.1f} frames a second is all they can do; {gain}"
     )
 
 
-def _changes(summary: Summary, costs: Mapping[str, _Cost], full: bool, fps: float) -> list[Change]:
+def _changes(
+    summary: Summary, costs: Mapping[str, _Cost], places: Mapping[str, _Place], full: Container[str], fps: float
+) -> list[Change]:
     tries: list[tuple[str, dict[str, _Cost]]] = []
     for name, cost in costs.items():
         stage = summary.stages[name]
         if stage.may_have_replicas:
-            more = _Cost(cost.wall, cost.cpu, cost.replicas + 1)
+            more = _Cost(cost.wall, cost.cpu_on, cost.replicas + 1)
             tries.append((f"one more replica of {name} (replicas: {more.replicas})", {**costs, name: more}))
         if stage.searches_width:
             tries.append((f"half the width for {name}", {**costs, name: cost.times(HALF_WIDTH_SHARE)}))
@@ -117,22 +173,23 @@ def _changes(summary: Summary, costs: Mapping[str, _Cost], full: bool, fps: floa
         if share is not None:
             tries.append((f"batches of {BATCH} at {name}", {**costs, name: cost.times(share)}))
     awaited = {name for name in costs if not summary.stages[name].skips}
-    limit_now = _limit(costs, summary.cores, full, awaited)
+    limit_now = _limit(costs, places, full, awaited)
     # The model's limit is a little above what is reached: the prediction keeps that ratio.
-    changes = [
-        Change(what, round(fps * _limit(tried, summary.cores, full, awaited) / limit_now, 1)) for what, tried in tries
-    ]
+    changes = [Change(what, round(fps * _limit(tried, places, full, awaited) / limit_now, 1)) for what, tried in tries]
     return sorted((one for one in changes if one.fps >= GAIN_MIN * fps), key=lambda one: -one.fps)
 
 
-def _limit(costs: Mapping[str, _Cost], cores: int, full: bool, awaited: Container[str]) -> float:
-    by_cores = cores / sum(cost.cpu for cost in costs.values())
+def _limit(
+    costs: Mapping[str, _Cost], places: Mapping[str, _Place], full: Container[str], awaited: Container[str]
+) -> float:
+    """`full` names the machines without an idle core."""
+    by_cores = [place.cores / cpu for name, place in places.items() if (cpu := place.used(name, costs))]
     by_stage = [
-        cost.replicas / (cost.cpu if full else cost.wall)
+        cost.replicas / (cost.cpu if any(machine in full for machine in cost.cpu_on) else cost.wall)
         for name, cost in costs.items()
         if cost.cpu and cost.wall and name in awaited
     ]
-    return min([by_cores, *by_stage])
+    return min([*by_cores, *by_stage])
 
 
 def _batch_share(stage: StageSummary) -> float | None:

@@ -1,11 +1,13 @@
 """Rates: what has changed between two snapshots, a few seconds apart."""
 
 from collections import deque
+from collections.abc import Mapping
 
 from msgspec import Struct
 
 from framewire.pipeline.seen.figures import StageFigures
 from framewire.pipeline.seen.histogram import Histogram, slowest
+from framewire.pipeline.seen.machine import LinkNow, MachineNow
 from framewire.pipeline.seen.snapshot import Snapshot, StageNow, StreamNow
 
 SPAN_S = 5.0
@@ -42,14 +44,30 @@ class StreamRate(Struct):
     dropped_fps: float = 0.0
 
 
+class MachineRate(Struct):
+    """Recent rates of one machine. `cores` are CPU seconds per second of all its workers, `busy` a share of its own."""
+
+    cores: float = 0.0
+    busy: float = 0.0
+
+
+class LinkRate(Struct):
+    """Recent rates of one direction of a link: bytes sent per second, and CPU seconds per second at its beginning."""
+
+    bytes_s: float = 0.0
+    cores: float = 0.0
+
+
 class Rates(Struct):
-    """All of them. `bottleneck` is the busiest stage, if one is busy enough."""
+    """All of them. `bottleneck` is the busiest stage, or else the busiest link, if one is busy enough."""
 
     seconds: float
     fps: float
     stages: dict[str, StageRate]
     streams: dict[str, StreamRate]
     bottleneck: str | None = None
+    machines: dict[str, MachineRate] = {}
+    links: dict[str, LinkRate] = {}
 
 
 class RateMeter:
@@ -77,7 +95,9 @@ def rates(before: Snapshot, now: Snapshot) -> Rates:
     busiest = max(awaited, key=lambda name: stages[name].busy, default=None)
     limits = busiest is not None and stages[busiest].busy >= BOTTLENECK_SHARE
     fps = sum(stream.fps for stream in streams.values())
-    return Rates(seconds, fps, stages, streams, busiest if limits else None)
+    machines = {name: _machine(before.machines.get(name), one, seconds) for name, one in now.machines.items()}
+    links = {name: _link(before.links.get(name), link, seconds) for name, link in now.links.items()}
+    return Rates(seconds, fps, stages, streams, busiest if limits else _busiest_link(now.links, links), machines, links)
 
 
 def _stage(before: StageNow | None, now: StageNow, seconds: float) -> StageRate:
@@ -97,6 +117,29 @@ def _stage(before: StageNow | None, now: StageNow, seconds: float) -> StageRate:
         cores=max(0.0, now.cpu_seconds - (before.cpu_seconds if before else 0.0)) / seconds,
         batch=(later.count - earlier.count) / calls if calls > 0 else None,
     )
+
+
+def _machine(before: MachineNow | None, now: MachineNow, seconds: float) -> MachineRate:
+    if seconds <= 0 or before is None:
+        return MachineRate()
+    cores = max(0.0, now.cpu_seconds - before.cpu_seconds) / seconds
+    return MachineRate(cores, cores / now.cores if now.cores else 0.0)
+
+
+def _link(before: LinkNow | None, now: LinkNow, seconds: float) -> LinkRate:
+    if seconds <= 0 or before is None:
+        return LinkRate()
+    sent, used = now.sent_bytes - before.sent_bytes, now.cpu_seconds - before.cpu_seconds
+    return LinkRate(max(0, sent) / seconds, max(0.0, used) / seconds)
+
+
+def _busiest_link(links: Mapping[str, LinkNow], rates: Mapping[str, LinkRate]) -> str | None:
+    """The link of which one end takes most of a core, all that one process has; its busier direction."""
+    busiest = max(rates, key=lambda name: rates[name].cores, default=None)
+    if busiest is None or rates[busiest].cores < BOTTLENECK_SHARE:
+        return None
+    back = links[busiest].way_back
+    return max([busiest, *([back] if back in rates else [])], key=lambda name: rates[name].bytes_s)
 
 
 def _busy(worked_s: float, seconds: float, replicas: int) -> float:

@@ -7,6 +7,7 @@ from msgspec import Struct, field
 
 from framewire.pipeline.seen.figures import EventTally, StageFigures
 from framewire.pipeline.seen.histogram import Histogram
+from framewire.pipeline.seen.machine import LinkNow, MachineNow
 from framewire.pipeline.seen.published import Published
 
 LONG_S = 3.0
@@ -24,7 +25,11 @@ class Frames(Struct):
 
 
 class WorkerNow(Struct):
-    """One worker: `up` once its stages are open; CPU seconds cover all its processes so far."""
+    """One worker: `up` once its stages are open; CPU seconds cover all its processes so far.
+
+    `machine` is where it runs, if the run has several; `link` the direction of a link, `home>n1`, at whose beginning
+    it is: then it runs no stage.
+    """
 
     name: str
     up: bool
@@ -33,6 +38,8 @@ class WorkerNow(Struct):
     resident_bytes: int
     refused: int
     late: int
+    machine: str = ""
+    link: str = ""
 
 
 class StageNow(Struct):
@@ -41,7 +48,8 @@ class StageNow(Struct):
     `searches_width`: it has an option `width` for the picture it works on. `in_call_s` are the seconds of its calls in
     progress, which no figure holds yet; `longest` names the frame of the one that takes longest, `longest_s` how long.
     A sink that `skips` frames when it cannot keep up has skipped `skipped`; `cannot_write_s` is how long one has been
-    trying in vain to write, 0 if it is not.
+    trying in vain to write, 0 if it is not. `cpu_on` are its CPU seconds on each of the run's machines, if it has
+    several; `waits_for` names those that a worker of it waits for.
     """
 
     name: str
@@ -60,6 +68,8 @@ class StageNow(Struct):
     skips: bool = False
     skipped: int = 0
     cannot_write_s: float = 0.0
+    cpu_on: dict[str, float] = {}
+    waits_for: tuple[str, ...] = ()
 
     @property
     def trouble(self) -> str:
@@ -123,9 +133,11 @@ def expected_frames(streams: Iterable[StreamNow]) -> int | None:
 
 
 class Snapshot(Struct):
-    """The whole run, on `cores` cores.
+    """The whole run, on `cores` cores of the machine where the command runs.
 
-    `time` is Unix time; `seconds` runs from the first stream opened to the last frame settled.
+    `time` is Unix time; `seconds` runs from the first stream opened to the last frame settled. `machines`, that of the
+    command among them, and `links`, each direction of its own, are empty where there is but one machine; `strangers`
+    are connections refused at the address where agents come.
     """
 
     pipeline: str
@@ -140,3 +152,13 @@ class Snapshot(Struct):
     failure: str | None = None
     ready: bool = False
     """Whether all workers are up and know each other."""
+    machines: dict[str, MachineNow] = field(default_factory=dict)
+    links: dict[str, LinkNow] = field(default_factory=dict)
+    strangers: int = 0
+
+    @property
+    def trouble(self) -> str:
+        """What is waited for, and what stages have been doing for too long; empty if nothing."""
+        told = [*(one.trouble for one in self.machines.values())]
+        told += [f"{stage.name} {stage.trouble}" for stage in self.stages.values() if stage.trouble]
+        return ", ".join(filter(None, told))

@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from framewire.pipeline.seen.histogram import slowest
+from framewire.pipeline.seen.machine import LinkNow, MachineNow
 from framewire.pipeline.seen.published import Published
 from framewire.pipeline.seen.snapshot import Frames, Snapshot, StageNow, StreamNow
 
@@ -34,7 +35,8 @@ class StageSummary(Struct):
     stage reports of how it runs: a model's name and what it runs on. `busy_s` is time in its own code, `cpu_s` its CPU
     seconds; `batch_ms` groups calls by their number of frames. `trouble` says what it has been doing for too long. A
     sink has `skipped` frames, if it is one that `skips`, and tried `retries` times to write what it could not before;
-    `published` is the account of one that publishes.
+    `published` is the account of one that publishes. `cpu_on` are its CPU seconds on each machine, `waits_for` the
+    machines that it waits for; both are empty where there is but one.
     """
 
     count: int = 0
@@ -56,6 +58,30 @@ class StageSummary(Struct):
     skipped: int = 0
     retries: int = 0
     published: Published | None = None
+    cpu_on: dict[str, float] = {}
+    waits_for: tuple[str, ...] = ()
+
+
+class MachineSummary(Struct):
+    """One machine: the stages that it runs, its workers, and their CPU seconds; `agents` counts those that came."""
+
+    cores: int
+    workers: int
+    cpu_s: float
+    agents: int
+    stages: list[str]
+    refused: int = 0
+
+
+class LinkSummary(Struct):
+    """One direction of a link: what was sent, the CPU seconds at its beginning, and how often it was lost."""
+
+    sent_bytes: int
+    cpu_s: float
+    restarts: int
+    behind: list[str]
+    """The stages that get frames over it."""
+    pixels: str = "raw"
 
 
 class StreamSummary(StreamNow):
@@ -65,7 +91,7 @@ class StreamSummary(StreamNow):
 
 
 class Summary(Struct):
-    """The whole run."""
+    """The whole run. `machines` and `links` (`home>n1`) are empty where there is but one machine."""
 
     pipeline: str
     frames: Frames
@@ -78,6 +104,9 @@ class Summary(Struct):
     refused_messages: int = 0
     error: str | None = None
     cores: int = 1
+    machines: dict[str, MachineSummary] = {}
+    links: dict[str, LinkSummary] = {}
+    refused_connections: int = 0
 
     @property
     def restarts(self) -> int:
@@ -88,6 +117,15 @@ class Summary(Struct):
         """Write the summary as JSON. Raises OSError."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n")
+
+    def write_or_why_not(self, path: Path | None) -> str:
+        """Write it, if there is a path; returns why that was not possible, empty if it was."""
+        try:
+            if path is not None:
+                self.write(path)
+        except OSError as error:
+            return f"the summary cannot be written to {path}: {error.strerror}"
+        return ""
 
 
 def summary_of(now: Snapshot) -> Summary:
@@ -108,7 +146,17 @@ def summary_of(now: Snapshot) -> Summary:
             name: StreamSummary(**asdict(stream), end_to_end_ms=_arrival(now, name))
             for name, stream in now.streams.items()
         },
-        refused_messages=now.refused + sum(worker.refused for worker in now.workers.values()),
+        refused_messages=now.refused
+        + sum(worker.refused for worker in now.workers.values())
+        + sum(machine.refused for machine in now.machines.values()),
+        refused_connections=now.strangers,
+        machines={name: _machine(now, machine) for name, machine in now.machines.items()},
+        links={
+            name: LinkSummary(
+                link.sent_bytes, round(link.cpu_seconds, 3), link.restarts, _behind(now, link), link.pixels
+            )
+            for name, link in now.links.items()
+        },
         cores=now.cores,
         error=now.failure or _too_many_failed(frames, now.max_failed) or _messages_dropped(now),
     )
@@ -140,6 +188,8 @@ def _stage(stage: StageNow) -> StageSummary:
         retries=total.retries,
         published=total.published,
         cpu_s=round(stage.cpu_seconds, 3),
+        cpu_on={machine: round(seconds, 3) for machine, seconds in stage.cpu_on.items()},
+        waits_for=stage.waits_for,
         restarts=stage.restarts,
         replicas=stage.replicas,
         mean_batch=round(total.count / total.calls, 2) if total.calls else None,
@@ -151,6 +201,21 @@ def _stage(stage: StageNow) -> StageSummary:
             size: BatchSummary(tally.calls, round(1000 * tally.total_s, 3)) for size, tally in total.batches.items()
         },
     )
+
+
+def _machine(now: Snapshot, machine: MachineNow) -> MachineSummary:
+    stages = [name for name, stage in now.stages.items() if machine.name in stage.cpu_on]
+    cpu_s = round(machine.cpu_seconds, 3)
+    return MachineSummary(machine.cores, machine.workers, cpu_s, machine.agents, stages, machine.refused)
+
+
+def _behind(now: Snapshot, link: LinkNow) -> list[str]:
+    """The stages at its end that read one at its beginning."""
+    return [
+        name
+        for name, stage in now.stages.items()
+        if link.there in stage.cpu_on and any(link.here in now.stages[above].cpu_on for above in stage.inputs)
+    ]
 
 
 def _arrival(now: Snapshot, stream: str | None) -> Milliseconds:

@@ -3,8 +3,9 @@
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from framewire.pipeline.seen.machine import LinkNow, MachineNow
 from framewire.pipeline.seen.published import Published
-from framewire.pipeline.seen.rates import Rates, StageRate, StreamRate
+from framewire.pipeline.seen.rates import LinkRate, MachineRate, Rates, StageRate, StreamRate
 from framewire.pipeline.seen.snapshot import Frames, Snapshot, StageNow, StreamNow
 from framewire.pipeline.seen.summary import total_frames
 
@@ -12,7 +13,8 @@ from framewire.pipeline.seen.summary import total_frames
 class StageView(Struct, kw_only=True):
     """One stage of the drawn graph: see StageRate for `rate`. `count` is frames so far, `skipped` those left out.
 
-    `published` is the account of one that publishes.
+    `published` is the account of one that publishes. `machines` are those that run it, `waits_for` those of them that
+    it waits for; both are empty where there is but one machine.
     """
 
     name: str
@@ -26,6 +28,20 @@ class StageView(Struct, kw_only=True):
     facts: dict[str, str]
     skipped: int = 0
     published: Published | None = None
+    machines: tuple[str, ...] = ()
+    waits_for: tuple[str, ...] = ()
+
+
+class MachineView(MachineNow, kw_only=True):
+    """One machine: see MachineNow and MachineRate."""
+
+    rate: MachineRate
+
+
+class LinkView(LinkNow, kw_only=True):
+    """One direction of a link: see LinkNow and LinkRate."""
+
+    rate: LinkRate
 
 
 class StreamView(StreamNow, kw_only=True):
@@ -36,7 +52,11 @@ class StreamView(StreamNow, kw_only=True):
 
 
 class View(Struct, kw_only=True):
-    """The whole run. `time` is Unix time; `bottleneck` names the limiting stage, if any; `trouble` what stages say."""
+    """The whole run.
+
+    `time` is Unix time; `bottleneck` names the limiting stage or link, if any; `trouble` says what is waited for, and
+    what stages do for too long. A run on one machine has neither `machines` nor `links`.
+    """
 
     pipeline: str
     time: float
@@ -49,6 +69,8 @@ class View(Struct, kw_only=True):
     frames: Frames
     stages: list[StageView]
     streams: list[StreamView]
+    machines: list[MachineView] = []
+    links: list[LinkView] = []
 
 
 def view_of(now: Snapshot, rates: Rates) -> View:
@@ -59,7 +81,7 @@ def view_of(now: Snapshot, rates: Rates) -> View:
         seconds=now.seconds,
         ready=now.ready and all(is_well(stream.state) for stream in now.streams.values()),
         failure=now.failure,
-        trouble=", ".join(f"{stage.name} {stage.trouble}" for stage in now.stages.values() if stage.trouble),
+        trouble=now.trouble,
         fps=rates.fps,
         bottleneck=rates.bottleneck,
         frames=total_frames(stream.frames for stream in now.streams.values()),
@@ -67,6 +89,8 @@ def view_of(now: Snapshot, rates: Rates) -> View:
         streams=[
             StreamView(**asdict(stream), name=name, rate=rates.streams[name]) for name, stream in now.streams.items()
         ],
+        machines=[MachineView(**asdict(one), rate=rates.machines[name]) for name, one in now.machines.items()],
+        links=[LinkView(**asdict(link), rate=rates.links[name]) for name, link in now.links.items()],
     )
 
 
@@ -89,4 +113,6 @@ def _stage(stage: StageNow, rate: StageRate) -> StageView:
         facts=total.facts,
         skipped=stage.skipped,
         published=total.published,
+        machines=tuple(stage.cpu_on),
+        waits_for=stage.waits_for,
     )

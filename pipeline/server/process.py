@@ -24,6 +24,7 @@ from framewire.pipeline.server.web import web_app
 from framewire.pipeline.wire.inbox import Inbox, Outbox, new_endpoint
 from framewire.pipeline.wire.message import (
     Happened,
+    LetGo,
     Look,
     RefusedError,
     Seen,
@@ -61,7 +62,11 @@ async def _serve(boot: ServerBoot) -> None:
     known = Known(collector)
     pictures = Pictures(lambda width: supervisor.send(encode(Look(width))), find_painter())
     events = Events()
-    app = web_app(known, pictures, events, registry_of(collector), boot.token)
+
+    def let_go(machine: str) -> None:
+        supervisor.send(encode(LetGo(machine)))
+
+    app = web_app(known, pictures, events, registry_of(collector), boot.token, let_go)
     config = uvicorn.Config(
         app,
         http=BoundedConnection,

@@ -1,6 +1,6 @@
 """The server's routes: the page, its pictures, the metrics, and those for probes and programs."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import msgspec
@@ -22,13 +22,24 @@ from framewire.pipeline.server.pictures import Pictures
 
 PAGE = Path(__file__).parent / "page"
 BOUNDARY = "framewire"
+ORDER_HEADER = "X-Framewire-Order"
+"""Of requests that change something: a page of another site cannot send it without asking, and is not answered."""
+HOME = "home"
+"""The machine of the run itself, which cannot leave it."""
 NUMBER_HEADER = "X-Picture"
 """A picture's number, to pass in `after` for the next one."""
 
 
-def web_app(known: Known, pictures: Pictures, events: Events, registry: CollectorRegistry, token: str) -> ASGIApp:
-    """The application, behind its guard."""
-    answers = Answers(known, pictures, events, registry)
+def web_app(
+    known: Known,
+    pictures: Pictures,
+    events: Events,
+    registry: CollectorRegistry,
+    token: str,
+    let_go: Callable[[str], None] = lambda machine: None,
+) -> ASGIApp:
+    """The application, behind its guard; `let_go` tells a machine to leave the run."""
+    answers = Answers(known, pictures, events, registry, let_go)
     app = Starlette(
         routes=[
             Route("/", answers.page),
@@ -39,6 +50,7 @@ def web_app(known: Known, pictures: Pictures, events: Events, registry: Collecto
             Route("/history.json", answers.history),
             Route("/summary.json", answers.summary),
             Route("/events", answers.events),
+            Route("/machines/{machine}/drain", answers.drain, methods=["POST"]),
             Route("/streams/{stream}.jpg", answers.picture),
             Route("/streams/{stream}.mjpeg", answers.film),
             Mount("/page", StaticFiles(directory=PAGE)),
@@ -50,7 +62,15 @@ def web_app(known: Known, pictures: Pictures, events: Events, registry: Collecto
 class Answers:
     """One method per route."""
 
-    def __init__(self, known: Known, pictures: Pictures, events: Events, registry: CollectorRegistry) -> None:
+    def __init__(
+        self,
+        known: Known,
+        pictures: Pictures,
+        events: Events,
+        registry: CollectorRegistry,
+        let_go: Callable[[str], None],
+    ) -> None:
+        self._let_go = let_go
         self._known = known
         self._events = events
         self._pictures = pictures
@@ -96,6 +116,17 @@ class Answers:
         if not since.isdecimal():
             return PlainTextResponse("`since` is a number\n", 400)
         return _Endless(self._events.since(int(since)), "text/event-stream", self._viewers)
+
+    async def drain(self, request: Request) -> Response:
+        """Tell a machine to leave; 202, since that takes a while. Only programs may: see ORDER_HEADER."""
+        machine = request.path_params["machine"]
+        view = self._known.view
+        if ORDER_HEADER not in request.headers:
+            return PlainTextResponse(f"the header {ORDER_HEADER} is missing\n", 403)
+        if view is None or machine == HOME or not any(one.name == machine for one in view.machines):
+            return PlainTextResponse("no such machine\n", 404)
+        self._let_go(machine)
+        return PlainTextResponse("it leaves when what is in flight is settled\n", 202)
 
     async def picture(self, request: Request) -> Response:
         """The newest picture of a stream, once it is not the one of `?after=NUMBER`; 204 on timeout."""

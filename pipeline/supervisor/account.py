@@ -2,15 +2,17 @@
 
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from framewire.pipeline.cores import usable_cores
+from framewire.pipeline.crew.crew import Crew
 from framewire.pipeline.crew.stuck import named, seconds_on
 from framewire.pipeline.crew.worker_record import Life, WorkerRecord
 from framewire.pipeline.graph.plan import Plan
-from framewire.pipeline.graph.spec import PipelineSpec, StageSpec
+from framewire.pipeline.graph.spec import HOME, PipelineSpec, StageSpec
 from framewire.pipeline.ledger.journal import Progress
 from framewire.pipeline.ledger.ledger import Ledger, StreamAccount
+from framewire.pipeline.machines.inventory import links_seen, machines_seen
 from framewire.pipeline.nodes.notes import Call
 from framewire.pipeline.seen.figures import SourceFigures, StageFigures, WorkerFigures
 from framewire.pipeline.seen.snapshot import Frames, Snapshot, StageNow, StreamNow, WorkerNow
@@ -79,13 +81,18 @@ class Account:
         """The clock runs until the last frame settles."""
         self._last = now
 
-    def snapshot(
-        self, ledger: Ledger, workers: Collection[WorkerRecord], ready: bool, refused: int, failure: str | None
-    ) -> Snapshot:
+    def snapshot(self, ledger: Ledger, crew: Crew, ready: bool, refused: int, failure: str | None) -> Snapshot:
         """The current account. `refused` counts messages that the supervisor itself refused."""
+        workers = crew.workers.values()
         totals = {name: told.total() for name, told in self._told.items()}
         calls = [call for worker in workers if worker.life is Life.READY and (call := worker.call()) is not None]
-        stages = {stage.name: self._stage(stage, totals, calls, ledger) for stage in self._spec.stages}
+        seen = {worker.name: self._worker(worker, totals[worker.name]) for worker in workers}
+        waiting = {worker.name for worker in workers if worker.life is Life.WAITING}
+        machines = machines_seen(crew.machines, seen.values(), waiting, self._cores)
+        away = {name for name, machine in machines.items() if machine.awaited}
+        waits = {name: seen[name].machine for name in waiting if seen[name].machine in away}
+        sent = {name: figures.link_bytes for name, figures in totals.items()}
+        stages = {stage.name: self._stage(stage, totals, calls, ledger, waits) for stage in self._spec.stages}
         return Snapshot(
             pipeline=self._spec.name,
             time=time.time(),
@@ -94,10 +101,13 @@ class Account:
             cores=self._cores,
             stages=stages,
             streams=_streams(ledger, totals.values(), [s.name for s in self._spec.stages if s.kind == "source"]),
-            workers={worker.name: self._worker(worker, totals[worker.name]) for worker in workers},
+            workers=seen,
             refused=refused,
             failure=failure,
             ready=ready and not any(stage.cannot_write_s for stage in stages.values()),
+            machines=machines,
+            links=links_seen(seen.values(), sent, self._spec.links.pixels),
+            strangers=crew.machines.strangers,
         )
 
     def progress(self, worker: str) -> Progress:
@@ -111,10 +121,23 @@ class Account:
         up = worker.life is Life.READY
         memory = figures.resident_bytes if up else 0
         restarts = self._restarts[worker.name]
-        return WorkerNow(worker.name, up, restarts, figures.cpu_seconds, memory, figures.refused, figures.late)
+        link = worker.process.name if worker.process.towards is not None else ""
+        machine = self._machine(worker.machine)
+        return WorkerNow(
+            *(worker.name, up, restarts, figures.cpu_seconds, memory, figures.refused, figures.late), machine, link
+        )
+
+    def _machine(self, name: str) -> str:
+        """What users call a machine; nothing where there is but one."""
+        return (name or HOME) if self._spec.machines else ""
 
     def _stage(
-        self, stage: StageSpec, totals: dict[str, WorkerFigures], calls: Sequence[Call], ledger: Ledger
+        self,
+        stage: StageSpec,
+        totals: dict[str, WorkerFigures],
+        calls: Sequence[Call],
+        ledger: Ledger,
+        waits: Mapping[str, str],
     ) -> StageNow:
         process = self._plan.process_of(stage.name)
         # A source may wait for its next picture as long as it likes.
@@ -123,6 +146,11 @@ class Account:
         of = {worker: totals[worker] for worker in process.workers}
         own_figures = {worker: figures.stages.get(stage.name, StageFigures()) for worker, figures in of.items()}
         failing = [at for figures in own_figures.values() if (at := figures.cannot_write_since) is not None]
+        cpu = {worker: _share_of_cpu(figures, stage.name) for worker, figures in of.items()}
+        cpu_on: dict[str, float] = {}
+        for replica, worker in enumerate(process.workers):
+            machine = self._machine(process.machine_of(replica))
+            cpu_on[machine] = cpu_on.get(machine, 0.0) + cpu[worker]
         return StageNow(
             name=stage.name,
             use=stage.use,
@@ -132,14 +160,18 @@ class Account:
             restarts=sum(self._restarts[worker] for worker in of),
             may_have_replicas=stage.kind == "stage" and not stage.ordered,
             searches_width=stage.kind == "stage" and "width" in stage.options,
-            cpu_seconds=sum(_share_of_cpu(figures, stage.name) for figures in of.values()),
+            cpu_seconds=sum(cpu.values()),
             workers=own_figures,
             in_call_s=sum(map(seconds_on, own)),
             longest=named(longest.frames) if longest is not None else "",
             longest_s=seconds_on(longest),
             skips=stage.lag == "skip",
-            skipped=sum(account.skipped.get(stage.name, 0) for account in ledger.streams.values()),
+            skipped=sum(account.skipped.get(stage.name, 0) for account in ledger.streams.values())
+            if stage.lag == "skip"
+            else 0,
             cannot_write_s=time.monotonic() - min(failing) if failing else 0.0,
+            cpu_on=cpu_on if self._spec.machines else {},
+            waits_for=tuple(dict.fromkeys(waits[worker] for worker in of if worker in waits)),
         )
 
 

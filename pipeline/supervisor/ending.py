@@ -74,6 +74,11 @@ class Ending:
         """Whether somebody has told the run to stop."""
         return self.interrupts > 0
 
+    def outcome(self, error: str | None) -> Outcome:
+        """How the run ended, if `error` is why it failed."""
+        how = Outcome.FAILED if error else Outcome.DONE
+        return Outcome.INTERRUPTED if self.is_interrupted else how
+
     @property
     def is_closing(self) -> bool:
         """Whether the workers were told to close their files."""

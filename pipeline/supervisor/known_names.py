@@ -8,6 +8,7 @@ from framewire.pipeline.server import boot
 from framewire.pipeline.wire.message import (
     Checkpoint,
     CutShort,
+    LetGo,
     Look,
     Remark,
     ServerReady,
@@ -26,6 +27,8 @@ def is_known(message: ToSupervisor, plan: Plan, ledger: Ledger, workers: Contain
             return message.stage in plan.sinks_of
         case StreamOpened():
             return message.source in plan.sinks_of
+        case LetGo():
+            return serving and any(message.machine in process.machines for process in plan.processes)
         case ServerReady() | Look() | Remark(worker=boot.SERVER):
             return serving
         case _:

@@ -6,7 +6,7 @@ from framewire.pipeline.crew.links import Links
 from framewire.pipeline.crew.worker_record import Life, WorkerRecord
 from framewire.pipeline.graph.plan import Plan
 from framewire.pipeline.ledger.ledger import StreamAccount
-from framewire.pipeline.wire.message import Condemned, Connect, Drain, Exit, Mark, Peer, StreamState
+from framewire.pipeline.wire.message import Condemned, Connect, Drain, Exit, Mark, Pause, Peer, StreamState
 
 
 class Orders:
@@ -63,6 +63,12 @@ class Orders:
         for source in self._plan.sinks_of:
             for name in self._plan.process_of(source).workers:
                 self._workers[name].send(Drain())
+
+    def pause(self, sources: Iterable[str]) -> None:
+        """No more frames are wanted of these until their next epoch."""
+        for source in sources:
+            for name in self._plan.process_of(source).workers:
+                self._workers[name].send(Pause())
 
     def close(self, within_s: float) -> None:
         """Close files and exit; who is still to be started, is not."""

@@ -16,12 +16,13 @@ from framewire.pipeline.crew.worker_record import Life, WorkerRecord
 from framewire.pipeline.graph.plan import make_plan
 from framewire.pipeline.graph.spec import PipelineSpec
 from framewire.pipeline.ledger.bookkeeping import Bookkeeping
-from framewire.pipeline.machines.machines import Failed, Machines, MachinesError, NoMachines, Said, Shown
+from framewire.pipeline.machines.machines import Failed, Machines, MachinesError, NoMachines, Said, Shown, WantsToLeave
 from framewire.pipeline.processes.signals import how_it_ended, signal_name, waking
 from framewire.pipeline.seen.snapshot import Snapshot
 from framewire.pipeline.seen.summary import Summary, summary_of
 from framewire.pipeline.server.listen import Listening
 from framewire.pipeline.supervisor.account import Account
+from framewire.pipeline.supervisor.departures import Departures
 from framewire.pipeline.supervisor.ending import CLOSING_S, Ending, Outcome
 from framewire.pipeline.supervisor.epochs import Epochs
 from framewire.pipeline.supervisor.judge import Judge
@@ -31,7 +32,6 @@ from framewire.pipeline.supervisor.server_keeper import TOKEN as SERVER
 from framewire.pipeline.supervisor.server_keeper import ServerKeeper
 from framewire.pipeline.supervisor.starts import Starts
 from framewire.pipeline.supervisor.trace_file import TraceFile
-from framewire.pipeline.supervisor.waiting import Waiting
 from framewire.pipeline.wire.inbox import Inbox, new_endpoint
 from framewire.pipeline.wire.message import (
     Checkpoint,
@@ -39,6 +39,7 @@ from framewire.pipeline.wire.message import (
     CutShort,
     Enough,
     Exit,
+    LetGo,
     LinkAt,
     Look,
     Ready,
@@ -54,6 +55,7 @@ from framewire.pipeline.wire.message import (
     decode_for_supervisor,
 )
 from framewire.pipeline.wire.refused import Refusals
+from framewire.pipeline.wire.waiting import Waiting
 
 SHOW_S = 0.25
 """How often the progress display is updated: four times a second looks live."""
@@ -87,8 +89,7 @@ class Supervisor:
         self.plan = make_plan(spec)
         self._sinks = {sink for sinks in self.plan.sinks_of.values() for sink in sinks}
         self._out = out
-        fd = listening.socket.fileno() if listening is not None else None
-        self._crew = Crew(spec, self.plan, fd, locks, invite)
+        self._crew = Crew(spec, self.plan, listening.socket.fileno() if listening is not None else None, locks, invite)
         self._workers = self._crew.workers
         self._make_machines = machines
         self._machines: Machines | NoMachines = NoMachines()
@@ -103,6 +104,7 @@ class Supervisor:
         self._judge = Judge(spec, self._books, self._crew)
         self._epochs = Epochs(self.plan)
         self._ending = Ending(spec.drain_s, CLOSING_S + max(stage.closing_s for stage in spec.stages))
+        self._departures = Departures(self.plan, self._crew, self._orders, spec.drain_s)
         self._signals: deque[tuple[int, float]] = deque()
         self._failure: str | None = None
         self._refusals = Refusals("the supervisor")
@@ -128,7 +130,7 @@ class Supervisor:
             self._context.term()
         self._books.close(has_ended=self._ledger.complete and self._failure is None and self._ending.interrupts < 2)
         summary = summary_of(self.snapshot())
-        return self._outcome(summary), summary
+        return self._ending.outcome(summary.error), summary
 
     def _find_machines(self) -> None:
         try:
@@ -142,11 +144,7 @@ class Supervisor:
     def snapshot(self) -> Snapshot:
         """The account so far."""
         ready = not self._epochs.due and self._crew.are_all_ready and not self._judge.is_any_stuck
-        return self._account.snapshot(self._ledger, self._workers.values(), ready, self._refusals.count, self._failure)
-
-    def _outcome(self, summary: Summary) -> Outcome:
-        how = Outcome.FAILED if summary.error else Outcome.DONE
-        return Outcome.INTERRUPTED if self._ending.is_interrupted else how
+        return self._account.snapshot(self._ledger, self._crew, ready, self._refusals.count, self._failure)
 
     def _loop(self, woken: socket.socket, show: Callable[[Callable[[], Snapshot]], None] | None) -> None:
         sockets = [self._inbox.socket, *self._machines.sockets]
@@ -237,8 +235,11 @@ class Supervisor:
                     self._server.show(news.raw)
                 case Failed():
                     self._fail(news.text)
+                case WantsToLeave():
+                    self._departures.begin(news.machine)
             for ended in self._crew.far_ended(news):
                 self._died(self._workers[ended.token], ended.status)
+        self._departures.look(self.snapshot)
 
     def _died(self, worker: WorkerRecord, status: int | None) -> None:
         """A worker has ended; with the nursery, and without blame, if `status` is None."""
@@ -255,8 +256,7 @@ class Supervisor:
             again = worker.policy.died(time.monotonic())
         if again is None:
             worker.life = Life.GONE
-            limit = self.spec.restarts
-            self._fail(f"{worker.name} died {limit.limit + 1} times within {limit.within_s:g} s ({how})")
+            self._fail(f"{worker.name} died {self.spec.restarts.too_often} ({how})")
             return
         if status is not None:
             log.warning("%s has died (%s); restarting it", worker.name, how)
@@ -298,7 +298,7 @@ class Supervisor:
                     self._books.take(self._account.progress(message.worker))
             case Spans():
                 if self._trace is not None:
-                    self._trace.take(message, tuple(self.plan.sinks_of))
+                    self._trace.take(message, self.plan)
             case Ready():
                 self._ready(message)
             case LinkAt():
@@ -320,12 +320,12 @@ class Supervisor:
                 if self._ending.satisfied():
                     log.info("%s: %s; taking no more frames", message.stage, message.text)
                     self._orders.drain()
-            case ServerReady():
-                if self._server is not None:
-                    self._server.ready(self._context, message.endpoint)
-            case Look():
-                if self._server is not None:
-                    self._server.show_pictures(message, self._workers.values(), self._sinks)
+            case ServerReady() if self._server is not None:
+                self._server.ready(self._context, message.endpoint)
+            case Look() if self._server is not None:
+                self._server.show_pictures(message, self._workers.values(), self._sinks)
+            case LetGo():
+                self._departures.begin(message.machine)
             case Closed():
                 if self._workers[message.worker].incarnation == message.incarnation:
                     self._workers[message.worker].said_why()

@@ -1,18 +1,20 @@
 """The trace of a run in Chrome's trace event format, which Perfetto (ui.perfetto.dev) and chrome://tracing open.
 
 One track per worker and stage with the time in the stage's code; above it, how long each frame waited; and a track
-per stream with every frame's life, from its capture until it was settled everywhere.
+per stream with every frame's life, from its capture until it was settled everywhere. The tracks of a worker are a
+group, or, in a run on several machines, those of a machine.
 """
 
 import logging
 from collections import deque
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
 
+from framewire.pipeline.graph.plan import Plan
+from framewire.pipeline.graph.spec import HOME
 from framewire.pipeline.wire.message import Spans
 
 STREAMS = "frames, from capture until settled"
@@ -37,20 +39,22 @@ class TraceFile:
         self._file: BinaryIO | None = path.open("wb")
         self._write(b"[")
         self._first = True
-        self._workers: dict[str, int] = {}
+        self._groups: dict[str, int] = {}
+        self._machines: dict[str, str] | None = None
         self._threads: dict[tuple[int, str], int] = {}
         self._captured: dict[tuple[str, int], float] = {}
         self._marks: dict[str, deque[tuple[int, float]]] = {}
 
-    def take(self, told: Spans, sources: Sequence[str]) -> None:
-        """Write a worker's spans; `sources` are the stages that make frames."""
-        worker = self._number(told.worker)
+    def take(self, told: Spans, plan: Plan) -> None:
+        """Write a worker's spans."""
+        machine = self._machine(told.worker, plan)
+        group = self._number(machine or told.worker)
         for span in told.spans:
-            thread = self._thread(worker, span.stage)
+            thread = self._thread(group, f"{span.stage} ({told.worker})" if machine else span.stage)
             name = {"name": f"{span.stream} {span.seq}", "args": {"stream": span.stream, "seq": span.seq}}
             at, lasted = span.started * MICRO, (span.done - span.started) * MICRO
-            self._put({**name, "cat": "work", "ph": "X", "pid": worker, "tid": thread, "ts": at, "dur": lasted})
-            if span.stage in sources:
+            self._put({**name, "cat": "work", "ph": "X", "pid": group, "tid": thread, "ts": at, "dur": lasted})
+            if span.stage in plan.sinks_of:
                 self._captured[span.stream, span.seq] = span.started
                 self._end_lives(span.stream)
             elif span.started > span.sent:
@@ -59,7 +63,7 @@ class TraceFile:
                     "cat": "queue",
                     "name": f"waits for {span.stage}",
                     "id": identity,
-                    "pid": worker,
+                    "pid": group,
                     "tid": thread,
                 }
                 self._put({**queue, "ph": "b", "ts": span.sent * MICRO, "args": name["args"]})
@@ -91,18 +95,25 @@ class TraceFile:
             except OSError as error:
                 self._give_up(error)
 
-    def _number(self, worker: str) -> int:
-        """The trace's process number of a worker; a new one's name is written."""
-        if worker not in self._workers:
-            self._workers[worker] = len(self._workers) + 1
-            self._name("process_name", worker, self._workers[worker], 0)
-        return self._workers[worker]
+    def _machine(self, worker: str, plan: Plan) -> str:
+        """The machine of a worker; nothing if the run has but one."""
+        if self._machines is None:
+            of = {name: one.machine_of(at) for one in plan.processes for at, name in enumerate(one.workers)}
+            self._machines = {name: machine or HOME for name, machine in of.items()} if any(of.values()) else {}
+        return self._machines.get(worker, "")
 
-    def _thread(self, worker: int, stage: str) -> int:
-        key = (worker, stage)
+    def _number(self, group: str) -> int:
+        """The trace's process number of a group; a new one's name is written."""
+        if group not in self._groups:
+            self._groups[group] = len(self._groups) + 1
+            self._name("process_name", group, self._groups[group], 0)
+        return self._groups[group]
+
+    def _thread(self, group: int, track: str) -> int:
+        key = (group, track)
         if key not in self._threads:
             self._threads[key] = len(self._threads) + 1
-            self._name("thread_name", stage, worker, self._threads[key])
+            self._name("thread_name", track, group, self._threads[key])
         return self._threads[key]
 
     def _name(self, what: str, name: str, process: int, thread: int) -> None:

@@ -1,29 +1,61 @@
 """Where a run with other machines listens for their agents, and with which keys."""
 
 import importlib.metadata
+import importlib.util
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import zmq
+from msgspec import Struct
 
 from framewire.pipeline.document.config_error import ConfigError, Place
+from framewire.pipeline.engine.ray_machines import ray_machines
 from framewire.pipeline.graph import PipelineSpec
 from framewire.pipeline.line.keys import RunKeys, WrongKeyError, read_run_keys
+from framewire.pipeline.line.modules import Module, ModulesError, modules_of
 from framewire.pipeline.line.socket import RunSocket
 from framewire.pipeline.machines.machines import Machines, MachinesError
 
 DEFAULT_AGENTS = "127.0.0.1:9798"
 DEFAULT_KEYS = Path("keys")
+RAY_ADDRESS = "RAY_ADDRESS"
+"""Ray's own variable: `ray job submit` sets it."""
 
 
-def machines_for(spec: PipelineSpec, address: str, keys: Path) -> Callable[[bool], Machines] | None:
+class Found(Struct, frozen=True):
+    """How other machines are found: the options of a run. An empty `ray_address` is a Ray of the run's own."""
+
+    agents: str
+    keys: Path
+    ray_address: str | None
+    is_ray_insecure: bool
+
+
+def machines_for(spec: PipelineSpec, out: Path, found: Found) -> Callable[[bool], Machines] | None:
     """Makes the machines of a run when it has forked its nursery; None if all of it runs here.
 
-    Raises ConfigError for an address, or keys, that cannot be used.
+    Raises ConfigError for an address, keys or modules that cannot be used.
     """
+    if spec.engine != "ray" and (found.ray_address is not None or found.is_ray_insecure):
+        option = "--ray-address" if found.ray_address is not None else "--insecure-ray"
+        raise ConfigError(Place(option), f"the engine is {spec.engine}; add --engine ray")
     if not spec.machines:
         return None
-    host, port = parse_agents_address(address)
+    try:
+        modules = modules_of(spec)
+    except ModulesError as error:
+        raise ConfigError(Place(spec.file), str(error)) from error
+    except OSError as error:
+        raise ConfigError(Place(error.filename or spec.folder), f"cannot be read: {error.strerror}") from error
+    if spec.engine == "ray":
+        return _ray(spec, modules, out, found)
+    host, port = parse_agents_address(found.agents)
+    run_keys = _keys(spec, found.keys)
+    return lambda is_resumed: _listening(spec, modules, host, port, run_keys, is_resumed)
+
+
+def _keys(spec: PipelineSpec, keys: Path) -> RunKeys:
     try:
         run_keys = read_run_keys(keys)
     except WrongKeyError as error:
@@ -33,7 +65,21 @@ def machines_for(spec: PipelineSpec, address: str, keys: Path) -> Callable[[bool
             raise ConfigError(
                 Place(f"--keys {keys}"), f"there is no key for {machine!r}; `framewire machines keys` makes new ones"
             )
-    return lambda is_resumed: _listening(spec, host, port, run_keys, is_resumed)
+    return run_keys
+
+
+def _ray(spec: PipelineSpec, modules: tuple[Module, ...], out: Path, found: Found) -> Callable[[bool], Machines]:
+    """Ray's agents; in a job of Ray's own, its cluster is in the environment."""
+    if importlib.util.find_spec("ray") is None:
+        raise ConfigError(Place("engine: ray"), 'Ray is not installed; `pip install "framewire[ray]"`')
+    option = "--ray-address" if found.ray_address is not None else RAY_ADDRESS
+    address = found.ray_address if found.ray_address is not None else os.environ.get(RAY_ADDRESS, "")
+    if address in ("", "local"):
+        return lambda is_resumed: ray_machines(spec, modules, "", found.is_ray_insecure, out, is_resumed)
+    if "://" in address:
+        raise ConfigError(Place(f"{option} {address}"), "a run must be on a node of the cluster; give its HOST:PORT")
+    parse_agents_address(address, option)
+    return lambda is_resumed: ray_machines(spec, modules, address, found.is_ray_insecure, out, is_resumed)
 
 
 def parse_agents_address(address: str, option: str = "--agents") -> tuple[str, int]:
@@ -45,9 +91,11 @@ def parse_agents_address(address: str, option: str = "--agents") -> tuple[str, i
     return host, int(port)
 
 
-def _listening(spec: PipelineSpec, host: str, port: int, keys: RunKeys, is_resumed: bool) -> Machines:
+def _listening(
+    spec: PipelineSpec, modules: tuple[Module, ...], host: str, port: int, keys: RunKeys, is_resumed: bool
+) -> Machines:
     try:
         socket = RunSocket(host, port, keys)
     except zmq.ZMQError as error:
         raise MachinesError(f"cannot listen for agents at {host}:{port} ({error.strerror}); set --agents") from error
-    return Machines(spec, socket, importlib.metadata.version("framewire"), is_resumed)
+    return Machines(spec, socket, importlib.metadata.version("framewire"), is_resumed, modules)

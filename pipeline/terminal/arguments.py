@@ -1,11 +1,21 @@
 """Arguments and options that several commands take."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from framewire.pipeline.terminal.shipped import shipped_names
+
+
+class EngineName(StrEnum):
+    """Engines of `run`."""
+
+    LOCAL = "local"
+    AGENTS = "agents"
+    RAY = "ray"
+
 
 Config = Annotated[
     Path,
@@ -26,6 +36,20 @@ Agents = Annotated[
     str, typer.Option("--agents", metavar="HOST:PORT", help="Where the agents of other machines find this run")
 ]
 Keys = Annotated[Path, typer.Option("--keys", help="The folder with home.key, for runs with other machines")]
+Engine = Annotated[
+    EngineName | None, typer.Option("--engine", help="Who runs the stages, instead of what the file says")
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--ray-address",
+        metavar="HOST:PORT",
+        help="The Ray cluster, with engine ray; default: $RAY_ADDRESS, or a Ray on this machine, for this run alone",
+    ),
+]
+InsecureRay = Annotated[
+    bool, typer.Option("--insecure-ray", help="Use a Ray cluster even if everybody who reaches it can run code there")
+]
 SummaryFile = Annotated[Path | None, typer.Option("--summary", help="Write the summary as JSON to this file")]
 TraceFilePath = Annotated[
     Path | None, typer.Option("--trace", help="Write a frame trace to this file, for ui.perfetto.dev")

@@ -4,6 +4,7 @@ import errno
 import importlib.metadata
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable
 from enum import StrEnum
@@ -21,6 +22,7 @@ from framewire.pipeline.frame.failed_frame import NotAFailedFrameError, load
 from framewire.pipeline.frame.ring import PictureLostError
 from framewire.pipeline.graph import ConfigError, PipelineSpec, load_pipeline, make_plan
 from framewire.pipeline.graph.schema import schema_text
+from framewire.pipeline.graph.traffic import loads, stages_on
 from framewire.pipeline.ledger.bookkeeping import Bookkeeping
 from framewire.pipeline.machines.machines import Machines
 from framewire.pipeline.nearest import nearest
@@ -28,13 +30,24 @@ from framewire.pipeline.processes.open_files import files_missing
 from framewire.pipeline.processes.standard_streams import outlast
 from framewire.pipeline.registry import UnknownStageError
 from framewire.pipeline.result.result import schema_of_results
-from framewire.pipeline.seen.summary import Summary
 from framewire.pipeline.server.listen import DEFAULT, OFF, TOKEN_VARIABLE, Listening, listen
 from framewire.pipeline.stage import StageError
 from framewire.pipeline.supervisor import Outcome, Supervisor
 from framewire.pipeline.supervisor.trace_file import TraceFile
-from framewire.pipeline.terminal.agents_address import DEFAULT_AGENTS, DEFAULT_KEYS, machines_for
-from framewire.pipeline.terminal.arguments import Agents, Config, Keys, Out, Sets, Source, SummaryFile, TraceFilePath
+from framewire.pipeline.terminal.agents_address import DEFAULT_AGENTS, DEFAULT_KEYS, Found, machines_for
+from framewire.pipeline.terminal.arguments import (
+    Agents,
+    Config,
+    Engine,
+    InsecureRay,
+    Keys,
+    Out,
+    RayAddress,
+    Sets,
+    Source,
+    SummaryFile,
+    TraceFilePath,
+)
 from framewire.pipeline.terminal.display.log_format import JsonFormatter, LogFormat
 from framewire.pipeline.terminal.display.progress import progress_on
 from framewire.pipeline.terminal.display.summary_table import print_summary
@@ -51,6 +64,8 @@ from framewire.pipeline.user_modules import look_beside
 COMMANDS = "framewire.commands"
 """The entry-point group in which a package registers a typer app, or a function that typer takes."""
 EXIT_CODES = {Outcome.DONE: 0, Outcome.FAILED: FAILED, Outcome.INTERRUPTED: INTERRUPTED}
+SIZE = re.compile(r"\b(\d+)x(\d+)\b")
+"""A picture's, in what a source says of itself."""
 PLAIN_WIDTH = 120
 """Columns if the output is not a terminal: no table of ours is wider."""
 
@@ -91,14 +106,17 @@ def run(
     ] = LogFormat.TEXT,
     agents: Agents = DEFAULT_AGENTS,
     keys: Keys = DEFAULT_KEYS,
+    engine: Engine = None,
+    ray_address: RayAddress = None,
+    insecure_ray: InsecureRay = False,
 ) -> None:
     """Run a pipeline to its end. Ctrl-C finishes frames in flight; a second one stops at once."""
     outlast()
-    spec = _load(config, source, sets, out, summary, trace)
+    spec = _load(config, source, sets, out, summary, trace, engine)
     if missing := files_missing(make_plan(spec).workers):
         _say(missing)
         raise typer.Exit(WRONG)
-    machines = _machines(spec, agents, keys)
+    machines = _machines(spec, out, Found(agents, keys, ray_address, insecure_ray))
     taken_over = take_over(spec, out, resume)
     listening = _listen(http)
     traced = _trace_file(trace, trace_every)
@@ -113,22 +131,12 @@ def run(
         outcome, account = supervisor.run(progress.show)
         _say_how_it_goes_on(taken_over.books, out)
     taken_over.release()
-    lost = _write(summary, account)
+    lost = account.write_or_why_not(summary)
     print_summary(account, _console(stderr=spec.prints))
     for error in (account.error, lost):
         if error:
             _say(error)
     raise typer.Exit(FAILED if lost else EXIT_CODES[outcome])
-
-
-def _write(path: Path | None, account: Summary) -> str:
-    """Write the summary file, before anything is printed; returns why it could not be written, empty if it was."""
-    try:
-        if path is not None:
-            account.write(path)
-    except OSError as error:
-        return f"the summary cannot be written to {path}: {error.strerror}"
-    return ""
 
 
 def _say_how_it_goes_on(books: Bookkeeping, out: Path) -> None:
@@ -184,13 +192,27 @@ def check(
     """Check a pipeline file, and open what it names: films, models, outputs. No frame is read."""
     spec = _load(config, source, sets, out, summary, trace)
     is_wrong = False
+    sizes: dict[str, tuple[int, int]] = {}
     for finding in try_out(spec, connect):
+        if size := SIZE.search(finding.text):
+            sizes.setdefault(finding.stage, (int(size[1]), int(size[2])))
         is_wrong |= finding.level >= logging.ERROR
         mark = f"{logging.getLevelName(finding.level).lower()}: " if finding.level > logging.INFO else ""
         typer.echo(f"{mark}{finding.stage}: {finding.text}", err=bool(mark))
+    _say_where(spec, sizes)
     if is_wrong:
         raise typer.Exit(WRONG)
     typer.echo(f"{config}: good; {len(spec.stages)} stages in {make_plan(spec).workers} processes")
+
+
+def _say_where(spec: PipelineSpec, sizes: dict[str, tuple[int, int]]) -> None:
+    """Which machine runs what, and what each link would carry; nothing where there is but one machine."""
+    for machine, stages in stages_on(spec).items():
+        typer.echo(f"{machine} runs {', '.join(stages) or 'no stage'}")
+    for one in loads(spec, sizes):
+        mark = "warning: " if one.is_much else ""
+        cure = "; over 1 Gbit/s (118 MB/s): deal the streams out, or use `links: {pixels: jpeg}`" if mark else ""
+        typer.echo(f"{mark}{one.link} carries {one.text}{cure}", err=bool(mark))
 
 
 @app.command()
@@ -317,19 +339,20 @@ def _load(
     out: Path,
     summary: Path | None = None,
     trace: Path | None = None,
+    engine: str | None = None,
 ) -> PipelineSpec:
     written = {"--summary": summary, "--trace": trace}
     try:
-        return load_pipeline(find_config(config), sets or [], source, out, also_written=written)
+        return load_pipeline(find_config(config), sets or [], source, out, also_written=written, engine=engine)
     except ConfigError as error:
         for one in error.all:
             _say(str(one))
         raise typer.Exit(WRONG) from error
 
 
-def _machines(spec: PipelineSpec, agents: str, keys: Path) -> Callable[[bool], Machines] | None:
+def _machines(spec: PipelineSpec, out: Path, found: Found) -> Callable[[bool], Machines] | None:
     try:
-        return machines_for(spec, agents, keys)
+        return machines_for(spec, out, found)
     except ConfigError as error:
         _say(str(error))
         raise typer.Exit(WRONG) from error

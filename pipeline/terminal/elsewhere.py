@@ -4,7 +4,7 @@ import os
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPResponse
 from typing import TypeVar
@@ -14,6 +14,8 @@ import msgspec
 from framewire.pipeline.server.listen import DEFAULT, TOKEN_VARIABLE
 
 TIMEOUT_S = 5.0
+ORDER_HEADER = "X-Framewire-Order"
+"""See server/web.py, which loads the server's libraries."""
 T = TypeVar("T")
 
 
@@ -27,13 +29,23 @@ def ask(url: str, path: str, kind: type[T]) -> T:
         return msgspec.json.decode(answer.read(), type=kind)
 
 
+def order(url: str, path: str) -> str:
+    """Post `path` to the server at `url`: see `ask`. Returns what it says. Raises NoAnswerError."""
+    with answering(url, path, TIMEOUT_S, {ORDER_HEADER: "1"}) as answer:
+        return answer.read().decode().strip()
+
+
 @contextmanager
-def answering(url: str, path: str, timeout_s: float) -> Iterator[HTTPResponse]:
-    """The open answer of the server: see `ask`. Raises NoAnswerError, for what goes wrong while it is read, too."""
+def answering(url: str, path: str, timeout_s: float, order: Mapping[str, str] | None = None) -> Iterator[HTTPResponse]:
+    """The open answer of the server: see `ask`. Raises NoAnswerError, for what goes wrong while it is read, too.
+
+    An `order` is posted, with these headers.
+    """
     parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
     token = urllib.parse.parse_qs(parts.query).get("token", [os.environ.get(TOKEN_VARIABLE, "")])[0]
     place = f"{parts.scheme}://{parts.netloc}"
-    request = urllib.request.Request(place + path)
+    method = "GET" if order is None else "POST"
+    request = urllib.request.Request(place + path, method=method, headers=dict(order or {}))
     if token:
         request.add_header("Authorization", f"Bearer {token}")
     try:

@@ -131,6 +131,10 @@ class Drain(Struct, frozen=True, array_like=True, tag=5):
     """To a source: take no more pictures, end your streams."""
 
 
+class Pause(Struct, frozen=True, array_like=True, tag=27):
+    """To a source: take no more pictures until the next epoch."""
+
+
 class Wake(Struct, frozen=True, array_like=True, tag=15):
     """From one of the worker's own threads: its live source, or another stage, has news for it."""
 
@@ -311,6 +315,12 @@ class Look(Struct, frozen=True, array_like=True, tag=19):
     width: Positive
 
 
+class LetGo(Struct, frozen=True, array_like=True, tag=28):
+    """From the server: somebody wants this machine to leave the run."""
+
+    machine: str
+
+
 class Told(Struct, frozen=True, array_like=True, tag=20):
     """To the server: all that the supervisor knows."""
 
@@ -337,7 +347,7 @@ class Seen(Struct, frozen=True, array_like=True, tag=21):
     pixels: bytes
 
 
-ToWorker = Deliver | Ask | Connect | Forward | Mark | Drain | Wake | Watch | Exit
+ToWorker = Deliver | Ask | Connect | Forward | Mark | Drain | Pause | Wake | Watch | Exit
 ToSupervisor = (
     Settle
     | Checkpoint
@@ -353,6 +363,7 @@ ToSupervisor = (
     | LinkAt
     | ServerReady
     | Look
+    | LetGo
 )
 ToServer = Told | Seen | Happened
 Message = ToWorker | ToSupervisor | ToServer

@@ -28,6 +28,7 @@ from framewire.pipeline.wire.message import (
     Forward,
     Mark,
     Message,
+    Pause,
     RefusedError,
     Report,
     Spans,
@@ -248,6 +249,10 @@ class Worker:
             case Drain():
                 for source in self._sources:
                     source.drain()
+            case Pause():
+                for source in self._sources:
+                    source.is_paused = True
+                self.report()
             case Wake():
                 # The loop checks the source next.
                 self._changed = True
@@ -377,6 +382,7 @@ class Worker:
             self._handle(held)
 
     def _go_on_with(self, source: SourceNode, message: Connect) -> None:
+        source.is_paused = False
         if not source.started:
             source.start(message.streams)
             # A stream that never gives a picture must be seen, too.

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from framewire.pipeline.metrics.collector import RunCollector, registry_of
 from framewire.pipeline.seen.rates import rates
 from framewire.pipeline.terminal.shipped import shipped_names
-from tests.pipeline.snapshots import snapshot
+from tests.pipeline.snapshots import spread
 from tests.system.running import PIPELINES, ROOT, framewire
 
 DEPLOY = ROOT / "deploy"
@@ -31,7 +31,7 @@ def expressions() -> list[str]:
 def metric_names() -> set[str]:
     """All metrics served."""
     collector = RunCollector()
-    collector.tell(snapshot(100.0, 60), rates(snapshot(95.0, 40), snapshot(100.0, 60)))
+    collector.tell(spread(100.0, 60), rates(spread(95.0, 40), spread(100.0, 60)))
     families = text_string_to_metric_families(generate_latest(registry_of(collector)).decode())
     return {sample.name for family in families for sample in family.samples}
 

@@ -2,6 +2,7 @@
 
 from framewire.pipeline.seen.figures import BatchTally, EventTally, StageFigures
 from framewire.pipeline.seen.histogram import Histogram
+from framewire.pipeline.seen.machine import LinkNow, MachineNow
 from framewire.pipeline.seen.published import Published
 from framewire.pipeline.seen.snapshot import Frames, Snapshot, StageNow, StreamNow, WorkerNow
 
@@ -74,3 +75,24 @@ def snapshot(time: float = 100.0, count: int = 40, state: str = "live") -> Snaps
         workers={worker.name: worker for worker in workers},
         ready=True,
     )
+
+
+def spread(time: float = 100.0, count: int = 40) -> Snapshot:
+    """The same with `faces` on the machine n1, which has 2 cores; a frame is a megabyte, and 2 ms at either end."""
+    now = snapshot(time, count)
+    for name, worker in now.workers.items():
+        worker.machine = "n1" if name.startswith("faces") else "home"
+    for link in ("home>n1", "n1>home"):
+        here, _, there = link.partition(">")
+        worker = WorkerNow(f"{link}#0", True, 1, count * 0.002, 10**8, 0, 0, here, link)
+        now.workers[worker.name] = worker
+        sent = count * 10**6 if link == "home>n1" else count * 100
+        now.links[link] = LinkNow(here, there, True, sent, 1, worker.cpu_seconds)
+    for name, stage_now in now.stages.items():
+        stage_now.cpu_on = {"n1" if name == "faces" else "home": stage_now.cpu_seconds}
+    now.machines = {
+        "home": MachineNow("home", True, cores=4, workers=2, up=2, cpu_seconds=count * 0.01, resident_bytes=2 * 10**8),
+        "n1": MachineNow("n1", True, 2, cores=2, refused=5, workers=2, up=2, cpu_seconds=count * 0.1),
+    }
+    now.strangers = 3
+    return now

@@ -1,12 +1,18 @@
 """A run and the agents of its machines, on this host or on several."""
 
+import os
+import re
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.system.hosts import Agent, Host
 from tests.system.running import PIPELINES, Running, free_port, run
 from tests.system.storm import results
+
+in_full = pytest.mark.skipif("FRAMEWIRE_IN_FULL" not in os.environ, reason="takes minutes: set FRAMEWIRE_IN_FULL")
+"""What runs by hand, before a release: CI has one of each kind."""
 
 
 def on_one_machine(config: Path, out: Path) -> dict[str, list[str]]:
@@ -31,13 +37,13 @@ def on_one_machine(config: Path, out: Path) -> dict[str, list[str]]:
 class Cluster:
     """A run and its two agents, on this host or on three."""
 
-    def __init__(self, folder: Path, keys: Path, places: list[Host | None], config: Path) -> None:
+    def __init__(self, folder: Path, keys: Path, places: list[Host | None], config: Path, *arguments: str) -> None:
         home, *others = places
         self.folder, self.keys, self.config, self.others = folder, keys, config, others
         self.join = f"{home.address if home else '127.0.0.1'}:{free_port()}"
         self.home = home
         self.agents = {f"n-{number}": self.agent(number) for number in range(len(others))}
-        self.running = self.start()
+        self.running = self.start(*arguments)
 
     def agent(self, number: int, *arguments: str) -> Agent:
         name = f"n-{number}"
@@ -50,6 +56,10 @@ class Cluster:
             *("--agents", self.join, "--keys", str(self.keys), *arguments),
             prefix=self.home.prefix if self.home is not None else (),
         )
+
+    def page(self) -> str:
+        """The address of the run's server; empty while it has none."""
+        return next(iter(re.findall(r'live page and metrics: ([^\s"]+)', self.running.stderr())), "")
 
     def files(self) -> dict[str, list[str]]:
         return {name: content for machine in self.agents for name, content in results(self.folder / machine).items()}

@@ -14,14 +14,16 @@ import pytest
 
 from tests.system.running import DEADLINE_S, PIPELINES, command, title, wait_until
 
-SWITCH = "fwt-switch"
+OURS = f"fwt{os.getpid()}"
+"""Begins the names of our namespaces: other tests may have theirs."""
+SWITCH = f"{OURS}-switch"
 
 
 class Host:
     """A namespace with one address, on the switch."""
 
     def __init__(self, name: str, address: str) -> None:
-        self.name = f"fwt-{name}"
+        self.name = f"{OURS}-{name}"
         self.address = address
         self._port = f"p-{name}"
 

@@ -1,13 +1,15 @@
 """One graph over three machines: whoever dies, and whatever is cut, the files are those of one machine."""
 
+import json
 import time
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.system.cluster import Cluster, on_one_machine
+from tests.system.cluster import Cluster, in_full, on_one_machine
 from tests.system.hosts import Host, hosts
 from tests.system.running import PIPELINES, Finished, framewire, lines_in, wait_until
 from tests.system.storm import results
@@ -60,14 +62,21 @@ def test_the_same_files_as_on_one_machine(cluster: Cluster, undisturbed: dict[st
 @pytest.mark.parametrize(
     ("machine", "victim"),
     [
-        ("home", "home>n-0#0"),
-        ("home", "capture#0"),
-        ("home", "video#0"),
-        ("n-0", "n-0>home#0"),
         ("n-0", "n-0>n-1#0"),
-        ("n-0", "frontal#1"),
-        ("n-0", "drawn#0"),
-        ("n-1", "avi#0"),
+        *(
+            pytest.param(machine, name, marks=in_full)
+            for machine, name in (
+                ("home", "home>n-0#0"),
+                ("home", "capture#0"),
+                ("home", "video#0"),
+                ("n-0", "n-0>home#0"),
+                ("n-0", "frontal#1"),
+                ("n-0", "drawn#0"),
+                ("n-1", "avi#0"),
+                ("n-1", "n-1>n-0#0"),
+                ("n-1", "look#0"),
+            )
+        ),
     ],
 )
 def test_a_worker_or_a_porter_is_killed(
@@ -79,6 +88,7 @@ def test_a_worker_or_a_porter_is_killed(
     assert_whole(cluster, cluster.running.finish(), undisturbed)
 
 
+@in_full
 def test_a_porter_is_stopped_for_longer_than_anybody_waits(cluster: Cluster, undisturbed: dict[str, list[str]]) -> None:
     halfway(cluster)
     porter = cluster.agents["n-0"].worker("n-0>home#0")
@@ -88,6 +98,30 @@ def test_a_porter_is_stopped_for_longer_than_anybody_waits(cluster: Cluster, und
     assert_whole(cluster, cluster.running.finish(), undisturbed)
 
 
+def test_jpeg_pictures_over_shared_replicas(tmp_path: Path, keys: Path) -> None:
+    config = tmp_path / "spread.yaml"
+    config.write_text(
+        """
+engine: agents
+machines: {n: {count: 2}}
+links: {pixels: jpeg}
+stages:
+  capture: {source: demo, limit: 72}
+  faces: {use: face_detect, input: capture, width: 320, min_size: 100, replicas: 4, on: n}
+  lines: {use: jsonl_writer, input: faces, path: faces.jsonl}
+"""
+    )
+    cluster = Cluster(tmp_path, keys, [None, None, None], config)
+    try:
+        finished = cluster.running.finish()
+        assert finished.code == 0, finished.stderr
+        lines = [json.loads(line) for line in (tmp_path / "home" / "faces.jsonl").read_text().splitlines()]
+        assert [line["seq"] for line in lines] == list(range(FRAMES))
+        assert sum(len(line["detections"]) for line in lines) > FRAMES
+    finally:
+        cluster.close()
+
+
 def test_an_agent_is_killed_and_comes_back(cluster: Cluster, undisturbed: dict[str, list[str]]) -> None:
     halfway(cluster)
     cluster.agents["n-0"].kill()
@@ -95,6 +129,7 @@ def test_an_agent_is_killed_and_comes_back(cluster: Cluster, undisturbed: dict[s
     assert_whole(cluster, cluster.running.finish(), undisturbed)
 
 
+@in_full
 def test_the_run_is_killed_and_resumed(cluster: Cluster, undisturbed: dict[str, list[str]]) -> None:
     halfway(cluster)
     everyone = cluster.processes()
@@ -111,7 +146,10 @@ def three() -> Iterator[list[Host]]:
         yield made
 
 
-@pytest.mark.parametrize(("cut_off", "seconds"), [(1, 0.5), (2, 1.8), (1, 4.0)])
+CUTS = list(product((1, 2), (0.5, 1.0, 2.0, 3.0, 8.0)))
+
+
+@pytest.mark.parametrize(("cut_off", "seconds"), [(1, 4.0), *(pytest.param(*cut, marks=in_full) for cut in CUTS)])
 def test_a_machine_is_cut_off(
     cut_off: int, seconds: float, three: list[Host], tmp_path: Path, keys: Path, undisturbed: dict[str, list[str]]
 ) -> None:

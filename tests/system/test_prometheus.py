@@ -23,7 +23,15 @@ pytestmark = pytest.mark.skipif(which("prometheus") is None, reason="Prometheus 
 FRAMES = 500
 NEARLY_ALL = 440
 SPAN_S = 8
-ABSENT = ("pictures_skipped", 'outcome=~"dropped|failed"', "inference_seconds", "events_total", "detections_total")
+ABSENT = (
+    "pictures_skipped",
+    'outcome=~"dropped|failed"',
+    "inference_seconds",
+    "events_total",
+    "detections_total",
+    "machine_",
+    "link_",
+)
 AROUND_P99 = (0.98, 0.998)
 
 

@@ -112,10 +112,10 @@ function drawGraph(view) {
     const { rate } = stage;
     const limits = stage.name === view.bottleneck;
     const lines = [
-      `${stage.name}${stage.replicas > 1 ? ` ×${stage.replicas}` : ""}${limits ? " (limits)" : ""}`,
+      `${stage.name}${stage.replicas > 1 ? ` ×${stage.replicas}` : ""}${limits ? " (limits)" : ""}${stage.machines.length ? ` on ${stage.machines.join(", ")}` : ""}`,
       `${number(rate.fps)} fps, busy ${percent(rate.busy)}`,
       `p50 ${number(rate.p50_ms)}, p99 ${number(rate.p99_ms)} ms`,
-      `queue ${number(rate.queue)}${stage.restarts ? `, ${stage.restarts} restarts` : ""}${stage.skipped ? `, ${stage.skipped} skipped` : ""}${stage.published?.waiting ? `, ${stage.published.waiting} wait` : ""}`,
+      stage.waits_for.length ? `waiting for ${stage.waits_for.join(", ")}` : `queue ${number(rate.queue)}${stage.restarts ? `, ${stage.restarts} restarts` : ""}${stage.skipped ? `, ${stage.skipped} skipped` : ""}${stage.published?.waiting ? `, ${stage.published.waiting} wait` : ""}`,
     ];
     parts.push(element("svg:rect", { x, y, width: BOX.width, height: BOX.height, rx: 5, class: limits ? "limits" : "" }));
     parts.push(element("svg:rect", { x, y: y + BOX.height - 4, width: BOX.width * Math.min(1, rate.busy), height: 4, class: "busy" }));
@@ -134,13 +134,41 @@ function showStages(view) {
       percent(rate.busy), percent(rate.cores), stage.replicas, stage.restarts,
     ];
     const row = element("tr", stage.name === view.bottleneck ? { class: "limits" } : {}, ...cells.map((cell) => element("td", {}, String(cell))));
+    if (stage.waits_for.length) row.classList.add("limits");
     const told = Object.entries(stage.facts).map(([what, how]) => `${what} ${how}`);
     const sent = stage.published;
+    if (stage.machines.length) told.unshift(`on ${stage.machines.join(", ")}`);
     if (sent) told.push(`${sent.delivered} delivered, ${sent.waiting} wait, ${sent.refused} refused, ${sent.dropped} dropped`);
     row.title = told.join("\n");
     return row;
   });
   byId("stages").replaceChildren(...rows);
+}
+
+// Only of a run on several machines.
+const MEGA = 1e6;
+
+function showPlaces(view) {
+  fill("machines", view.machines, (one) => [
+    !one.here,
+    [one.name, one.here ? "up" : `away ${number(one.away_s, 0)} s`, one.cores || "-", percent(one.rate.cores), number(one.resident_bytes / MEGA, 0), `${one.up} of ${one.workers}`],
+  ]);
+  fill("links", view.links, (link) => {
+    const name = `${link.here}>${link.there}`;
+    const limits = name === view.bottleneck;
+    const cells = [limits ? `${name} (limits)` : name, link.up ? "up" : "down", number(link.rate.bytes_s / MEGA), percent(link.rate.cores), link.restarts];
+    return [limits || !link.up, cells];
+  });
+}
+
+function fill(id, records, told) {
+  const table = byId(id);
+  table.hidden = !records.length;
+  const rows = records.map((record) => {
+    const [marked, cells] = told(record);
+    return element("tr", marked ? { class: "limits" } : {}, ...cells.map((cell) => element("td", {}, String(cell))));
+  });
+  table.querySelector("tbody").replaceChildren(...rows);
 }
 
 function showTotals(view) {
@@ -193,6 +221,7 @@ async function follow() {
         showStreams(view.streams);
         drawGraph(view);
         showStages(view);
+        showPlaces(view);
         const points = await (await fetch("/history.json")).json();
         plot("plot-fps", points, ["fps"]);
         plot("plot-delay", points, ["p50_ms", "p99_ms"]);

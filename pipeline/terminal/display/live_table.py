@@ -11,13 +11,18 @@ from framewire.pipeline.seen.view import StageView, StreamView, View, is_well
 STREAMS_MAX = 8
 """Streams with their own line; if there are more, those in trouble come first."""
 BAR_WIDTH = 30
+MEGA = 1e6
 HEADINGS = ("stage", "fps", "p50 ms", "p99 ms", "queue", "busy", "CPU", "replicas", "restarts")
+ON = "on"
+MACHINE_HEADINGS = ("machine", "up", "cores", "CPU", "memory MB", "workers")
+LINK_HEADINGS = ("link", "up", "MB/s", "CPU", "restarts")
 
 
 def live_table(view: View) -> RenderableType:
-    """One line for the run, one per stage, one for what stages take too long over, one per stream worth showing."""
+    """One line for the run, one per stage, machine and link, one for trouble, one per stream worth showing."""
     trouble = [Text(view.trouble, "yellow")] if view.trouble else []
-    return Group(_headline(view), _stages(view), *trouble, *_streams(view))
+    places = [*([_machines(view)] if view.machines else []), *([_links(view)] if view.links else [])]
+    return Group(_headline(view), _stages(view), *places, *trouble, *_streams(view))
 
 
 def _headline(view: View) -> RenderableType:
@@ -43,13 +48,52 @@ def _headline(view: View) -> RenderableType:
 
 
 def _stages(view: View) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(HEADINGS[0])
-    for heading in HEADINGS[1:]:
-        table.add_column(heading, justify="right")
+    table = _table(HEADINGS)
+    if view.machines:
+        table.add_column(ON)
     for stage in view.stages:
         limits = stage.name == view.bottleneck
-        table.add_row(*_cells(stage, limits), style="yellow" if limits else "")
+        waits = f"waiting for {', '.join(stage.waits_for)}" if stage.waits_for else ", ".join(stage.machines)
+        on = [waits] if view.machines else []
+        table.add_row(*_cells(stage, limits), *on, style="yellow" if limits or stage.waits_for else "")
+    return table
+
+
+def _machines(view: View) -> Table:
+    table = _table(MACHINE_HEADINGS)
+    for one in view.machines:
+        table.add_row(
+            one.name,
+            "up" if one.here else f"away {one.away_s:.0f} s",
+            str(one.cores) if one.cores else "-",
+            f"{one.rate.cores:.0%}",
+            f"{one.resident_bytes / MEGA:.0f}",
+            f"{one.up} of {one.workers}",
+            style="" if one.here else "yellow",
+        )
+    return table
+
+
+def _links(view: View) -> Table:
+    table = _table(LINK_HEADINGS)
+    for link in view.links:
+        limits = link.name == view.bottleneck
+        table.add_row(
+            f"{link.name} (limits)" if limits else link.name,
+            "up" if link.up else "down",
+            f"{link.rate.bytes_s / MEGA:.1f}",
+            f"{link.rate.cores:.0%}",
+            str(link.restarts),
+            style="yellow" if limits or not link.up else "",
+        )
+    return table
+
+
+def _table(headings: tuple[str, ...]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(headings[0])
+    for heading in headings[1:]:
+        table.add_column(heading, justify="right")
     return table
 
 

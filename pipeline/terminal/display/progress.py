@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.logging import RichHandler
 
-from framewire.pipeline.seen.rates import RateMeter
+from framewire.pipeline.seen.rates import RateMeter, Rates
 from framewire.pipeline.seen.snapshot import Snapshot, expected_frames
 from framewire.pipeline.seen.summary import Summary, summary_of
 from framewire.pipeline.seen.view import view_of
@@ -18,6 +18,10 @@ from framewire.pipeline.terminal.display.live_table import live_table
 
 LINE_S = 5.0
 """Between two lines of progress in a log: frequent enough to show life, rare enough to read."""
+
+MEGA = 1e6
+WORTH_TELLING = 0.1
+"""MB/s: marks and packets without pictures are less."""
 
 log = logging.getLogger("framewire")
 
@@ -73,13 +77,22 @@ class _Table:
 class _Lines:
     def __init__(self, name: str) -> None:
         self._name = name
+        self._meter = RateMeter()
         self._due = time.monotonic() + LINE_S
 
     def show(self, look: Callable[[], Snapshot]) -> None:
         clock = time.monotonic()
         if clock >= self._due:
             self._due = clock + LINE_S
-            log.info("%s: %s", self._name, words(summary_of(look())))
+            now = look()
+            log.info("%s: %s", self._name, ", ".join([words(summary_of(now)), *places(now, self._meter.take(now))]))
+
+
+def places(now: Snapshot, rates: Rates) -> list[str]:
+    """What is waited for, and what crosses between machines: `waiting for n1 (12 s)`, `home>n1 83.0 MB/s`."""
+    waiting = [one.trouble for one in now.machines.values() if one.trouble]
+    carrying = [(name, rate.bytes_s / MEGA) for name, rate in rates.links.items()]
+    return waiting + [f"{name} {mega:.1f} MB/s" for name, mega in carrying if mega >= WORTH_TELLING]
 
 
 def words(summary: Summary) -> str:

@@ -10,6 +10,8 @@ from framewire.pipeline.seen.published import Published
 from framewire.pipeline.seen.snapshot import Frames
 from framewire.pipeline.seen.summary import Summary
 
+MEGA, GIGA = 1e6, 1e9
+
 
 def print_summary(summary: Summary, console: Console) -> None:
     """Print frames, detections, speed and a table of stages."""
@@ -39,6 +41,11 @@ def print_summary(summary: Summary, console: Console) -> None:
         words = ", ".join(filter(None, [stream.description, *notes]))
         console.print(f"stream {name}: {words}", highlight=False, markup=False)
     console.print(_stage_table(summary))
+    if summary.machines:
+        console.print(_machine_table(summary))
+    for name, link in summary.links.items():
+        lost = f", lost {'once' if link.restarts == 1 else f'{link.restarts} times'}" if link.restarts else ""
+        console.print(f"link {name}: {_bytes(link.sent_bytes, summary)}{lost}", highlight=False, markup=False)
     for name, stage in summary.stages.items():
         if stage.skipped:
             console.print(f"{name}: {stage.skipped} frames skipped (lag: skip)", highlight=False, markup=False)
@@ -48,6 +55,8 @@ def print_summary(summary: Summary, console: Console) -> None:
             console.print(f"{name}: {what} {how}", highlight=False, markup=False)
     if summary.refused_messages:
         console.print(f"{summary.refused_messages} invalid messages were refused", highlight=False)
+    if summary.refused_connections:
+        console.print(f"{summary.refused_connections} connections of strangers were refused", highlight=False)
 
 
 def _events(summary: Summary) -> str:
@@ -99,6 +108,26 @@ def _stage_table(summary: Summary) -> Table:
             str(stage.restarts),
         )
     return table
+
+
+def _machine_table(summary: Summary) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("machine")
+    for heading in ("cores", "CPU s", "of its cores", "workers", "agents"):
+        table.add_column(heading, justify="right")
+    table.add_column("stages")
+    for name, machine in summary.machines.items():
+        whole = machine.cores * summary.seconds
+        share = f"{machine.cpu_s / whole:.0%}" if whole else "-"
+        cells = [str(machine.cores), f"{machine.cpu_s:.2f}", share, str(machine.workers), str(machine.agents)]
+        table.add_row(name, *cells, ", ".join(machine.stages))
+    return table
+
+
+def _bytes(sent: int, summary: Summary) -> str:
+    """`1.2 GB, 83.0 MB/s`."""
+    size = f"{sent / GIGA:.1f} GB" if sent >= GIGA else f"{sent / MEGA:.1f} MB"
+    return f"{size}, {sent / MEGA / summary.seconds:.1f} MB/s" if summary.seconds else size
 
 
 def _ms(value: float | None) -> str:

@@ -4,14 +4,16 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from framewire.pipeline.metrics.collector import RunCollector, registry_of
 from framewire.pipeline.seen.rates import rates
-from tests.pipeline.snapshots import snapshot
+from framewire.pipeline.seen.snapshot import Snapshot
+from tests.pipeline.snapshots import snapshot, spread
 
 Labels = dict[str, str]
 
 
-def scraped() -> dict[str, list[tuple[Labels, float]]]:
+def scraped(before: Snapshot | None = None, now: Snapshot | None = None) -> dict[str, list[tuple[Labels, float]]]:
+    before, now = before or snapshot(95.0, 40), now or snapshot(100.0, 60)
     collector = RunCollector()
-    collector.tell(snapshot(100.0, 60), rates(snapshot(95.0, 40), snapshot(100.0, 60)))
+    collector.tell(now, rates(before, now))
     samples: dict[str, list[tuple[Labels, float]]] = {}
     for family in text_string_to_metric_families(generate_latest(registry_of(collector)).decode()):
         assert family.documentation
@@ -71,3 +73,29 @@ def test_rates_are_of_the_last_seconds() -> None:
     assert value(samples, "fps") == 4.0
     assert value(samples, "queue_depth", stage="faces") == pytest.approx(0.04)
     assert value(samples, "window_used") == 0.5
+
+
+def test_every_worker_names_its_node() -> None:
+    alone, several = scraped(), scraped(spread(95.0, 40), spread(100.0, 60))
+    names = [name for name in alone if name.startswith("framewire_worker_") or "refused" in name or "late" in name]
+    assert len(names) == 6
+    for name in names:
+        assert {labels["node"] for labels, _ in alone[name]} == {"home"}, name
+        assert {labels["node"] for labels, _ in several[name]} == {"home", "n1"}, name
+        assert all(labels["node"] == "n1" for labels, _ in several[name] if labels["worker"].startswith("faces")), name
+
+
+def test_machines_and_links_are_told_of_where_there_are_any() -> None:
+    assert not any("machine" in name or "link" in name or "connections" in name for name in scraped())
+    gone = spread(100.0, 60)
+    gone.machines["n1"].here = gone.links["home>n1"].up = False
+    samples = scraped(spread(95.0, 40), gone)
+    assert [value(samples, "machine_up", node=node) for node in ("home", "n1")] == [1, 0]
+    assert value(samples, "machine_agents_total", node="n1") == 2
+    assert value(samples, "machine_cores", node="home") == 4
+    assert value(samples, "link_up", node="home", to="n1") == 0
+    assert value(samples, "link_bytes_total", node="home", to="n1") == 60e6
+    assert value(samples, "link_bytes_total", node="n1", to="home") == 6000
+    assert value(samples, "link_restarts_total", node="n1", to="home") == 1
+    assert value(samples, "connections_refused_total") == 3
+    assert value(samples, "packets_refused_total", worker="agent", node="n1") == 5

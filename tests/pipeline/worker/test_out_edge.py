@@ -1,6 +1,9 @@
+import pytest
+
 from framewire.pipeline.frame.packet import Packet
 from framewire.pipeline.graph import Edge, Routing
 from framewire.pipeline.graph.plan import EdgeId
+from framewire.pipeline.graph.spec import Near
 from framewire.pipeline.worker.out_edge import OutEdge
 from tests.pipeline.packets import packet
 
@@ -72,3 +75,23 @@ def test_one_worker_gets_everything_at_once() -> None:
     assert sent.packets == [("b#0", 0), ("b#0", 1)]
     assert out.takes(2)
     assert not out.takes(3)
+
+
+@pytest.mark.parametrize(("near", "served"), [("first", "b#2"), ("any", "b#0"), ("only", "b#2")])
+def test_a_replica_on_this_machine_comes_first(near: Near, served: str) -> None:
+    sent = Sent()
+    out = OutEdge(Edge("a", "b", Routing.ASK), ["b#0", "b#1", "b#2"], sent, near, here={2})
+    for replica in (0, 1, 2):
+        out.asked(replica, 0, 1)
+    out.put(packet(0))
+    assert sent.packets == [(served, 0)]
+
+
+def test_only_those_here_get_any() -> None:
+    sent = Sent()
+    out = OutEdge(Edge("a", "b", Routing.ASK), ["b#0", "b#1", "b#2"], sent, "only", here={2})
+    out.asked(0, 0, 5)
+    out.put(packet(0))
+    assert (sent.packets, len(out)) == ([], 1)
+    out.asked(2, 0, 1)
+    assert (sent.packets, len(out)) == ([("b#2", 0)], 0)

@@ -1,4 +1,4 @@
-"""What the supervisor waits for: messages, signals, and the news of its crew."""
+"""What a supervisor waits for: messages, signals, and the news of its crew."""
 
 import socket
 from collections.abc import Callable, Iterable
