@@ -22,12 +22,12 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.machine import Machine, this_machine
+from bench.ports import free_port
 from framewire.pipeline.graph import load_pipeline
 from framewire.pipeline.line.keys import make_keys
 from framewire.pipeline.seen.snapshot import Snapshot
 from framewire.pipeline.supervisor import Supervisor
 from framewire.pipeline.terminal.agents_address import Found, machines_for
-from tests.system.running import free_port
 
 FPS = 15
 STREAMS = (100, 300, 1000)

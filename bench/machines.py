@@ -21,13 +21,14 @@ from rich.table import Table
 
 from bench.film import demo_clip
 from bench.machine import Machine, this_machine
+from bench.ports import free_port
 from framewire.pipeline.graph import load_pipeline
 from framewire.pipeline.line.keys import make_keys
 from framewire.pipeline.seen.summary import Summary
 from framewire.pipeline.supervisor import Outcome, Supervisor
 from framewire.pipeline.terminal.agents_address import Found, machines_for
-from tests.system.running import ROOT, free_port
 
+ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = 3
 WIDTH = 1280
 TIMES = 2
@@ -76,7 +77,7 @@ def machines() -> Machines:
 def _hop(clip: Path, pixels: str) -> HopRound:
     graph = f"""
 stages:
-  capture: {{source: "{clip}", pace: realtime}}
+  capture: {{source: "{clip}", realtime: true}}
   look: {{use: "bench.idle_stages:Look", input: capture%s}}
   gone: {{use: "bench.idle_stages:Gone", input: look}}
 """
