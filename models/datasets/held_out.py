@@ -38,7 +38,7 @@ def part(examples: Examples) -> Parting:
     if both.any():
         remarks.append(f"{int(both.sum())} pictures to train on are held out, too: not trained on")
     parting = Parting(np.flatnonzero(train & ~both), np.flatnonzero(held_out), remarks)
-    _check(examples, parting)
+    _check(examples, parting, " that is not held out, too" if both.any() else "")
     return parting
 
 
@@ -74,13 +74,13 @@ def _by_hash(examples: Examples) -> NDArray[np.bool_]:
     return np.array([one in chosen for one in examples.hashes.tolist()])
 
 
-def _check(examples: Examples, parting: Parting) -> None:
+def _check(examples: Examples, parting: Parting, lost: str) -> None:
     for place, (attribute, classes) in enumerate(examples.classes.items()):
         if len(classes) < 2:
             raise ValueError(f"{attribute} has {len(classes)} class ({', '.join(classes)}): at least two are needed")
         for number, name in enumerate(classes):
             if not (examples.labels[parting.train, place] == number).any():
-                raise ValueError(f"class {name} of {attribute} has no picture to train on that is not held out, too")
+                raise ValueError(f"class {name} of {attribute} has no picture to train on{lost}")
             if not (examples.labels[parting.held_out, place] == number).any():
                 raise ValueError(f"class {name} of {attribute} has no held-out picture")
     if (examples.labels[parting.train] == UNKNOWN).all():

@@ -95,7 +95,7 @@ def evaluate(
         typer.Option(exists=True, dir_okay=False, help="Labels of an .onnx file without a card, one per line"),
     ] = None,
     colours: Annotated[
-        ArrayOrder, typer.Option(help="Of an .npz; auto: its `order`, or RGB for x_train, else BGR")
+        ArrayOrder, typer.Option(help="Order in an .npz; auto: its `order`, or RGB for x_train, else BGR")
     ] = ArrayOrder.AUTO,
     detector: Annotated[str, typer.Option(help="Find the faces first: haar, or a detector in the catalogue")] = "",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file")] = None,

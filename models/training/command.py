@@ -86,11 +86,15 @@ def train(
     task: Annotated[
         TaskName, typer.Option(help="emotion, and age-gender of UTKFace's names: the recipes of our own models")
     ] = TaskName.CLASSIFY,
-    net: Annotated[NetName | None, typer.Option(help="Which network [default: resnet]", show_default=False)] = None,
+    net: Annotated[
+        NetName | None, typer.Option(help="Which network; default: resnet, for emotion face-net", show_default=False)
+    ] = None,
     size: Annotated[int, typer.Option(min=0, help=f"The input's side in pixels; 0: {_SIZES}")] = 0,
-    epochs: Annotated[int, typer.Option(min=0, help="Rounds through the data; 0: as the network needs")] = 0,
+    epochs: Annotated[
+        int, typer.Option(min=0, help="Rounds through the data; 0: as the network needs, more for few pictures")
+    ] = 0,
     out: Annotated[Path, typer.Option(help="Folder for the model, its card and the checkpoint")] = Path("out/training"),
-    name: Annotated[str, typer.Option(help="Of the model [default: that of the data]", show_default=False)] = "",
+    name: Annotated[str, typer.Option(help="The model's name; default: that of the data", show_default=False)] = "",
     val: Annotated[
         Path | None, typer.Option(exists=True, help="Held-out pictures, if the data has no part for them")
     ] = None,
@@ -99,16 +103,18 @@ def train(
         typer.Option(exists=True, dir_okay=False, help="A .csv: name, and a column for each answer, with a header"),
     ] = None,
     attribute: Annotated[
-        str, typer.Option(help="What the answer is called in results [default: class, or emotion]", show_default=False)
+        str, typer.Option(help="What the answer is called in results; default: class, or emotion", show_default=False)
     ] = "",
     colour: Annotated[Colour, typer.Option(help="The network's input; auto: grey if all pictures are")] = Colour.AUTO,
     colours: Annotated[
-        ArrayOrder, typer.Option(help="Of an .npz; auto: its `order`, or RGB for x_train, else BGR")
+        ArrayOrder, typer.Option(help="Order in an .npz; auto: its `order`, or RGB for x_train, else BGR")
     ] = ArrayOrder.AUTO,
     mirror: Annotated[
         bool | None,
         typer.Option(
-            "--mirror/--no-mirror", help="Mirror pictures [default: in colour or of faces, yes]", show_default=False
+            "--mirror/--no-mirror",
+            help="Mirror pictures while training; default: those in colour or of faces",
+            show_default=False,
         ),
     ] = None,
     crop: Annotated[
@@ -123,8 +129,8 @@ def train(
     bits: Annotated[Bits, typer.Option(help="auto: 8 where accuracy stays within half a point")] = Bits.AUTO,
     patience: Annotated[int, typer.Option(min=0, help="End after so many epochs without gain; 0: never")] = 0,
     device: Annotated[Device, typer.Option(help="Where to train")] = Device.AUTO,
-    seed: Annotated[int, typer.Option(help="Of chance")] = 7,
-    threads: Annotated[int, typer.Option(min=1, help="Of the CPU")] = 2,
+    seed: Annotated[int, typer.Option(help="Of the random numbers: the same seed, the same model")] = 7,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads")] = 2,
     minutes: Annotated[
         float, typer.Option(min=0, help="Stop after this many; the same command goes on", show_default=False)
     ] = math.inf,

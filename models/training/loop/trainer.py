@@ -175,6 +175,8 @@ class Trainer:
             "total": self._place.total,
             "generator": self._place.generator,
             "random": torch.get_rng_state(),
+            # Dropout draws on the GPU.
+            "random_there": torch.cuda.get_rng_state() if self.device == "cuda" else None,
             "net": self.net.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -201,6 +203,8 @@ class Trainer:
         self.best, self.best_epoch, self.best_weights = state["best"], state["best_epoch"], state["best_weights"]
         self._place = _Place(state["step"], state["total"], state["generator"])
         torch.set_rng_state(state["random"])
+        if self.device == "cuda" and state.get("random_there") is not None:
+            torch.cuda.set_rng_state(state["random_there"])
 
 
 def key_and_best(checkpoint: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

@@ -301,3 +301,9 @@ def test_the_order_of_an_arrays_colours_can_be_said_at_training_and_at_evaluatio
     trained_on = SeenPictures(read(path, order="RGB").hashes)
     assert all(picture in trained_on for picture in rgb)
     assert not any(picture in trained_on for picture in bgr)
+
+
+def test_held_out_pictures_that_are_those_to_train_on_leave_nothing_to_learn(tmp_path: Path) -> None:
+    kinds = folder_of(tmp_path / "kinds")
+    with pytest.raises(ValueError, match="class cat of class has no picture to train on that is not held out, too"):
+        part(read(kinds, held_out=kinds))
