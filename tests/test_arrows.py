@@ -65,14 +65,8 @@ ARROWS: dict[str, set[str]] = {
     },
     "pipeline.agent": {
         *("pipeline", "pipeline.crew", "pipeline.document", "pipeline.graph", "pipeline.ledger", "pipeline.line"),
-        *(
-            "pipeline.link",
-            "pipeline.output",
-            "pipeline.processes",
-            "pipeline.terminal",
-            "pipeline.wire",
-            "pipeline.worker",
-        ),
+        *("pipeline.link", "pipeline.output", "pipeline.processes", "pipeline.server", "pipeline.terminal"),
+        *("pipeline.wire", "pipeline.worker"),
     },
     "pipeline.guest": {
         *("pipeline", "pipeline.frame", "pipeline.graph", "pipeline.ledger", "pipeline.output", "pipeline.processes"),

@@ -348,23 +348,8 @@ class Seen(Struct, frozen=True, array_like=True, tag=21):
 
 
 ToWorker = Deliver | Ask | Connect | Forward | Mark | Drain | Pause | Wake | Watch | Exit
-ToSupervisor = (
-    Settle
-    | Checkpoint
-    | StreamOpened
-    | Ready
-    | Report
-    | Spans
-    | Trouble
-    | CutShort
-    | Enough
-    | Remark
-    | Closed
-    | LinkAt
-    | ServerReady
-    | Look
-    | LetGo
-)
+FromWorker = Settle | Checkpoint | StreamOpened | Ready | Report | Spans | Trouble | CutShort | Enough | Remark | Closed
+ToSupervisor = FromWorker | LinkAt | ServerReady | Look | LetGo
 ToServer = Told | Seen | Happened
 Message = ToWorker | ToSupervisor | ToServer
 
