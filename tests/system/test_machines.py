@@ -95,6 +95,7 @@ def test_an_agent_is_killed_and_comes_back(cluster: Cluster, undisturbed: dict[s
     assert "n-1 has not been heard" in finished.stderr
 
 
+@in_full
 def test_an_agent_is_told_to_stop_and_another_takes_over(cluster: Cluster, undisturbed: dict[str, list[str]]) -> None:
     halfway(cluster)
     leaving = cluster.agents["n-0"]
