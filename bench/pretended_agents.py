@@ -13,7 +13,8 @@ import zmq
 
 from framewire.pipeline.graph import make_plan
 from framewire.pipeline.graph.plan import Plan
-from framewire.pipeline.line.keys import HOME, SUFFIX, read_agent_key
+from framewire.pipeline.graph.spec import HOME
+from framewire.pipeline.line.keys import SUFFIX, read_agent_key
 from framewire.pipeline.line.lease import Lease
 from framewire.pipeline.line.numbered import LineEnd, decode_frame
 from framewire.pipeline.line.said import (

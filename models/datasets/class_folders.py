@@ -1,13 +1,13 @@
 """Labelled pictures in a folder or a .zip: a subfolder for each class, perhaps below parts, or a list of answers."""
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 
 from framewire.models.datasets.array_pictures import TEST, TRAIN, VALIDATION, WHOLE
-from framewire.models.datasets.picture_files import PICTURE_SUFFIXES, is_hidden, picture_files
+from framewire.models.datasets.picture_files import PICTURE_SUFFIXES, is_hidden, is_picture, picture_files
 from framewire.models.picture import Picture
 
 PARTS = {
@@ -62,7 +62,7 @@ def attributes_in(listing: Path) -> tuple[str, ...]:
     with listing.open(newline="", encoding="utf-8-sig") as lines:
         header = next(csv.reader(lines), [])
     names = tuple(word.strip() for word in header[1:])
-    if not names or len(set(names)) < len(names) or not all(names) or _is_picture(header[0]):
+    if not names or len(set(names)) < len(names) or not all(names) or is_picture(header[0]):
         raise ValueError(f"{listing}: its first line must be a header, such as `name,colour,shape`")
     return names
 
@@ -82,9 +82,8 @@ def as_listed(data: Path, listing: Path, broken: Callable[[str], None]) -> Itera
     if len(words) < len(rows):
         raise ValueError(f"{listing}: it lists a picture twice")
     missing = set(words)
-    for name, picture in picture_files(data, lambda name: _listed(name, words) is not None, broken):
-        known = _listed(name, words)
-        if known is not None:
+    for name, picture in picture_files(data, lambda name: bool(listed_as(name, words)), broken):
+        if known := listed_as(name, words):
             missing.discard(known)
             yield Example(name, picture, words[known])
     if missing:
@@ -92,8 +91,9 @@ def as_listed(data: Path, listing: Path, broken: Callable[[str], None]) -> Itera
         broken(f"{min(missing)} (listed, and not there{more})")
 
 
-def _listed(name: str, words: dict[str, tuple[str, ...]]) -> str | None:
-    return next((one for one in (name, PurePosixPath(name).name) if one in words), None)
+def listed_as(name: str, listed: Container[str]) -> str:
+    """How a list calls a file: by its path, or by its name alone; empty if not at all."""
+    return next((one for one in (name, PurePosixPath(name).name) if one in listed), "")
 
 
 def _shared_folders(names: Sequence[str]) -> int:
@@ -108,7 +108,3 @@ def _shared_folders(names: Sequence[str]) -> int:
         single = f"in one folder, {'/'.join(folders[0][:count])}" if count else "in no folder"
         raise ValueError(f"its pictures lie {single}: it must have a subfolder for each of two classes or more")
     return count
-
-
-def _is_picture(name: str) -> bool:
-    return PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES

@@ -2,13 +2,14 @@
 
 import csv
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 
 from framewire.models.datasets.array_pictures import TEST, VALIDATION, read_arrays
-from framewire.models.datasets.picture_files import PICTURE_SUFFIXES, picture_files
+from framewire.models.datasets.class_folders import listed_as
+from framewire.models.datasets.picture_files import is_picture, picture_files
 from framewire.models.picture import Picture
 
 
@@ -60,26 +61,17 @@ def read_listed(data: Path, listing: Path, column: str = "") -> LabelledPictures
     """
     with listing.open(newline="", encoding="utf-8-sig") as lines:
         rows = [[word.strip() for word in row] for row in csv.reader(lines) if len(row) >= 2]
-    header = rows[0] if rows and not _is_picture(rows[0][0]) else []
+    header = rows[0] if rows and not is_picture(rows[0][0]) else []
     place = header.index(column) if column in header[1:] else 1
-    words = {row[0]: row[place] for row in rows if _is_picture(row[0]) and len(row) > place and row[place]}
+    words = {row[0]: row[place] for row in rows if is_picture(row[0]) and len(row) > place and row[place]}
     alone = Counter(PurePosixPath(key).name for key in words)
     # A list may know another folder than the data's; a name that it has twice would be a guess.
     words = {**{name: word for key, word in words.items() if alone[name := PurePosixPath(key).name] == 1}, **words}
-    found = [(words[key], picture) for name, picture in picture_files(data) if (key := _listed(name, words))]
+    found = [(words[key], picture) for name, picture in picture_files(data) if (key := listed_as(name, words))]
     if not found:
         raise NoPicturesError(f"{listing} lists none of its pictures")
     classes = sorted({word for word, _ in found})
     return LabelledPictures([picture for _, picture in found], [classes.index(word) for word, _ in found], classes)
-
-
-def _listed(name: str, words: Mapping[str, str]) -> str:
-    """How a list calls a file: by its path, or by its name alone; empty if not at all."""
-    return next((one for one in (name, PurePosixPath(name).name) if one in words), "")
-
-
-def _is_picture(name: str) -> bool:
-    return PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES
 
 
 def iterate(data: LabelledPictures) -> Iterator[tuple[Picture, int]]:

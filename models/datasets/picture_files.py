@@ -46,7 +46,7 @@ def other_files(data: Path) -> dict[str, int]:
     else:
         with zipfile.ZipFile(data) as archive:
             names = [name for name in archive.namelist() if not name.endswith("/")]
-    others = [name for name in names if not _is_picture(name) and not is_hidden(name)]
+    others = [name for name in names if not is_picture(name) and not is_hidden(name)]
     return dict(Counter(PurePosixPath(name).suffix.lower() or "no suffix" for name in others).most_common())
 
 
@@ -59,12 +59,12 @@ def _contents(data: Path, wanted: Callable[[str], bool], broken: Callable[[str],
     if data.is_dir():
         for path in sorted(data.rglob("*")):
             name = path.relative_to(data).as_posix()
-            if _is_picture(name) and wanted(name) and path.is_file():
+            if is_picture(name) and wanted(name) and path.is_file():
                 yield name, path.read_bytes()
         return
     with zipfile.ZipFile(data) as archive:
         for name in sorted(set(archive.namelist())):
-            if not (_is_picture(name) and wanted(name)):
+            if not (is_picture(name) and wanted(name)):
                 continue
             if archive.getinfo(name).flag_bits & ENCRYPTED:
                 raise ValueError(f"{data} is encrypted: unpack it first")
@@ -86,5 +86,6 @@ def _decoded(content: bytes) -> Picture | None:
     return None if picture is None else np.asarray(picture, np.uint8)
 
 
-def _is_picture(name: str) -> bool:
+def is_picture(name: str) -> bool:
+    """Whether it is called as pictures are."""
     return PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES

@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
 
-import msgspec
 import typer
 
-from framewire.pipeline.graph.keys import Name
+from framewire.pipeline.graph.machines import wrong_name
 from framewire.pipeline.graph.spec import HOME
 from framewire.pipeline.line.keys import make_keys
 from framewire.pipeline.server.listen import DEFAULT
@@ -29,13 +28,9 @@ def write_keys(
 ) -> None:
     """Make new keys: home.key stays with the run, NAME.key goes to the machine NAME by a safe way (scp)."""
     for name in names:
-        try:
-            msgspec.convert(name, Name)
-        except msgspec.ValidationError as error:
-            typer.echo(
-                f"error: {name!r} is not a machine's name: use letters, digits, _ and -, a letter first", err=True
-            )
-            raise typer.Exit(WRONG) from error
+        if wrong := wrong_name(name):
+            typer.echo(f"error: {wrong}", err=True)
+            raise typer.Exit(WRONG)
         if name == HOME or names.count(name) > 1:
             why = "is the run's own" if name == HOME else "is there twice"
             typer.echo(f"error: the name {name!r} {why}; choose another", err=True)

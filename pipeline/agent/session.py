@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
-import zmq
 from msgspec import Struct
 
 from framewire.pipeline.agent.relay import Relay
@@ -52,6 +51,7 @@ from framewire.pipeline.line.socket import AgentSocket
 from framewire.pipeline.output.take_over import LentFolder, TakeOverError
 from framewire.pipeline.unfinished import FOLDER
 from framewire.pipeline.wire.message import RefusedError
+from framewire.pipeline.wire.waiting import Waiting
 
 HELLO_S = 0.5
 """How often an agent says who it is until it is answered."""
@@ -60,7 +60,6 @@ PROBE_S = 0.2
 SESSION_BYTES = 16
 MODULES = "modules"
 """In the folder of the engine's own files: the run's modules, made anew for each session."""
-WAKES_BYTES = 64
 LEFT_S = 0.1
 """How long the last message may take to be on its way."""
 
@@ -125,6 +124,8 @@ class Session:
         self._line = LineEnd()
         self._offset = ClockOffset()
         self._socket = AgentSocket(home.host, home.port, key, secrets.token_bytes(SESSION_BYTES))
+        self._waiting = Waiting([self._socket.socket, self._socket.monitor], woken)
+        """For the line and signals alone: what there is while there is no crew."""
         self._told = ""
         self._has_lost = False
         """Whether the connection has ended since that was last looked into."""
@@ -155,7 +156,7 @@ class Session:
             if now >= greet_at:
                 greet_at = now + HELLO_S
                 self._whisper(msgspec.structs.replace(hello, host=self._home.own_address(), asked_at=now))
-            self._wait(greet_at, [])
+            self._wait(greet_at, self._waiting)
             while (raw := self._socket.waiting()) is not None:
                 match self._decoded(raw, only_loose=True):
                     case Welcome() as welcome:
@@ -217,7 +218,7 @@ class Session:
         log.error("%s", text)
         self._say(Unable(text))
         while not (self._stops() or lease.is_out(time.monotonic())):
-            self._wait(lease.due, [])
+            self._wait(lease.due, self._waiting)
             while (raw := self._socket.waiting()) is not None:
                 match self._decoded(raw):
                     case RunOver():
@@ -228,6 +229,8 @@ class Session:
         return SessionEnd.UNABLE
 
     def _loop(self, served: "_Served") -> SessionEnd:
+        sockets = [self._socket.socket, self._socket.monitor, served.relay.inbox.socket]
+        waiting = Waiting(sockets, self._woken, served.crew.fileno)
         while True:
             stops = self._stops()
             if stops > 1:
@@ -245,8 +248,7 @@ class Session:
             if served.lease.is_out(time.monotonic()):
                 log.warning("the run has not been heard for %g s: ending its workers", served.lease.seconds)
                 return SessionEnd.LOST
-            readable = self._wait(served.lease.due, [served.crew.fileno(), served.relay.inbox.socket])
-            if served.crew.fileno() in readable:
+            if self._wait(served.lease.due, waiting):
                 self._ended(served)
             while (raw := served.relay.inbox.waiting()) is not None:
                 self._tell(served, raw)
@@ -339,16 +341,11 @@ class Session:
         """Say something that may be lost."""
         self._socket.send(self._line.loose(encode_said(message)))
 
-    def _wait(self, until: float, others: "list[int | zmq.Socket[bytes]]") -> set[int]:
-        """Until something is readable, or then; which of `others` is, by its descriptor."""
-        poller = zmq.Poller()
-        for one in (self._socket.socket, self._socket.monitor, self._woken.fileno(), *others):
-            poller.register(one, zmq.POLLIN)
-        ready = dict(poller.poll(max(0, round((until - time.monotonic()) * 1000))))
-        if self._woken.fileno() in ready:
-            self._woken.recv(WAKES_BYTES)
+    def _wait(self, until: float, waiting: Waiting) -> bool:
+        """Until something is readable, or then; returns whether the crew has news."""
+        has_news = waiting.wait(max(0, round((until - time.monotonic()) * 1000)))
         self._has_lost = self._socket.has_lost_connection() or self._has_lost
-        return {one for one in ready if isinstance(one, int)}
+        return has_news
 
 
 class _Served(Struct):

@@ -31,12 +31,8 @@ def machine_names(document: Document) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, keys in given.items():
         place = document.key_place("machines", name)
-        try:
-            msgspec.convert(name, Name)
-        except msgspec.ValidationError as error:
-            raise ConfigError(
-                place, f"{name!r} is not a machine's name: use letters, digits, _ and -, a letter first"
-            ) from error
+        if wrong := wrong_name(name):
+            raise ConfigError(place, wrong)
         if name == HOME and not (isinstance(keys, dict) and keys.get("here")):
             raise ConfigError(place, f"{HOME!r} is the machine where the command runs; write `{HOME}: {{here: true}}`")
         count = keys.get("count", 1) if isinstance(keys, dict) else 1
@@ -46,6 +42,15 @@ def machine_names(document: Document) -> dict[str, str]:
                 raise ConfigError(place, f"there are two machines {one!r}; rename one")
             found[one] = name
     return found
+
+
+def wrong_name(name: str) -> str:
+    """Why no machine can be called so; empty if one can."""
+    try:
+        msgspec.convert(name, Name)
+    except msgspec.ValidationError:
+        return f"{name!r} is not a machine's name: use letters, digits, _ and -, a letter first"
+    return ""
 
 
 def _is_many(count: Any) -> bool:

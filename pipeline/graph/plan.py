@@ -1,5 +1,6 @@
 """From stages to processes: which stages share one, which edges cross processes, and how packets choose a replica."""
 
+from collections.abc import Iterator
 from enum import StrEnum
 from itertools import product
 
@@ -229,17 +230,23 @@ def _processes(ordered: list[StageSpec]) -> tuple[Process, ...]:
     )
 
 
+def crossings(processes: tuple[Process, ...], edges: tuple[Edge, ...]) -> Iterator[tuple[Edge, str, str]]:
+    """Each edge with two machines, from one of which its packets may go to the other."""
+    machines_of = {stage: process.machines for process in processes for stage in process.stages}
+    for edge in edges:
+        for here, there in product(machines_of[edge.producer], machines_of[edge.consumer]):
+            if here != there and edge.routing is not Routing.LOCAL:
+                yield edge, here, there
+
+
 def _porters(
     processes: tuple[Process, ...], edges: tuple[Edge, ...], sources_at: dict[str, tuple[str, ...]]
 ) -> list[Process]:
     """Two for each pair of machines between which packets go: one at either end."""
-    machines_of = {stage: process.machines for process in processes for stage in process.stages}
     crossing: dict[tuple[str, str], dict[str, None]] = {}
-    for edge in edges:
-        for here, there in product(machines_of[edge.producer], machines_of[edge.consumer]):
-            if here != there and edge.routing is not Routing.LOCAL:
-                for pair in ((here, there), (there, here)):
-                    crossing.setdefault(pair, {}).update(dict.fromkeys(sources_at[edge.producer]))
+    for edge, here, there in crossings(processes, edges):
+        for pair in ((here, there), (there, here)):
+            crossing.setdefault(pair, {}).update(dict.fromkeys(sources_at[edge.producer]))
     return [
         Process(f"{here or HOME}>{there or HOME}", (), 1, here, towards=there, carries=tuple(sources))
         for (here, there), sources in crossing.items()

@@ -1,10 +1,10 @@
 """Which stages run on which machine, and the bytes a second that each link would have to carry."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from msgspec import Struct
 
-from framewire.pipeline.graph.plan import Plan, Routing, make_plan
+from framewire.pipeline.graph.plan import crossings, make_plan
 from framewire.pipeline.graph.spec import HOME, PipelineSpec
 
 BYTES_A_PIXEL = 3
@@ -56,7 +56,8 @@ def loads(spec: PipelineSpec, sizes: Mapping[str, tuple[int, int]]) -> list[Load
     crossing: dict[tuple[str, str], list[str]] = {}
     for source in plan.sinks_of:
         (origin, *_) = plan.process_of(source).machines
-        for here, there in dict.fromkeys(_ways(plan, source)):
+        ways = (way[1:] for way in crossings(plan.processes, plan.edges) if source in plan.sources_at[way[0].producer])
+        for here, there in dict.fromkeys(ways):
             crossing.setdefault((here or HOME, there or HOME), []).extend([source] if there != origin else [])
     share = JPEG_SHARE if spec.links.pixels == "jpeg" else 1.0
     return [_load(f"{here}>{there}", sources, sizes, share) for (here, there), sources in crossing.items()]
@@ -73,13 +74,3 @@ def _load(link: str, sources: list[str], sizes: Mapping[str, tuple[int, int]], s
         total += bytes_s
         parts.append(f"{source}, {width}x{height}{'' if source in sizes else ' assumed'}")
     return Load(link, total, f"up to {total / MEGA:.0f} MB/s at {FPS:.0f} frames a second ({'; '.join(parts)})")
-
-
-def _ways(plan: Plan, source: str) -> Iterator[tuple[str, str]]:
-    """From where to where the frames of a source cross, over all edges."""
-    for edge in plan.edges:
-        if edge.routing is not Routing.LOCAL and source in plan.sources_at[edge.producer]:
-            for here in plan.process_of(edge.producer).machines:
-                for there in plan.process_of(edge.consumer).machines:
-                    if here != there:
-                        yield here, there

@@ -9,9 +9,9 @@ import msgspec
 import zmq
 from msgspec import Struct
 
+from framewire.pipeline.graph.spec import HOME
+
 SUFFIX = ".key"
-HOME = "home"
-"""The file of the run itself: machines may not be called so."""
 OTHERS = stat.S_IROTH | stat.S_IWOTH
 NO_MACHINE = "it is not the key of a machine; give it the file NAME.key"
 

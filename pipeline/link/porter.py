@@ -74,6 +74,9 @@ class Porter:
         self._boot = boot
         self._inbox = inbox
         self._outboxes = outboxes
+        self._poller = zmq.Poller()
+        for one in (inbox.socket, self.socket.socket, self.socket.monitor):
+            self._poller.register(one, zmq.POLLIN)
         self._exports = Exports()
         self._reader = RingReader()
         self._offset = ClockOffset()
@@ -125,10 +128,7 @@ class Porter:
         self.imports.close()
 
     def _wait(self, until: float) -> None:
-        poller = zmq.Poller()
-        for one in (self._inbox.socket, self.socket.socket, self.socket.monitor):
-            poller.register(one, zmq.POLLIN)
-        poller.poll(max(0, round((until - time.monotonic()) * 1000)))
+        self._poller.poll(max(0, round((until - time.monotonic()) * 1000)))
 
     def _ping(self) -> None:
         now = time.monotonic()

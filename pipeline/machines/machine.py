@@ -78,11 +78,9 @@ class Machine:
         if self.is_here:
             self._put(self.session, self.line.send(encode_said(message), now))
 
-    def whisper(self, message: ToAgent, session: bytes | None = None) -> None:
-        """Say something that may be lost, to an agent that serves or, by its session, to another."""
-        raw = encode_said(message)
-        ours = self.line.loose(raw) if session in (None, self.session) else LineEnd().loose(raw)
-        self._put(session or self.session, ours)
+    def whisper(self, message: ToAgent) -> None:
+        """Say something that may be lost."""
+        self._put(self.session, self.line.loose(encode_said(message)))
 
     def send_again(self, now: float) -> None:
         """Send what was lost."""

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from framewire.pipeline.graph.spec import PipelineSpec
 from framewire.pipeline.line.modules import Module
-from framewire.pipeline.line.numbered import LineFullError, decode_frame
+from framewire.pipeline.line.numbered import LineEnd, LineFullError, decode_frame
 from framewire.pipeline.line.said import (
     PROTOCOL,
     Dismissed,
@@ -30,6 +30,7 @@ from framewire.pipeline.line.said import (
     Unable,
     Welcome,
     WorkerDied,
+    encode_said,
     from_agent,
 )
 from framewire.pipeline.line.socket import Heard, RunSocket
@@ -239,20 +240,22 @@ class Machines:
 
     def _unknown(self, heard: Heard, machine: Machine | None, message: FromAgent, now: float) -> Iterable[News]:
         """An agent that does not serve: one that wants to, or one whose lease is out."""
-        anybody = machine or Machine(heard.machine, self._spec.lease_s, self._socket.send, now)
         if not isinstance(message, Hello):
-            anybody.whisper(Refusal("its lease is out", is_final=False), heard.session)
-            return ()
+            return self._refuse(heard, Refusal("its lease is out", is_final=False))
         refusal = self._refusal(message, machine)
         if machine is None or refusal is not None:
             text = f"no stage of {self._spec.name!r} runs on {heard.machine!r}"
-            anybody.whisper(refusal or Refusal(text, is_final=False), heard.session)
-            return ()
+            return self._refuse(heard, refusal or Refusal(text, is_final=False))
         machine.welcome(heard.session, message.cores, message.host, self._is_resumed, now)
         machine.whisper(self._welcome(message, machine.continues, now))
         log.info("%s is here, with %d cores", machine.name, machine.cores)
         self._hosts.came(machine.name)
         return [Came(machine.name)]
+
+    def _refuse(self, heard: Heard, refusal: Refusal) -> Iterable[News]:
+        """Tell an agent that does not serve: there is no line to it yet."""
+        self._socket.send(heard.session, LineEnd().loose(encode_said(refusal)))
+        return ()
 
     def _refusal(self, hello: Hello, machine: Machine | None) -> Refusal | None:
         if (hello.protocol, hello.version) != (PROTOCOL, self._version):

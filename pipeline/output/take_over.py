@@ -29,23 +29,13 @@ class NothingToResumeError(Exception):
     """The run in the folder has ended."""
 
 
-class TakenOver:
+class OwnFolder:
     """An output folder that is ours: `news` are lines for the log about what was found in it."""
 
-    def __init__(self, spec: PipelineSpec, out: Path, resume: bool) -> None:
-        """Finish what a killed run has left, or, with `resume`, go on with it.
-
-        Raises TakeOverError; NothingToResumeError if that run has ended.
-        """
+    def __init__(self, name: str, out: Path, files: list[Path]) -> None:
+        """Keep other runs out of it, and of these files. Raises TakeOverError."""
         self.news: list[str] = []
-        self._ownership = _own(spec.name, out, [Path(path) for path in spec.outputs])
-        try:
-            identity = _identity(spec, must_be=resume)
-            books = self._resumed(spec, out, identity) if resume and identity is not None else None
-            self.books = books or self._begun(spec, out, identity)
-        except BaseException:
-            self.release()
-            raise
+        self._ownership = _own(name, out, files)
 
     @property
     def locks(self) -> list[int]:
@@ -55,6 +45,29 @@ class TakenOver:
     def release(self) -> None:
         """The run is over."""
         self._ownership.release()
+
+    def _finish(self, out: Path, strays: Iterable[UnfinishedFile]) -> None:
+        """Make whole what a killed run has left."""
+        for recovered in _recovered(out, strays):
+            self.news.append(f"an earlier run was killed; what it had written is in {recovered}")
+
+
+class TakenOver(OwnFolder):
+    """The output folder of a run."""
+
+    def __init__(self, spec: PipelineSpec, out: Path, resume: bool) -> None:
+        """Finish what a killed run has left, or, with `resume`, go on with it.
+
+        Raises TakeOverError; NothingToResumeError if that run has ended.
+        """
+        super().__init__(spec.name, out, [Path(path) for path in spec.outputs])
+        try:
+            identity = _identity(spec, must_be=resume)
+            books = self._resumed(spec, out, identity) if resume and identity is not None else None
+            self.books = books or self._begun(spec, out, identity)
+        except BaseException:
+            self.release()
+            raise
 
     def _resumed(self, spec: PipelineSpec, out: Path, identity: RunIdentity) -> Bookkeeping | None:
         cure = "run without --resume to begin anew, or write elsewhere with --out"
@@ -73,35 +86,24 @@ class TakenOver:
         return books
 
     def _begun(self, spec: PipelineSpec, out: Path, identity: RunIdentity | None) -> Bookkeeping:
-        for recovered in _recovered(out, strays_of(spec, out)):
-            self.news.append(f"an earlier run was killed; what it had written is in {recovered}")
+        self._finish(out, strays_of(spec, out))
         return Bookkeeping(spec, out, identity)
 
 
-class LentFolder:
+class LentFolder(OwnFolder):
     """An agent's output folder, ours for one run whose journal is on another machine."""
 
     def __init__(self, spec: PipelineSpec, machine: str, out: Path, continues: bool) -> None:
         """Finish what a killed run has left there, unless this one `continues` from it. Raises TakeOverError."""
-        self.news: list[str] = []
         files = [PathTemplate(str((out / path).absolute())).name_for_all for path in spec.outputs_on[machine]]
-        self._ownership = _own(spec.name, out, files)
+        super().__init__(spec.name, out, files)
         try:
-            # Only what lists name: looking at every file would load every stage, and the lease runs.
-            for recovered in () if continues else _recovered(out, ()):
-                self.news.append(f"an earlier run was killed; what it had written is in {recovered}")
+            if not continues:
+                # Only what lists name: looking at every file would load every stage, and the lease runs.
+                self._finish(out, ())
         except BaseException:
             self.release()
             raise
-
-    @property
-    def locks(self) -> list[int]:
-        """The descriptors by which the folder is ours."""
-        return self._ownership.held
-
-    def release(self) -> None:
-        """The run is over."""
-        self._ownership.release()
 
 
 class Leftovers:

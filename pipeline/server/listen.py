@@ -13,6 +13,8 @@ OFF = "off"
 TOKEN_VARIABLE = "FRAMEWIRE_TOKEN"
 """The environment variable with the token; a command line would show it to all users of the machine."""
 BACKLOG = 128
+ORDER_HEADER = "X-Framewire-Order"
+"""Of requests that change something: a page of another site cannot send it without asking, and is not answered."""
 
 
 class Listening(Struct):
@@ -56,12 +58,12 @@ def listen(address: str, token: str = "") -> Listening:
     return Listening(listening, host, listening.getsockname()[1], token, made)
 
 
-def parse_address(address: str) -> tuple[str, int]:
-    """Host and port of HOST:PORT or [IPv6]:PORT. Raises ConfigError."""
+def parse_address(address: str, option: str = "--http", example: str = f"{DEFAULT}, or {OFF}") -> tuple[str, int]:
+    """Host and port of HOST:PORT or [IPv6]:PORT, given with this option. Raises ConfigError."""
     host, colon, port = address.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not (colon and host and port.isdigit() and int(port) < 2**16):
-        raise ConfigError(Place(f"--http {address}"), f"write it as HOST:PORT, such as {DEFAULT}, or {OFF}")
+        raise ConfigError(Place(f"{option} {address}"), f"write it as HOST:PORT, such as {example}")
     return host, int(port)
 
 

@@ -18,14 +18,11 @@ from framewire.pipeline.server.connection import connections_max
 from framewire.pipeline.server.events import Events
 from framewire.pipeline.server.guard import Guard
 from framewire.pipeline.server.known import Known
+from framewire.pipeline.server.listen import ORDER_HEADER
 from framewire.pipeline.server.pictures import Pictures
 
 PAGE = Path(__file__).parent / "page"
 BOUNDARY = "framewire"
-ORDER_HEADER = "X-Framewire-Order"
-"""Of requests that change something: a page of another site cannot send it without asking, and is not answered."""
-HOME = "home"
-"""The machine of the run itself, which cannot leave it."""
 NUMBER_HEADER = "X-Picture"
 """A picture's number, to pass in `after` for the next one."""
 
@@ -123,7 +120,8 @@ class Answers:
         view = self._known.view
         if ORDER_HEADER not in request.headers:
             return PlainTextResponse(f"the header {ORDER_HEADER} is missing\n", 403)
-        if view is None or machine == HOME or not any(one.name == machine for one in view.machines):
+        # The first is the run's own, which cannot leave it.
+        if view is None or all(one.name != machine for one in view.machines[1:]):
             return PlainTextResponse("no such machine\n", 404)
         self._let_go(machine)
         return PlainTextResponse("it leaves when what is in flight is settled\n", 202)

@@ -16,6 +16,7 @@ from framewire.pipeline.line.keys import RunKeys, WrongKeyError, read_run_keys
 from framewire.pipeline.line.modules import Module, ModulesError, modules_of
 from framewire.pipeline.line.socket import RunSocket
 from framewire.pipeline.machines.machines import Machines, MachinesError
+from framewire.pipeline.server.listen import parse_address
 
 DEFAULT_AGENTS = "127.0.0.1:9798"
 DEFAULT_KEYS = Path("keys")
@@ -84,11 +85,7 @@ def _ray(spec: PipelineSpec, modules: tuple[Module, ...], out: Path, found: Foun
 
 def parse_agents_address(address: str, option: str = "--agents") -> tuple[str, int]:
     """Host and port of HOST:PORT or [IPv6]:PORT. Raises ConfigError."""
-    host, colon, port = address.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not (colon and host and port.isdigit() and int(port) < 2**16):
-        raise ConfigError(Place(f"{option} {address}"), f"write it as HOST:PORT, such as {DEFAULT_AGENTS}")
-    return host, int(port)
+    return parse_address(address, option, DEFAULT_AGENTS)
 
 
 def _listening(

@@ -11,11 +11,9 @@ from typing import TypeVar
 
 import msgspec
 
-from framewire.pipeline.server.listen import DEFAULT, TOKEN_VARIABLE
+from framewire.pipeline.server.listen import DEFAULT, ORDER_HEADER, TOKEN_VARIABLE
 
 TIMEOUT_S = 5.0
-ORDER_HEADER = "X-Framewire-Order"
-"""See server/web.py, which loads the server's libraries."""
 T = TypeVar("T")
 
 

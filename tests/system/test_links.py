@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from tests.system.cluster import Cluster, in_full, on_one_machine
-from tests.system.hosts import Host, hosts
-from tests.system.running import PIPELINES, Finished, framewire, lines_in, wait_until
+from tests.system.hosts import Host
+from tests.system.running import PIPELINES, Finished, lines_in, wait_until
 from tests.system.storm import results
 
 SPLIT = PIPELINES / "split.yaml"
@@ -22,13 +22,6 @@ DISTURBED_AT = FRAMES // 3
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     return on_one_machine(SPLIT, tmp_path_factory.mktemp("undisturbed"))
-
-
-@pytest.fixture
-def keys(tmp_path: Path) -> Path:
-    made = framewire("machines", "keys", "n-0", "n-1", "--folder", str(tmp_path / "keys"))
-    assert made.code == 0, made.stderr
-    return tmp_path / "keys"
 
 
 @pytest.fixture
@@ -139,12 +132,6 @@ def test_the_run_is_killed_and_resumed(cluster: Cluster, undisturbed: dict[str, 
     assert not psutil.wait_procs(everyone, timeout=10)[1]
     cluster.running = cluster.start("--resume")
     assert_whole(cluster, cluster.running.finish(), undisturbed)
-
-
-@pytest.fixture(scope="module")
-def three() -> Iterator[list[Host]]:
-    with hosts("home", "n0", "n1") as made:
-        yield made
 
 
 CUTS = list(product((1, 2), (1.0, 2.0, 3.0, 4.0, 8.0)))

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from tests.system.cluster import Cluster, in_full, on_one_machine
-from tests.system.hosts import Agent, Host, hosts
+from tests.system.hosts import Agent, Host
 from tests.system.running import PIPELINES, Finished, framewire, free_port, lines_in, run, title, wait_until
 from tests.system.storm import results
 
@@ -26,13 +26,6 @@ DISTURBED_AT = FRAMES // 3
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """What one machine writes: the same graph without machines."""
     return on_one_machine(DEALT, tmp_path_factory.mktemp("undisturbed"))
-
-
-@pytest.fixture
-def keys(tmp_path: Path) -> Path:
-    made = framewire("machines", "keys", "n-0", "n-1", "--folder", str(tmp_path / "keys"))
-    assert made.code == 0, made.stderr
-    return tmp_path / "keys"
 
 
 @pytest.fixture
@@ -180,12 +173,6 @@ def test_strangers_are_refused(cluster: Cluster, tmp_path: Path, undisturbed: di
     with Agent(cluster.join, tmp_path / "others" / "n-0.key", tmp_path / "stranger", "--once") as stranger:
         assert_whole(cluster, cluster.running.finish(), undisturbed)
         assert "serving" not in stranger.said()
-
-
-@pytest.fixture(scope="module")
-def three() -> Iterator[list[Host]]:
-    with hosts("home", "n0", "n1") as made:
-        yield made
 
 
 Cut = Callable[[list[Host]], None]
