@@ -38,7 +38,7 @@ class People(Source[PeopleOptions]):
         x, y, width, height = FACE
         for number in range(start, self.options.count):
             place = self.slot(HEIGHT, WIDTH)
-            place[...] = number
+            place[...] = number % 256
             place[y : y + height, x : x + width] = SECRET
             yield Shot(number, (1, 25), (25, 1))
 
