@@ -8,7 +8,7 @@ from bench.film import demo_clip
 from tests.system.running import PIPELINES
 from tests.system.storm import storm
 
-KILLS = 8
+KILLS = 5
 SEED = 1
 
 
