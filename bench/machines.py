@@ -1,8 +1,8 @@
 """What several machines cost and bring: CPU and bytes of a link for each picture, and streams dealt out over two.
 
-All "machines" are agents on this one, so a link goes over loopback, encrypted as always. For the hop, a film crosses to
-a stage that looks at one pixel, and the packet comes back without it: the CPU is that of both ends, both ways. For
-streams dealt out, each agent is pinned to a core of its own, and compared with all of it on one core.
+All "machines" are agents on this one, so a link goes over loopback, where it is encrypted only if told so. For the hop,
+a film crosses to a stage that looks at one pixel, and the packet comes back without it: the CPU is that of both ends,
+both ways. For streams dealt out, each agent is pinned to a core of its own, and compared with all of it on one core.
 """
 
 import os
@@ -32,7 +32,8 @@ ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = 3
 WIDTH = 1280
 TIMES = 2
-PIXELS = ("raw", "jpeg")
+FORMS = (("raw", "auto"), ("raw", "always"), ("jpeg", "always"))
+"""What `links` says of pixels and security; auto does not encrypt here."""
 DEALT = 4
 """Streams, two for each machine."""
 
@@ -41,6 +42,7 @@ class HopRound(Struct, frozen=True):
     """One run: CPU milliseconds and bytes for each picture, of both ends of the link; latency in milliseconds."""
 
     pixels: str
+    secure: str
     cpu_ms: float
     there_bytes: float
     back_bytes: float
@@ -67,14 +69,14 @@ def machines() -> Machines:
     """Measure; the ways take turns."""
     with tempfile.TemporaryDirectory() as folder:
         clip = demo_clip(Path(folder, "clip.mp4"), WIDTH, TIMES)
-        hops = [_hop(clip, pixels) for _ in range(ROUNDS) for pixels in PIXELS]
+        hops = [_hop(clip, *form) for _ in range(ROUNDS) for form in FORMS]
         dealt = [_dealt(clip) for _ in range(ROUNDS)]
     result = Machines(this_machine(), hops, dealt)
     _show(result)
     return result
 
 
-def _hop(clip: Path, pixels: str) -> HopRound:
+def _hop(clip: Path, pixels: str, secure: str) -> HopRound:
     graph = f"""
 stages:
   capture: {{source: "{clip}", realtime: true}}
@@ -87,7 +89,8 @@ stages:
         local.write_text(graph % "")
         _, alone = Supervisor(load_pipeline(local), folder / "alone").run()
         config = folder / "far.yaml"
-        config.write_text(f"engine: agents\nmachines: {{n: {{}}}}\nlinks: {{pixels: {pixels}}}\n" + graph % ", on: n")
+        links = f"links: {{pixels: {pixels}, secure: {secure}}}\n"
+        config.write_text(f"engine: agents\nmachines: {{n: {{}}}}\n{links}" + graph % ", on: n")
         make_keys(folder / "keys", ["n"])
         port = free_port()
         spec = load_pipeline(config)
@@ -99,6 +102,7 @@ stages:
     links, frames = supervisor.snapshot().links, summary.frames.written
     return HopRound(
         pixels,
+        secure,
         round(1000 * sum(link.cpu_seconds for link in links.values()) / frames, 2),
         round(links["home>n"].sent_bytes / frames),
         round(links["n>home"].sent_bytes / frames),
@@ -153,11 +157,13 @@ def _agent(folder: Path, name: str, port: int, core: int | None = None) -> Itera
 
 def _show(result: Machines) -> None:
     table = Table(title=f"a picture of {WIDTH} wide to another machine and its packet back")
-    for heading in ("pixels", "CPU of the link", "bytes there", "bytes back", "latency p50", "without machines"):
+    headings = ("pixels", "secure", "CPU of the link", "bytes there", "bytes back", "latency p50", "without machines")
+    for heading in headings:
         table.add_column(heading, justify="right")
     for one in result.hops:
         table.add_row(
             one.pixels,
+            one.secure,
             f"{one.cpu_ms:.2f} ms",
             f"{one.there_bytes:,.0f}",
             f"{one.back_bytes:,.0f}",

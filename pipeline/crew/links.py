@@ -1,27 +1,23 @@
-"""The links of a run: for each, which end listens and where, its keys, and how long it has been down."""
+"""The links of a run: for each, which end listens and where, its secret, and how long it has been down."""
 
+import secrets
 from collections.abc import Callable
-
-import zmq
-from msgspec import Struct
 
 from framewire.pipeline.crew.worker_record import Life, WorkerRecord
 from framewire.pipeline.graph.plan import Plan, Process
-from framewire.pipeline.graph.spec import HOME
+from framewire.pipeline.graph.spec import HOME, LinksSpec
 from framewire.pipeline.link.link_socket import LinkBoot
+from framewire.pipeline.server.listen import is_loopback
 from framewire.pipeline.wire.message import LinkAt
 
-
-class _Pair(Struct):
-    public: str
-    secret: str
+SECRET_BYTES = 32
 
 
 class Links:
     """Knows what either end of a link needs to start.
 
     Example:
-        links = Links(plan, workers, host_of, "raw")
+        links = Links(plan, workers, host_of, spec.links)
         links.listens(message)                # an end says at which port
         links.may_start(worker)               # of the other: whether there is somebody to call
         links.boot(worker)
@@ -29,15 +25,15 @@ class Links:
     """
 
     def __init__(
-        self, plan: Plan, workers: dict[str, WorkerRecord], host_of: Callable[[str], str], pixels: str
+        self, plan: Plan, workers: dict[str, WorkerRecord], host_of: Callable[[str], str], spec: LinksSpec
     ) -> None:
-        """`host_of` gives the address by which other machines reach one, empty being home; `pixels` is a codec."""
+        """`host_of` gives the address by which other machines reach one, empty being home."""
         self._plan = plan
         self._host_of = host_of
-        self._pixels = pixels
+        self._spec = spec
         porters = [process for process in plan.processes if process.towards is not None]
         self._workers = {process: workers[name] for process in porters for name in process.workers}
-        self._keys = {process: _Pair(*(key.decode() for key in zmq.curve_keypair())) for process in porters}
+        self._secrets = {process: secrets.token_bytes(SECRET_BYTES) for process in porters if process.listens}
         self._ports: dict[Process, tuple[int, int]] = {}
 
     def listens(self, message: LinkAt) -> None:
@@ -58,17 +54,16 @@ class Links:
             return None
         mate = self._mate(process)
         port = 0 if process.listens else self._port(mate) or 0
-        ours, theirs = self._keys[process], self._keys[mate]
+        host = self._host_of(process.machine if process.listens else process.towards)
         return LinkBoot(
             process.machine or HOME,
             process.towards or HOME,
             process.listens,
-            self._host_of(process.machine if process.listens else process.towards),
+            host,
             port,
-            ours.public,
-            ours.secret,
-            theirs.public,
-            self._pixels,
+            self._secrets[process if process.listens else mate],
+            self._spec.secure == "always" or not is_loopback(host),
+            self._spec.pixels,
         )
 
     def via(self, here: str, there: str) -> int:

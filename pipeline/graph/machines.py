@@ -178,6 +178,11 @@ def _unfolded(
 ) -> dict[str, Any]:
     """The stages, with copies in place of what is dealt out; `copies` is filled with the stage that each is of."""
     unfolded: dict[str, Any] = {}
+
+    def named(name: str, machine: str) -> str:
+        """A source of one stream keeps its name: the stream has it."""
+        return name if name in dealt and SOURCE in stages[name] else f"{name}-{machine}"
+
     for name, keys in stages.items():
         if name not in instances:
             unfolded[name] = keys
@@ -190,10 +195,10 @@ def _unfolded(
                 share = list(keys[SOURCES].items())[number :: len(instances[name])]
                 copied[SOURCES] = dict(copy.deepcopy(share))
             elif INPUT in keys:
-                copied[INPUT] = [f"{read}-{machine}" for read in inputs_in(keys) if machine in instances.get(read, [])]
+                copied[INPUT] = [named(read, machine) for read in inputs_in(keys) if machine in instances.get(read, [])]
             if isinstance(keys.get("process"), str):
                 copied["process"] = f"{keys['process']}-{machine}"
-            new = name if name in dealt and SOURCE in keys else f"{name}-{machine}"
+            new = named(name, machine)
             if new in unfolded or (new in stages and new not in dealt):
                 raise ConfigError(
                     document.key_place("stages", name),

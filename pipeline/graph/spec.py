@@ -25,6 +25,7 @@ Near = Literal["first", "only", "any"]
 """Which replicas get a packet: those on its machine first, those alone, or whichever asks first."""
 
 LinkPixels = Literal["raw", "jpeg"]
+LinkSecurity = Literal["auto", "always"]
 """How pictures cross a link."""
 
 HOME = "home"
@@ -123,6 +124,9 @@ class LinksSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pixels: Annotated[
         LinkPixels, Meta(description="raw: as they are; jpeg: a fortieth of the bytes, and not quite the same picture")
     ] = "raw"
+    secure: Annotated[
+        LinkSecurity, Meta(description="auto: what goes beyond this machine is encrypted; always: also what does not")
+    ] = "auto"
 
 
 class PipelineSpec(Struct, frozen=True, kw_only=True):

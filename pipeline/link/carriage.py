@@ -44,7 +44,11 @@ class Pong(Struct, frozen=True, array_like=True, tag=3):
     now: float
 
 
-Header = Carried | Ping | Pong
+class Bye(Struct, frozen=True, array_like=True, tag=4):
+    """The last word of an end that was told to go: what comes after it is no loss."""
+
+
+Header = Carried | Ping | Pong | Bye
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Header] = msgspec.msgpack.Decoder(Header)
 

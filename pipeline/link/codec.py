@@ -5,7 +5,7 @@ from typing import Protocol
 
 from framewire.pipeline.frame.ring import Pixels
 from framewire.pipeline.link.carriage import LinkMisheardError
-from framewire.pipeline.link.link_socket import Part
+from framewire.pipeline.link.outgoing import Part
 
 CODECS = "framewire.codecs"
 """The entry-point group of codecs; the engine itself knows no pictures."""
@@ -22,8 +22,14 @@ class Codec(Protocol):
     def encode(self, pixels: Pixels) -> Part:
         """A picture's bytes, or a view of it."""
 
-    def decode(self, part: memoryview, target: Pixels) -> None:
-        """Fill the target. Raises ValueError for bytes that are no picture of its size."""
+    def landing(self, size: int, target: Pixels) -> memoryview:
+        """Where so many bytes that come for the target are received: in it, or in a buffer to decode.
+
+        Raises ValueError if they are no picture of its size.
+        """
+
+    def decode(self, landed: memoryview, target: Pixels) -> None:
+        """Fill the target from what has landed. Raises ValueError for bytes that are no picture of its size."""
 
 
 class Raw:
@@ -33,11 +39,14 @@ class Raw:
         """See Codec: a view, without a copy."""
         return pixels.reshape(-1).data
 
-    def decode(self, part: memoryview, target: Pixels) -> None:
-        """See Codec."""
-        if part.nbytes != target.nbytes:
-            raise LinkMisheardError(f"a picture has {part.nbytes} bytes, not {target.nbytes}")
-        target.reshape(-1).data[:] = part.cast("B")
+    def landing(self, size: int, target: Pixels) -> memoryview:
+        """See Codec: in the target."""
+        if size != target.nbytes:
+            raise LinkMisheardError(f"a picture has {size} bytes, not {target.nbytes}")
+        return target.reshape(-1).data
+
+    def decode(self, landed: memoryview, target: Pixels) -> None:
+        """See Codec: it is there already."""
 
 
 def find_codec(name: str) -> Codec:

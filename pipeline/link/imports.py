@@ -3,9 +3,7 @@
 from msgspec import Struct
 
 from framewire.pipeline.frame.packet import PictureRef
-from framewire.pipeline.frame.ring import StreamRings
-from framewire.pipeline.link.carriage import LinkMisheardError
-from framewire.pipeline.link.codec import Codec
+from framewire.pipeline.frame.ring import Pixels, StreamRings
 
 Key = tuple[int, int]
 """Of a picture: its ring at its origin, and its frame."""
@@ -25,43 +23,44 @@ class Imports:
     """Keeps the pictures of unsettled frames; a picture is written once, however many read it.
 
     Example:
-        imports = Imports(Raw())
-        ref = imports.take("door", 32, 5, origin, pixels)     # what this machine's workers read
-        imports.origin(ref)                                   # where it came from, on its way back there
+        imports = Imports()
+        imports.here(origin)                            # None: it has not come
+        target, ref = imports.begin("door", 32, 5, origin)
+        target[...] = pixels
+        imports.finish(5, origin, ref)                  # from now on this machine's workers may read `ref`
+        imports.origin(ref)                             # where it came from, on its way back there
     """
 
-    def __init__(self, codec: Codec) -> None:
-        self._codec = codec
+    def __init__(self) -> None:
         self._by_origin: dict[int, _Imported] = {}
         self._origin_of: dict[int, int] = {}
         """From a ring here to the ring at the origin."""
 
-    def take(self, stream: str, window: int, mark: int, origin: PictureRef, part: memoryview | None) -> PictureRef:
-        """The picture here; `part` is as the codec has made it, None if it came before.
+    def here(self, origin: PictureRef) -> PictureRef | None:
+        """The picture as it is here; None if it has not come, or is forgotten."""
+        known = self._by_origin.get(origin.ring)
+        return known.refs.get(origin.seq) if known is not None else None
 
-        `mark` is the stream's: pictures of frames below it are forgotten. Raises LinkMisheardError for a part that was
-        not sent, ValueError for one that is no such picture.
+    def begin(self, stream: str, window: int, mark: int, origin: PictureRef) -> tuple[Pixels, PictureRef]:
+        """Where a picture that comes is to be written, and the reference for its readers.
+
+        `mark` is the stream's: pictures of frames below it are forgotten. Raises PictureLostError for one of those.
         """
         known = self._by_origin.get(origin.ring)
         if known is None:
             self._forget(stream, mark)
             known = self._by_origin[origin.ring] = _Imported(stream, StreamRings(window), -1, {}, {})
-        there = known.refs.get(origin.seq)
-        if there is not None:
-            return there
-        if part is None:
-            raise LinkMisheardError(f"the picture of frame {origin.seq} of {stream} was not sent")
-        target, ref = known.rings.begin(
-            origin.seq, mark, origin.height, origin.width, origin.channels, origin.generation
-        )
-        self._codec.decode(part, target)
+        return known.rings.begin(origin.seq, mark, origin.height, origin.width, origin.channels, origin.generation)
+
+    def finish(self, mark: int, origin: PictureRef, ref: PictureRef) -> None:
+        """It has been written."""
+        known = self._by_origin[origin.ring]
         known.rings.finish(origin.seq)
         known.last = max(known.last, origin.seq)
         known.refs[origin.seq], known.origins[origin.seq] = ref, origin
         self._origin_of[ref.ring] = origin.ring
         for seq in [seq for seq in known.refs if seq < mark]:
             del known.refs[seq], known.origins[seq]
-        return ref
 
     def origin(self, ref: PictureRef) -> PictureRef | None:
         """Where a picture came from; None if it did not come over this link, or is forgotten."""

@@ -1,24 +1,35 @@
 """The socket of a link: one connection between two machines, which is never made twice."""
 
+import logging
+import socket
+import time
 from collections.abc import Sequence
 
 import zmq
 from msgspec import Struct
-from zmq.utils.monitor import recv_monitor_message
 
-from framewire.pipeline.line.socket import bracketed, closing, gate, prepare
+from framewire.pipeline.link.greeting import Agreed, Greeting, StrangerError
+from framewire.pipeline.link.incoming import Incoming, LinkEndedError, Place
+from framewire.pipeline.link.outgoing import Outgoing, Part
+from framewire.pipeline.link.seal import Plain, Sealed
 
-PART_BYTES_MAX = 2**30
-"""A picture of 16,384 x 16,384 pixels, and more."""
+GREETING_S = 3.0
+"""How long an end may take to show that it knows the secret."""
+GREETED_MAX = 16
+"""Who may be greeted at once: one more, and whoever came first is sent away."""
 
-Part = bytes | memoryview
-ZmqContext = zmq.Context["zmq.Socket[bytes]"]
+log = logging.getLogger("framewire.link")
+
+
+class LinkLostError(Exception):
+    """The connection is lost, or was never made."""
 
 
 class LinkBoot(Struct, frozen=True):
-    """What one end of a link needs: the machines, where the other end is, and keys (Z85 text).
+    """What one end of a link needs: the machines, where the other end is, and what both know.
 
-    The end that listens does so at `host`, at any port; the other finds it at `host` and `port`.
+    The end that listens does so at `host`, at any port; the other finds it at `host` and `port`. `secret` is that of
+    this link in this run, and came over the line, which is encrypted.
     """
 
     here: str
@@ -26,69 +37,217 @@ class LinkBoot(Struct, frozen=True):
     listens: bool
     host: str
     port: int
-    public: str
-    secret: str
-    other: str
+    secret: bytes
+    is_sealed: bool
     pixels: str = "raw"
 
 
 class LinkSocket:
-    """One end; it is of no more use once the connection is lost."""
+    """One end; it is of no more use once the connection is lost.
 
-    def __init__(self, boot: LinkBoot) -> None:
-        """Raises zmq.ZMQError if it cannot listen."""
-        self._context: ZmqContext = zmq.Context()
-        self.socket = self._context.socket(zmq.DEALER)
-        prepare(self.socket, boot.host, PART_BYTES_MAX)
-        # A reader waits for no picture that is older than the window.
-        self._authenticator = gate(self._context, {boot.other}) if boot.listens else None
-        self.socket.curve_publickey, self.socket.curve_secretkey = boot.public.encode(), boot.secret.encode()
-        self.monitor = self.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
-        self._peer: int | None = None
-        self.received_bytes = 0
-        self.sent_bytes = 0
-        try:
-            if boot.listens:
-                self.socket.curve_server = True
-                self.socket.bind(f"tcp://{bracketed(boot.host)}:0")
-            else:
-                self.socket.curve_serverkey = boot.other.encode()
-                self.socket.connect(f"tcp://{bracketed(boot.host)}:{boot.port}")
-        except zmq.ZMQError:
-            self.close()
-            raise
+    Example:
+        link = LinkSocket(boot, poller, place)
+        link.run()                      # whenever the poller says that something is readable or writable
+        while (header := link.waiting()) is not None: ...
+        link.send([header, pixels])
+    """
+
+    def __init__(self, boot: LinkBoot, poller: zmq.Poller, place: Place) -> None:
+        """The poller learns what to wait for. Raises OSError if it cannot listen, LinkLostError if it cannot dial."""
+        self._boot = boot
+        self._poller = poller
+        self._place = place
+        self._listening: socket.socket | None = None
+        self._guests: list[_Guest] = []
+        self._connection: socket.socket | None = None
+        self._outgoing = Outgoing(Plain())
+        self._incoming = Incoming(Plain(), place)
+        self._early: list[Sequence[Part]] = []
+        self._waits_to_send = False
+        self.is_lost = False
+        self.refused = 0
+        """Who came and did not know the secret, or did not speak our language."""
+        if boot.listens:
+            self._listening = _listening(boot.host)
+            self._poller.register(self._listening, zmq.POLLIN)
+        else:
+            try:
+                self._greet(socket.create_connection((boot.host, boot.port), GREETING_S))
+            except OSError as error:
+                raise LinkLostError from error
 
     @property
     def port(self) -> int:
         """Where it listens."""
-        return int(self.socket.getsockopt_string(zmq.LAST_ENDPOINT).rpartition(":")[2])
+        assert self._listening is not None
+        return int(self._listening.getsockname()[1])
 
     @property
-    def is_lost(self) -> bool:
-        """Whether the connection has ended: not that of a stranger, who was never admitted."""
-        lost = False
-        while self.monitor.poll(0):
-            news = recv_monitor_message(self.monitor)
-            lost = lost or self._peer in (None, news["value"])
-        return lost and self._peer is not None
+    def is_up(self) -> bool:
+        """Whether both ends know each other."""
+        return self._connection is not None
 
-    def waiting(self) -> "list[zmq.Frame] | None":
-        """The parts of the next message; None if none is waiting."""
-        if not int(self.socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+    @property
+    def received_bytes(self) -> int:
+        """Since it was made."""
+        return self._incoming.received_bytes
+
+    @property
+    def sent_bytes(self) -> int:
+        """Since it was made."""
+        return self._outgoing.sent_bytes
+
+    def run(self) -> None:
+        """Greet who has come, and send what waits, as far as that can be done now."""
+        if self._connection is None:
+            self._run_greetings()
+        if self._connection is not None:
+            self._flush()
+
+    def waiting(self) -> bytes | None:
+        """The header of the next message, whose parts are placed; None if none is whole."""
+        if self._connection is None or self.is_lost:
             return None
-        parts = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
-        self._peer = int(parts[0].get(zmq.SRCFD))
-        self.received_bytes += sum(len(part) for part in parts)
-        return parts
+        try:
+            return self._incoming.receive(self._connection)
+        except (LinkEndedError, OSError) as error:
+            self._lose(error)
+            return None
 
     def send(self, parts: Sequence[Part]) -> None:
-        """Send without copying: what is behind a part must not change before it has gone."""
-        self.sent_bytes += sum(memoryview(part).nbytes for part in parts)
-        self.socket.send_multipart(list(parts), copy=False)
+        """Send without copying: what is behind a part must not change before it has gone. Before it is up, wait."""
+        self._outgoing.put(parts) if self._connection is not None else self._early.append(parts)
 
     def close(self) -> None:
         """Close it."""
-        closing(self.socket, self.monitor)
-        if self._authenticator is not None:
-            self._authenticator.stop()
-        self._context.term()
+        self._send_away(self._guests)
+        self._stop_listening()
+        if self._connection is not None:
+            self._connection.close()
+
+    def _run_greetings(self) -> None:
+        while self._listening is not None:
+            try:
+                self._greet(self._listening.accept()[0])
+            except (BlockingIOError, ConnectionError):
+                break
+        now = time.monotonic()
+        for guest in self._guests:
+            guest.run(now)
+        if not self._boot.listens and any(guest.is_gone for guest in self._guests):
+            self._lose("the other end does not know the secret of this link")
+        self._send_away([guest for guest in self._guests if guest.is_gone])
+        for guest in self._guests:
+            if guest.greeting.needs == 0:
+                self._admit(guest)
+                break
+
+    def _greet(self, connected: socket.socket) -> None:
+        connected.setblocking(False)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if len(self._guests) >= GREETED_MAX:
+            self._send_away(self._guests[:1])
+        guest = _Guest(connected, Greeting(self._boot.secret, self._boot.listens, self._boot.is_sealed))
+        self._guests.append(guest)
+        self._poller.register(connected, zmq.POLLIN)
+        guest.run(time.monotonic())
+
+    def _admit(self, guest: "_Guest") -> None:
+        """From now on it is the connection, and there will be no other."""
+        self._guests.remove(guest)
+        self._send_away(self._guests)
+        self._stop_listening()
+        agreed: Agreed = guest.greeting.agreed
+        seal = Sealed(agreed, self._boot.listens) if self._boot.is_sealed else Plain()
+        self._outgoing, self._incoming = Outgoing(seal), Incoming(seal, self._place)
+        self._connection = guest.socket
+        for parts in self._early:
+            self._outgoing.put(parts)
+        self._early.clear()
+
+    def _flush(self) -> None:
+        assert self._connection is not None
+        if self.is_lost:
+            return
+        try:
+            has_gone = self._outgoing.send(self._connection)
+        except OSError as error:
+            self._lose(error)
+            return
+        if self._waits_to_send == has_gone:
+            self._waits_to_send = not has_gone
+            self._poller.modify(self._connection, zmq.POLLIN if has_gone else zmq.POLLIN | zmq.POLLOUT)
+
+    def _lose(self, why: object) -> None:
+        """The connection is of no more use: wait no longer for it."""
+        log.debug("the link from %s to %s: %s", self._boot.here, self._boot.there, why)
+        self.is_lost = True
+        if self._connection is not None:
+            self._poller.unregister(self._connection)
+
+    def _stop_listening(self) -> None:
+        if self._listening is not None:
+            self._poller.unregister(self._listening)
+            self._listening.close()
+            self._listening = None
+
+    def _send_away(self, guests: "Sequence[_Guest]") -> None:
+        for guest in list(guests):
+            self._guests.remove(guest)
+            self._poller.unregister(guest.socket)
+            guest.socket.close()
+            self.refused += 1
+
+
+class _Guest:
+    """Somebody who has connected, and has not shown yet that he knows the secret."""
+
+    def __init__(self, connected: socket.socket, greeting: Greeting) -> None:
+        self.socket = connected
+        self.greeting = greeting
+        self.is_gone = False
+        self._until = time.monotonic() + GREETING_S
+        self._heard = b""
+
+    def run(self, now: float) -> None:
+        """Say and hear what can be said and heard now."""
+        try:
+            self._talk()
+        except BlockingIOError:
+            pass
+        except (OSError, StrangerError):
+            self.is_gone = True
+        self.is_gone = self.is_gone or now >= self._until
+
+    def _talk(self) -> None:
+        """Raises BlockingIOError once the other has to speak; OSError, StrangerError."""
+        while True:
+            if self.greeting.outgoing:
+                # A hundred bytes always fit into the buffer of a new connection.
+                self.socket.sendall(self.greeting.outgoing)
+                self.greeting.outgoing = b""
+            if not self.greeting.needs:
+                return
+            heard = self.socket.recv(self.greeting.needs - len(self._heard))
+            if not heard:
+                raise StrangerError("it has gone")
+            self._heard += heard
+            if len(self._heard) == self.greeting.needs:
+                heard, self._heard = self._heard, b""
+                self.greeting.take(heard)
+
+
+def _listening(host: str) -> socket.socket:
+    """Raises OSError."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
+        0
+    ]
+    listening = socket.socket(family, kind, protocol)
+    try:
+        listening.bind(address)
+        listening.listen()
+        listening.setblocking(False)
+    except OSError:
+        listening.close()
+        raise
+    return listening

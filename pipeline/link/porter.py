@@ -2,15 +2,16 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 import zmq
 
-from framewire.pipeline.frame.packet import Packet, PictureRef
+from framewire.pipeline.frame.packet import Packet
 from framewire.pipeline.frame.ring import PictureLostError, RingReader
 from framewire.pipeline.line.clock import ClockOffset
 from framewire.pipeline.link.carriage import (
+    Bye,
     Carried,
     LinkMisheardError,
     Picture,
@@ -22,7 +23,9 @@ from framewire.pipeline.link.carriage import (
 from framewire.pipeline.link.codec import find_codec
 from framewire.pipeline.link.exports import Exports
 from framewire.pipeline.link.imports import Imports
-from framewire.pipeline.link.link_socket import LinkBoot, LinkSocket, Part
+from framewire.pipeline.link.landing import Landing
+from framewire.pipeline.link.link_socket import LinkBoot, LinkLostError, LinkSocket
+from framewire.pipeline.link.outgoing import Part
 from framewire.pipeline.seen.figures import WorkerFigures
 from framewire.pipeline.wire.inbox import Inbox, Outboxes
 from framewire.pipeline.wire.message import (
@@ -43,17 +46,13 @@ PING_S = 0.5
 """How often the other end is asked for a sign of life, and the time."""
 SILENCE_S = 1.5
 """Silence after which the link counts as lost."""
-DIAL_S = 3.0
-"""How long one try to reach the other end may take: it may be somewhere else by now."""
+GREETING_S = 3.0
+"""How long the end that has dialled waits for an answer: the other may be somewhere else by now."""
 REPORT_S = 0.5
 EARLY_MAX = 10_000
 """Messages for addresses that have not come: see Worker, which keeps as many of a future epoch."""
 
 log = logging.getLogger("framewire.link")
-
-
-class LinkLostError(Exception):
-    """The connection is lost, or was never made."""
 
 
 class Porter:
@@ -65,33 +64,35 @@ class Porter:
     """
 
     def __init__(self, name: str, incarnation: int, boot: LinkBoot, inbox: Inbox, outboxes: Outboxes) -> None:
-        """Raises zmq.ZMQError if it cannot listen, CodecMissingError."""
+        """Raises OSError if it cannot listen, LinkLostError, CodecMissingError."""
         self.name = name
-        self.socket = LinkSocket(boot)
+        self._poller = zmq.Poller()
+        self._poller.register(inbox.socket, zmq.POLLIN)
+        self.socket = LinkSocket(boot, self._poller, self._place)
         self._codec = find_codec(boot.pixels)
-        self.imports = Imports(self._codec)
+        self.imports = Imports()
+        self._landing = Landing(self.imports, self._codec)
         self._incarnation = incarnation
         self._boot = boot
         self._inbox = inbox
         self._outboxes = outboxes
-        self._poller = zmq.Poller()
-        for one in (inbox.socket, self.socket.socket, self.socket.monitor):
-            self._poller.register(one, zmq.POLLIN)
         self._exports = Exports()
         self._reader = RingReader()
         self._offset = ClockOffset()
         self._refusals = Refusals(name)
         self._heard_at = time.monotonic()
+        self._received = 0
         self._ping_at = 0.0
         self._is_up = False
         self._leaving = False
+        self._is_left = False
         self._lives: dict[str, int] = {}
         self._early: list[tuple[str, int, bytes]] = []
         """For workers whose address, in that life, has not come yet."""
 
     def greet(self) -> None:
-        """Wait until the other end answers. Raises LinkLostError if it does not in time."""
-        until = time.monotonic() + DIAL_S
+        """Wait until the other end answers. Raises LinkLostError if it does not in time, SealMissingError."""
+        until = time.monotonic() + GREETING_S
         while not self._is_up and not self._leaving:
             self._ping()
             self._wait(self._ping_at)
@@ -102,23 +103,30 @@ class Porter:
                 raise LinkLostError
 
     def run(self, tell: Callable[[Message], None]) -> None:
-        """Carry until the supervisor sends Exit. Raises LinkLostError."""
+        """Carry until the supervisor sends Exit. Raises LinkLostError; without a text if the other end said goodbye."""
         reported = 0.0
         while not self._leaving:
             self._ping()
             self._wait(min(self._ping_at, reported + REPORT_S))
             self._take_all()
             now = time.monotonic()
-            is_lost = self.socket.is_lost or now - self._heard_at > SILENCE_S
-            if is_lost and not self._leaving:
+            is_silent = now - self._heard_at > SILENCE_S
+            if self._is_left:
+                # The same Exit is on its way to this end, unless only the other machine goes.
+                if is_silent and not self._leaving:
+                    raise LinkLostError
+            elif (is_silent or self.socket.is_lost) and not self._leaving:
                 raise LinkLostError("it was up")
             if now - reported >= REPORT_S:
                 reported = now
                 tell(self.report())
+        self.socket.send([encode_header(Bye())])
+        self.socket.run()
 
     def report(self) -> Report:
         """Its figures since it started."""
-        figures = WorkerFigures({}, {}, time.process_time(), resident_bytes(), self._refusals.count, 0)
+        refused = self._refusals.count + self.socket.refused
+        figures = WorkerFigures({}, {}, time.process_time(), resident_bytes(), refused, 0)
         figures.link_bytes = self.socket.sent_bytes
         return Report(self.name, self._incarnation, figures)
 
@@ -139,13 +147,16 @@ class Porter:
     def _take_all(self) -> None:
         """Take what waits at both sides, one by one in turn."""
         while True:
-            raw, parts = self._inbox.waiting(), self.socket.waiting()
+            raw, header = self._inbox.waiting(), self.socket.waiting()
             if raw is not None:
                 self._take(raw)
-            if parts is not None:
-                self._arrived(parts)
-            if raw is None and parts is None:
-                return
+            if header is not None:
+                self._arrived(header)
+            self.socket.run()
+            if raw is None and header is None:
+                break
+        if self.socket.received_bytes != self._received:
+            self._received, self._heard_at = self.socket.received_bytes, time.monotonic()
 
     def _take(self, raw: bytes) -> None:
         try:
@@ -212,43 +223,40 @@ class Porter:
                 pixels.append(self._codec.encode(view))
         return pictures, pixels
 
-    def _arrived(self, parts: list[zmq.Frame]) -> None:
-        self._heard_at = time.monotonic()
+    def _place(self, header: bytes, sizes: Sequence[int]) -> Sequence[memoryview | None]:
+        """Where the parts behind a header belong; what is wrong with it is told once they are here."""
+        try:
+            carried = decode_header(header)
+            if isinstance(carried, Carried) and isinstance(message := decode_for_worker(carried.raw), Deliver):
+                return self._landing.place(message.packet, carried.pictures, sizes)
+        except (LinkMisheardError, RefusedError):
+            pass
+        return [None] * len(sizes)
+
+    def _arrived(self, header: bytes) -> None:
         self._is_up = True
         try:
-            match decode_header(parts[0].bytes):
+            match decode_header(header):
                 case Ping() as ping:
                     self.socket.send([encode_header(Pong(ping.asked_at, time.monotonic()))])
                 case Pong() as pong:
                     self._offset.answered(pong.asked_at, pong.now, time.monotonic())
+                case Bye():
+                    self._is_left = True
                 case Carried() as carried:
-                    self._deliver(carried, parts[1:])
+                    self._deliver(carried)
         except (LinkMisheardError, RefusedError, PictureLostError, ValueError) as error:
-            self._refusals.take(parts[0].bytes, error)
+            self._refusals.take(header, error)
 
-    def _deliver(self, carried: Carried, parts: list[zmq.Frame]) -> None:
-        """Raises LinkMisheardError, RefusedError, PictureLostError."""
+    def _deliver(self, carried: Carried) -> None:
+        """Raises LinkMisheardError, RefusedError, PictureLostError, ValueError."""
         message = decode_for_worker(carried.raw)
         if isinstance(message, Deliver):
             packet = self._by_our_clock(message.packet)
             if carried.pictures:
-                packet = msgspec.structs.replace(packet, pictures=self._imported(packet, carried.pictures, parts))
+                packet = msgspec.structs.replace(packet, pictures=self._landing.take(packet, carried.pictures))
             message = msgspec.structs.replace(message, packet=packet)
         self._put(carried.worker, carried.incarnation, encode(message))
-
-    def _imported(self, packet: Packet, pictures: list[Picture], parts: list[zmq.Frame]) -> dict[str, PictureRef]:
-        pixels = iter(parts)
-        found: dict[str, PictureRef] = {}
-        for picture in pictures:
-            if picture.goes_home:
-                found[picture.name] = picture.ref
-                continue
-            part = next(pixels, None) if picture.pixels else None
-            if picture.pixels and part is None:
-                raise LinkMisheardError("its pixels were not sent")
-            buffer = part.buffer if part is not None else None
-            found[picture.name] = self.imports.take(packet.stream, packet.window, packet.mark, picture.ref, buffer)
-        return found
 
     def _by_our_clock(self, packet: Packet) -> Packet:
         ahead = self._offset.seconds

@@ -8,8 +8,10 @@ import zmq
 from msgspec import Struct
 from setproctitle import setproctitle
 
-from framewire.pipeline.link.link_socket import LinkBoot
-from framewire.pipeline.link.porter import LinkLostError, Porter
+from framewire.pipeline.link.codec import CodecMissingError
+from framewire.pipeline.link.link_socket import LinkBoot, LinkLostError
+from framewire.pipeline.link.porter import Porter
+from framewire.pipeline.link.seal import SealMissingError
 from framewire.pipeline.nodes.notes import Notes
 from framewire.pipeline.wire.inbox import Inbox, Outbox, Outboxes, new_endpoint
 from framewire.pipeline.wire.message import Closed, LinkAt, Ready
@@ -45,7 +47,10 @@ def run_porter(boot: PorterBoot) -> int:
                 "the link from %s to %s is lost; what was on its way is sent again", boot.link.here, boot.link.there
             )
         return REPLACE
-    except zmq.ZMQError as error:
+    except (CodecMissingError, SealMissingError) as error:
+        tell.trouble(boot.worker, f"on {boot.link.here}: {error}")
+        return 1
+    except OSError as error:
         tell.trouble(boot.worker, f"cannot listen at {boot.link.host} ({error.strerror})")
         return 1
     except BaseException as error:

@@ -18,7 +18,7 @@ class Starts:
     def __init__(
         self, spec: PipelineSpec, plan: Plan, out: Path, crew: Crew, books: Bookkeeping, trace_every: int
     ) -> None:
-        self.links = Links(plan, crew.workers, crew.host_of, spec.links.pixels)
+        self.links = Links(plan, crew.workers, crew.host_of, spec.links)
         self._spec = spec
         self._out = out
         self._crew = crew

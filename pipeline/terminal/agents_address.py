@@ -11,15 +11,16 @@ from msgspec import Struct
 
 from framewire.pipeline.document.config_error import ConfigError, Place
 from framewire.pipeline.engine.ray_machines import ray_machines
-from framewire.pipeline.graph import PipelineSpec
+from framewire.pipeline.graph import PipelineSpec, make_plan
 from framewire.pipeline.line.keys import RunKeys, WrongKeyError, read_run_keys
 from framewire.pipeline.line.modules import Module, ModulesError, modules_of
 from framewire.pipeline.line.socket import RunSocket
 from framewire.pipeline.machines.machines import Machines, MachinesError
-from framewire.pipeline.server.listen import parse_address
+from framewire.pipeline.server.listen import is_loopback, parse_address
 
 DEFAULT_AGENTS = "127.0.0.1:9798"
 DEFAULT_KEYS = Path("keys")
+SEAL_MISSING = 'pictures cross to other machines encrypted: `pip install "framewire[machines]"`, here and there'
 RAY_ADDRESS = "RAY_ADDRESS"
 """Ray's own variable: `ray job submit` sets it."""
 
@@ -43,6 +44,8 @@ def machines_for(spec: PipelineSpec, out: Path, found: Found) -> Callable[[bool]
         raise ConfigError(Place(option), f"the engine is {spec.engine}; add --engine ray")
     if not spec.machines:
         return None
+    if _seals(spec, found) and importlib.util.find_spec("cryptography") is None:
+        raise ConfigError(Place("links"), SEAL_MISSING)
     try:
         modules = modules_of(spec)
     except ModulesError as error:
@@ -54,6 +57,15 @@ def machines_for(spec: PipelineSpec, out: Path, found: Found) -> Callable[[bool]
     host, port = parse_agents_address(found.agents)
     run_keys = _keys(spec, found.keys)
     return lambda is_resumed: _listening(spec, modules, host, port, run_keys, is_resumed)
+
+
+def _seals(spec: PipelineSpec, found: Found) -> bool:
+    """Whether packets cross to other machines encrypted, as far as is known before these have come."""
+    if all(process.towards is None for process in make_plan(spec).processes):
+        return False
+    if spec.engine == "ray":
+        return spec.links.secure == "always" or bool(found.ray_address)
+    return spec.links.secure == "always" or not is_loopback(parse_agents_address(found.agents)[0])
 
 
 def _keys(spec: PipelineSpec, keys: Path) -> RunKeys:
