@@ -73,7 +73,8 @@ class Stage(Generic[OptionsT]):
     Options: ClassVar[type[Any]] = NoOptions
     ordered: ClassVar[bool] = False
     looks: ClassVar[bool] = True
-    """Whether the stage reads pictures. One with False gets only packets, and must not ask for a picture."""
+    """Whether the stage reads pictures. One with False gets only packets, and must not ask for a picture: on another
+    machine than the picture's there may be none."""
 
     gives: ClassVar[frozenset[str]] = frozenset()
     """What it puts into packets that other stages may need, such as `tracks`."""

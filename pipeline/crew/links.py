@@ -69,6 +69,8 @@ class Links:
             ours.secret,
             theirs.public,
             self._pixels,
+            process.looking,
+            tuple(stage for stage, bare in self._plan.bare_at.items() if bare),
         )
 
     def via(self, here: str, there: str) -> int:

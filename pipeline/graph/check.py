@@ -276,6 +276,7 @@ class _Checker:
             ordered=cls.ordered,
             batch=(engine.batch or BatchSpec(size=cls.batch_size(checked))) if cls.batches() else None,
             remembers=cls.remembers(),
+            looks=cls.looks,
             hides=cls.hides,
             closing_s=cls.closing_s(checked) if issubclass(cls, Sink) else 0.0,
             lag=engine.lag,

@@ -65,6 +65,8 @@ class StageSpec(Struct, frozen=True, kw_only=True):
     """Seconds after which a call to it counts as stuck; 0: never."""
     remembers: bool = False
     """Whether its memory outlives its process: see Stage.memory."""
+    looks: bool = True
+    """Whether it reads pictures: see Stage.looks."""
     hides: bool = False
     """Whether it hides parts of the picture: see Stage.hides."""
     closing_s: float = 0.0

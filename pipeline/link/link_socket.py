@@ -18,7 +18,8 @@ ZmqContext = zmq.Context["zmq.Socket[bytes]"]
 class LinkBoot(Struct, frozen=True):
     """What one end of a link needs: the machines, where the other end is, and keys (Z85 text).
 
-    The end that listens does so at `host`, at any port; the other finds it at `host` and `port`.
+    The end that listens does so at `host`, at any port; the other finds it at `host` and `port`. Of the stages at the
+    other end, only those that are `looking` get pixels. Of what stages in `unseen` send, no viewer gets pictures.
     """
 
     here: str
@@ -29,7 +30,9 @@ class LinkBoot(Struct, frozen=True):
     public: str
     secret: str
     other: str
-    pixels: str = "raw"
+    pixels: str
+    looking: tuple[str, ...]
+    unseen: tuple[str, ...]
 
 
 class LinkSocket:
