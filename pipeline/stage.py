@@ -382,6 +382,19 @@ def stage(name: str) -> Callable[[S], S]:
 
 
 RESERVED_KEYS = frozenset(
-    {"use", "input", "replicas", "process", "batch", "sources", "on", "near", "stuck_after_s", "lag", "give_up_s"}
+    {
+        "use",
+        "input",
+        "replicas",
+        "process",
+        "batch",
+        "sources",
+        "on",
+        "near",
+        "gpus",
+        "stuck_after_s",
+        "lag",
+        "give_up_s",
+    }
 )
 """Keys of a stage in YAML that the engine reads itself."""

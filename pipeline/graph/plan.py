@@ -6,6 +6,7 @@ from itertools import product
 
 from msgspec import Struct
 
+from framewire.pipeline.gpus import together
 from framewire.pipeline.graph.spec import HOME, Near, PipelineSpec, StageSpec
 
 EdgeId = tuple[str, str]
@@ -50,6 +51,8 @@ class Process(Struct, frozen=True):
     """The machines that share its replicas, `machine` first, if there are several."""
     near: Near = "first"
     """Whether a replica on the producer's machine is preferred."""
+    gpus: float = 0.0
+    """What each of its workers needs: see StageSpec."""
     towards: str | None = None
     """Of a porter, which runs no stage: the machine at the other end of its link."""
     carries: tuple[str, ...] = ()
@@ -105,6 +108,15 @@ class Plan(Struct, frozen=True):
         """How many of them run on this machine; empty: where the command runs."""
         running = (process for process in self.processes if process.stages)
         return sum(process.machine_of(replica) == machine for process in running for replica in range(process.replicas))
+
+    def gpus_on(self, machine: str) -> dict[str, float]:
+        """The workers on this machine that need GPUs, and how many."""
+        return {
+            worker: process.gpus
+            for process in self.processes
+            for replica, worker in enumerate(process.workers)
+            if process.gpus and process.machine_of(replica) == machine
+        }
 
     def into(self, stage: str) -> list[Edge]:
         """The edges into a stage, in the order of its inputs."""
@@ -228,6 +240,7 @@ def _processes(ordered: list[StageSpec]) -> tuple[Process, ...]:
             group[0].machine,
             group[0].shared_by,
             group[0].near,
+            together(stage.gpus for stage in group),
         )
         for group in groups.values()
     )

@@ -79,6 +79,8 @@ class StageSpec(Struct, frozen=True, kw_only=True):
     """The machines that share its replicas, `machine` first, if there are several."""
     near: Near = "first"
     """Whether a replica on the producer's machine is preferred."""
+    gpus: float = 0.0
+    """What each replica needs: a part of one GPU, or a whole number; 0: none is kept for it."""
     unfolded_from: str = ""
     """The stage in the file of which this is the copy for one machine; empty: it is no copy."""
 
