@@ -73,7 +73,8 @@ class Stage(Generic[OptionsT]):
     Options: ClassVar[type[Any]] = NoOptions
     ordered: ClassVar[bool] = False
     looks: ClassVar[bool] = True
-    """Whether the stage reads pictures. One with False gets only packets, and must not ask for a picture."""
+    """Whether the stage reads pictures. One with False gets only packets, and must not ask for a picture: on another
+    machine than the picture's there may be none."""
 
     gives: ClassVar[frozenset[str]] = frozenset()
     """What it puts into packets that other stages may need, such as `tracks`."""
@@ -381,6 +382,19 @@ def stage(name: str) -> Callable[[S], S]:
 
 
 RESERVED_KEYS = frozenset(
-    {"use", "input", "replicas", "process", "batch", "sources", "on", "near", "stuck_after_s", "lag", "give_up_s"}
+    {
+        "use",
+        "input",
+        "replicas",
+        "process",
+        "batch",
+        "sources",
+        "on",
+        "near",
+        "gpus",
+        "stuck_after_s",
+        "lag",
+        "give_up_s",
+    }
 )
 """Keys of a stage in YAML that the engine reads itself."""

@@ -64,6 +64,8 @@ class Links:
             self._secrets[process if process.listens else mate],
             self._spec.secure == "always" or not is_loopback(host),
             self._spec.pixels,
+            process.looking,
+            tuple(stage for stage, bare in self._plan.bare_at.items() if bare),
         )
 
     def via(self, here: str, there: str) -> int:

@@ -45,8 +45,8 @@ def merge(parts: Sequence[Packet]) -> Packet:
 
     Detections with the same id are one; attributes, landmarks, score and track of one are merged, the earlier
     branch taking precedence. A label that one branch did not search for counts as not searched. Of several pictures
-    with the same name, the one drawn over most often wins (the first, among equals), so a branch that draws wins over
-    one that only looks.
+    with the same name, the one drawn over most often wins (among equals one that is on this machine, then the first),
+    so a branch that draws wins over one that only looks.
     """
     first = parts[0]
     worst = max(parts, key=lambda part: part.outcome)
@@ -69,7 +69,7 @@ def _merge_pictures(parts: Sequence[Packet]) -> dict[str, PictureRef]:
     merged: dict[str, PictureRef] = {}
     for name in dict.fromkeys(name for part in parts for name in part.pictures):
         refs = [part.pictures[name] for part in parts if name in part.pictures]
-        merged[name] = max(refs, key=lambda ref: ref.generation)
+        merged[name] = max(refs, key=lambda ref: (ref.generation, ref.is_here))
     return merged
 
 

@@ -47,10 +47,14 @@ class NotAFailedFrameError(ValueError):
 def save(
     out: Path, stage: str, use: str, options: dict[str, Any], folder: str, packet: Packet, reader: RingReader
 ) -> Path:
-    """Write the frame under `out`/failed and return its path. Raises OSError, PictureLostError."""
+    """Write the frame under `out`/failed, with those of its pictures that are on this machine; return its path.
+
+    Raises OSError, PictureLostError.
+    """
     pictures = {
         name: SavedPicture(ref.height, ref.width, ref.channels, reader.view(ref).tobytes())
         for name, ref in packet.pictures.items()
+        if ref.is_here
     }
     bare = msgspec.structs.replace(packet, pictures={})
     path = out / FOLDER / f"{stage}-{packet.stream}-{packet.seq:06d}{SUFFIX}"

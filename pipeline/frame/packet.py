@@ -32,7 +32,9 @@ class PictureRef(Struct, frozen=True, array_like=True):
     """Where the pixels of one picture are: a slot of a ring in some process on this machine.
 
     The picture is uint8, `height` x `width` x `channels`, rows packed; channels is 3 (BGR) or 1 (grey).
-    `generation` counts how often it was drawn over since capture.
+    `generation` counts how often it was drawn over since capture. With a `machine`, the pixels have stayed there, and
+    all but height, width, channels and generation means something there alone: nobody behind this packet looks, until
+    it is back there.
     """
 
     ring: NotNegative
@@ -45,6 +47,12 @@ class PictureRef(Struct, frozen=True, array_like=True):
     width: NotNegative
     channels: Positive
     generation: NotNegative = 0
+    machine: str = ""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the pixels are on this machine."""
+        return not self.machine
 
 
 class Attribute(Struct, frozen=True, array_like=True):

@@ -31,6 +31,10 @@ class PictureLostError(Exception):
     """The picture is gone: its process has ended, or its slot holds a later frame."""
 
 
+class PictureElsewhereError(Exception):
+    """The pixels have stayed on another machine, since no stage on this one was said to look at them."""
+
+
 def _page_aligned(size: int) -> int:
     return -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
 
@@ -128,7 +132,7 @@ class RingReader:
     def view(self, ref: PictureRef) -> Pixels:
         """The picture, read-only, without a copy; valid while its frame is unsettled.
 
-        Raises PictureLostError if the picture is gone.
+        Raises PictureLostError if the picture is gone, PictureElsewhereError if it never came to this machine.
         """
         return _pixels(self._holding(ref).memory, ref)
 
@@ -136,11 +140,14 @@ class RingReader:
         """Whether the picture is there."""
         try:
             self._holding(ref)
-        except PictureLostError:
+        except (PictureLostError, PictureElsewhereError):
             return False
         return True
 
     def _holding(self, ref: PictureRef) -> _MappedRing:
+        if not ref.is_here:
+            # Its pid and its descriptor are those of a stranger here.
+            raise PictureElsewhereError(f"it has stayed on {ref.machine}; remove `looks = False` from the stage")
         ring = self._rings.get(ref.ring)
         if ring is None:
             ring = self._map(ref)

@@ -11,7 +11,7 @@ from framewire.pipeline.document.config_error import ConfigError, ConfigGroupErr
 from framewire.pipeline.document.yaml_text import Document, parse, parse_scalar
 from framewire.pipeline.graph.keys import Name, PipelineKeys, StageKeys
 from framewire.pipeline.graph.machines import deal_streams, machine_names, machines_of
-from framewire.pipeline.graph.needs import needs_of, place_all, wrong_needs
+from framewire.pipeline.graph.needs import needs_of, place_all, wrong_gpus, wrong_needs
 from framewire.pipeline.graph.outputs import Input, Output, check_outputs
 from framewire.pipeline.graph.path_template import PathTemplate
 from framewire.pipeline.graph.plan import make_plan
@@ -200,7 +200,8 @@ class _Checker:
             outputs_on={machine: self.outputs_on(machine, stages) for machine in away},
             prints=any(spec.kind == "sink" and STDOUT in spec.options.values() for spec in stages),
         )
-        make_plan(spec)
+        self.errors += wrong_gpus(self.document, spec, make_plan(spec))
+        self.tell_errors()
         return spec
 
     def stages(self) -> tuple[StageSpec, ...]:
@@ -271,11 +272,13 @@ class _Checker:
             machine=machine,
             shared_by=machines if len(machines) > 1 else (),
             near=engine.near,
+            gpus=engine.gpus,
             unfolded_from=self.copies.get(name, ""),
             kind=cls.kind(),
             ordered=cls.ordered,
             batch=(engine.batch or BatchSpec(size=cls.batch_size(checked))) if cls.batches() else None,
             remembers=cls.remembers(),
+            looks=cls.looks,
             hides=cls.hides,
             closing_s=cls.closing_s(checked) if issubclass(cls, Sink) else 0.0,
             lag=engine.lag,

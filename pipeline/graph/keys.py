@@ -22,6 +22,8 @@ from framewire.pipeline.graph.spec import (
 
 MACHINES_MAX = 256
 """Of one name: more than one run keeps the books of."""
+GPUS_MAX = 64
+"""Of one replica: more than any machine has."""
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 
 
@@ -124,6 +126,10 @@ class StageKeys(Struct, frozen=True, kw_only=True):
         Near,
         Meta(description="Replicas on several machines: first, those where the frame is are preferred; only; any"),
     ] = "first"
+    gpus: Annotated[
+        float,
+        Meta(ge=0, le=GPUS_MAX, description="GPUs of each replica: a part of one, or a whole number; 0: all are seen"),
+    ] = 0.0
     batch: Annotated[
         BatchSpec | None, Meta(description="{size, wait_ms}: frames per call, and how long to wait for them")
     ] = None

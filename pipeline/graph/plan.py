@@ -6,6 +6,7 @@ from itertools import product
 
 from msgspec import Struct
 
+from framewire.pipeline.gpus import together
 from framewire.pipeline.graph.spec import HOME, Near, PipelineSpec, StageSpec
 
 EdgeId = tuple[str, str]
@@ -50,10 +51,14 @@ class Process(Struct, frozen=True):
     """The machines that share its replicas, `machine` first, if there are several."""
     near: Near = "first"
     """Whether a replica on the producer's machine is preferred."""
+    gpus: float = 0.0
+    """What each of its workers needs: see StageSpec."""
     towards: str | None = None
     """Of a porter, which runs no stage: the machine at the other end of its link."""
     carries: tuple[str, ...] = ()
     """Of a porter: the sources whose frames cross the link."""
+    looking: tuple[str, ...] = ()
+    """Of a porter: the stages at the other end that get pixels; others get packets alone."""
 
     @property
     def machines(self) -> tuple[str, ...]:
@@ -103,6 +108,15 @@ class Plan(Struct, frozen=True):
         """How many of them run on this machine; empty: where the command runs."""
         running = (process for process in self.processes if process.stages)
         return sum(process.machine_of(replica) == machine for process in running for replica in range(process.replicas))
+
+    def gpus_on(self, machine: str) -> dict[str, float]:
+        """The workers on this machine that need GPUs, and how many."""
+        return {
+            worker: process.gpus
+            for process in self.processes
+            for replica, worker in enumerate(process.workers)
+            if process.gpus and process.machine_of(replica) == machine
+        }
 
     def into(self, stage: str) -> list[Edge]:
         """The edges into a stage, in the order of its inputs."""
@@ -181,7 +195,8 @@ def make_plan(spec: PipelineSpec) -> Plan:
         source: tuple(stage.name for stage in ordered if stage.remembers and source in sources_at[stage.name])
         for source in sinks_of
     }
-    processes = (*processes, *_porters(processes, edges, sources_at))
+    looking = frozenset(stage.name for stage in ordered if stage.looks)
+    processes = (*processes, *_porters(processes, edges, sources_at, looking))
     return Plan(processes, edges, sinks_of, remembering_of, sources_at, bare_at(spec.stages))
 
 
@@ -225,6 +240,7 @@ def _processes(ordered: list[StageSpec]) -> tuple[Process, ...]:
             group[0].machine,
             group[0].shared_by,
             group[0].near,
+            together(stage.gpus for stage in group),
         )
         for group in groups.values()
     )
@@ -240,17 +256,68 @@ def crossings(processes: tuple[Process, ...], edges: tuple[Edge, ...]) -> Iterat
 
 
 def _porters(
-    processes: tuple[Process, ...], edges: tuple[Edge, ...], sources_at: dict[str, tuple[str, ...]]
+    processes: tuple[Process, ...],
+    edges: tuple[Edge, ...],
+    sources_at: dict[str, tuple[str, ...]],
+    looking: frozenset[str],
 ) -> list[Process]:
     """Two for each pair of machines between which packets go: one at either end."""
     crossing: dict[tuple[str, str], dict[str, None]] = {}
+    readers: dict[tuple[str, str], dict[str, None]] = {}
+    needs: dict[str, PixelNeeds] = {}
     for edge, here, there in crossings(processes, edges):
         for pair in ((here, there), (there, here)):
             crossing.setdefault(pair, {}).update(dict.fromkeys(sources_at[edge.producer]))
+        if here not in needs:
+            needs[here] = PixelNeeds(processes, edges, looking, here)
+        if needs[here].has(edge.consumer, there):
+            readers.setdefault((here, there), {})[edge.consumer] = None
     return [
-        Process(f"{here or HOME}>{there or HOME}", (), 1, here, towards=there, carries=tuple(sources))
+        Process(
+            f"{here or HOME}>{there or HOME}",
+            (),
+            1,
+            here,
+            towards=there,
+            carries=tuple(sources),
+            looking=tuple(readers.get((here, there), ())),
+        )
         for (here, there), sources in crossing.items()
     ]
+
+
+class PixelNeeds:
+    """Which stages need the pixels of packets that come from the machine `origin`.
+
+    Those that look, and those from which a packet may reach one that looks before it is back at `origin`: there it gets
+    its original picture again.
+
+    Example:
+        PixelNeeds(processes, edges, {"faces"}, "box").has("list", "gpu")
+    """
+
+    def __init__(
+        self, processes: tuple[Process, ...], edges: tuple[Edge, ...], looking: frozenset[str], origin: str
+    ) -> None:
+        self._machines = {stage: process.machines for process in processes for stage in process.stages}
+        self._out: dict[str, list[Edge]] = {}
+        for edge in edges:
+            self._out.setdefault(edge.producer, []).append(edge)
+        self._looking = looking
+        self._origin = origin
+        self._known: dict[tuple[str, str], bool] = {}
+
+    def has(self, stage: str, machine: str) -> bool:
+        """Whether the stage needs them where it runs on `machine`."""
+        key = stage, machine
+        if key not in self._known:
+            self._known[key] = stage in self._looking or any(
+                self.has(edge.consumer, there)
+                for edge in self._out.get(stage, ())
+                for there in ((machine,) if edge.routing is Routing.LOCAL else self._machines[edge.consumer])
+                if there != self._origin
+            )
+        return self._known[key]
 
 
 def _edges(

@@ -66,6 +66,8 @@ class StageSpec(Struct, frozen=True, kw_only=True):
     """Seconds after which a call to it counts as stuck; 0: never."""
     remembers: bool = False
     """Whether its memory outlives its process: see Stage.memory."""
+    looks: bool = True
+    """Whether it reads pictures: see Stage.looks."""
     hides: bool = False
     """Whether it hides parts of the picture: see Stage.hides."""
     closing_s: float = 0.0
@@ -78,6 +80,8 @@ class StageSpec(Struct, frozen=True, kw_only=True):
     """The machines that share its replicas, `machine` first, if there are several."""
     near: Near = "first"
     """Whether a replica on the producer's machine is preferred."""
+    gpus: float = 0.0
+    """What each replica needs: a part of one GPU, or a whole number; 0: none is kept for it."""
     unfolded_from: str = ""
     """The stage in the file of which this is the copy for one machine; empty: it is no copy."""
 

@@ -48,19 +48,21 @@ def stages_on(spec: PipelineSpec) -> dict[str, list[str]]:
 def loads(spec: PipelineSpec, sizes: Mapping[str, tuple[int, int]]) -> list[Load]:
     """What each direction of each link carries at most; `sizes` are widths and heights of sources, as far as known.
 
-    A picture crosses a link once, however many stages read it there, and none goes back to where it was captured. A
-    stage that draws makes a picture of its own, which no plan can know of: it counts as one of the source's wherever
-    packets cross behind another machine.
+    A picture crosses a link once, however many stages read it there, only if one does, and none goes back to where it
+    was captured. A stage that draws makes a picture of its own, which no plan can know of: it counts as one of the
+    source's wherever packets cross behind another machine.
     """
     plan = make_plan(spec)
-    crossing: dict[tuple[str, str], list[str]] = {}
+    looking = {(one.machine, one.towards): one.looking for one in plan.processes}
+    crossing: dict[tuple[str, str], dict[str, None]] = {}
     for source in plan.sinks_of:
         (origin, *_) = plan.process_of(source).machines
-        ways = (way[1:] for way in crossings(plan.processes, plan.edges) if source in plan.sources_at[way[0].producer])
-        for here, there in dict.fromkeys(ways):
-            crossing.setdefault((here or HOME, there or HOME), []).extend([source] if there != origin else [])
+        for edge, here, there in crossings(plan.processes, plan.edges):
+            if source in plan.sources_at[edge.producer]:
+                is_seen = there != origin and edge.consumer in looking[here, there]
+                crossing.setdefault((here or HOME, there or HOME), {}).update({source: None} if is_seen else {})
     share = JPEG_SHARE if spec.links.pixels == "jpeg" else 1.0
-    return [_load(f"{here}>{there}", sources, sizes, share) for (here, there), sources in crossing.items()]
+    return [_load(f"{here}>{there}", list(sources), sizes, share) for (here, there), sources in crossing.items()]
 
 
 def _load(link: str, sources: list[str], sizes: Mapping[str, tuple[int, int]], share: float) -> Load:

@@ -9,8 +9,8 @@ from framewire.pipeline.graph.spec import PipelineSpec
 from framewire.pipeline.line.modules import Module
 from framewire.pipeline.nodes.notes import FrameInHand
 
-PROTOCOL = 2
-"""Rises with every change of a message in this file or in wire/message.py."""
+PROTOCOL = 3
+"""Rises with every change of a message in this file or in wire/message.py, and of a packet."""
 
 
 class Hello(Struct, frozen=True, tag=True):

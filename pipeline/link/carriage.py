@@ -13,7 +13,8 @@ class Picture(Struct, frozen=True, array_like=True):
     """One picture of a packet: `ref` as the sender has it.
 
     If it `goes_home`, `ref` is that of the receiver's own machine, from which the picture came. With `pixels`, they are
-    the next part of the message; without, the receiver has them already.
+    the next part of the message; without, the receiver has them already, unless `ref` names the machine where they
+    have stayed.
     """
 
     name: str

@@ -65,7 +65,7 @@ class Landing:
         return landed
 
     def _here(self, packet: Packet, picture: Picture) -> PictureRef:
-        if picture.goes_home:
+        if picture.goes_home or not picture.ref.is_here:
             return picture.ref
         here = self._imports.here(picture.ref)
         if here is None:

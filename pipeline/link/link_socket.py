@@ -29,7 +29,8 @@ class LinkBoot(Struct, frozen=True):
     """What one end of a link needs: the machines, where the other end is, and what both know.
 
     The end that listens does so at `host`, at any port; the other finds it at `host` and `port`. `secret` is that of
-    this link in this run, and came over the line, which is encrypted.
+    this link in this run, and came over the line, which is encrypted. Of the stages at the other end, only those that
+    are `looking` get pixels. Of what stages in `unseen` send, no viewer gets pictures.
     """
 
     here: str
@@ -39,7 +40,9 @@ class LinkBoot(Struct, frozen=True):
     port: int
     secret: bytes
     is_sealed: bool
-    pixels: str = "raw"
+    pixels: str
+    looking: tuple[str, ...]
+    unseen: tuple[str, ...]
 
 
 class LinkSocket:

@@ -3,11 +3,12 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import msgspec
 import zmq
 
-from framewire.pipeline.frame.packet import Packet
+from framewire.pipeline.frame.packet import Packet, PictureRef
 from framewire.pipeline.frame.ring import PictureLostError, RingReader
 from framewire.pipeline.line.clock import ClockOffset
 from framewire.pipeline.link.carriage import (
@@ -36,11 +37,13 @@ from framewire.pipeline.wire.message import (
     Message,
     RefusedError,
     Report,
+    Watch,
     decode_for_worker,
     encode,
 )
 from framewire.pipeline.wire.refused import Refusals
 from framewire.pipeline.worker.allocator import resident_bytes
+from framewire.pipeline.worker.glimpse import Glimpses
 
 PING_S = 0.5
 """How often the other end is asked for a sign of life, and the time."""
@@ -77,6 +80,7 @@ class Porter:
         self._inbox = inbox
         self._outboxes = outboxes
         self._exports = Exports()
+        self._glimpses = Glimpses(lambda endpoint, message: outboxes.send_to(endpoint, encode(message)))
         self._reader = RingReader()
         self._offset = ClockOffset()
         self._refusals = Refusals(name)
@@ -166,6 +170,8 @@ class Porter:
                     self._carry(message)
                 case Connect():
                     self._connect(message)
+                case Watch():
+                    self._glimpses.watch(message)
                 case Exit():
                     self._leaving = True
                 case _:
@@ -191,30 +197,42 @@ class Porter:
             raise LinkLostError
 
     def _carry(self, message: Forward) -> None:
-        """Hand a message to the other end, with the pixels that it lacks. Raises RefusedError."""
+        """Hand a message to the other end, with the pixels that it lacks and needs. Raises RefusedError."""
         carried = decode_for_worker(message.raw)
         if not isinstance(carried, Deliver) or not carried.packet.pictures:
             self.socket.send([encode_header(Carried(message.worker, message.incarnation, message.raw))])
             return
         packet = carried.packet
+        producer, consumer = carried.edge
         self._exports.epoch(packet.source, carried.epoch)
         try:
-            pictures, pixels = self._pictures(packet)
+            pictures, pixels = self._pictures(packet, consumer)
         except PictureLostError:
             # Its frame is settled, or its maker is gone: an epoch begins that voids this packet.
             return
+        if consumer not in self._boot.looking and producer not in self._boot.unseen and packet.alive:
+            # Nobody over there has a picture to show to viewers.
+            with suppress(PictureLostError):
+                self._glimpses.show(consumer, packet, self._reader)
         bare = msgspec.structs.replace(carried, packet=packet.without_pictures())
         header = Carried(message.worker, message.incarnation, encode(bare), pictures)
         self.socket.send([encode_header(header), *pixels])
 
-    def _pictures(self, packet: Packet) -> tuple[list[Picture], list[Part]]:
-        """A packet's pictures, and the pixels of those that the other side does not have. Raises PictureLostError."""
+    def _pictures(self, packet: Packet, consumer: str) -> tuple[list[Picture], list[Part]]:
+        """A packet's pictures, and the pixels of those that the other side does not have, and needs for `consumer`.
+
+        Raises PictureLostError.
+        """
         pictures: list[Picture] = []
         pixels: list[Part] = []
         for name, ref in packet.pictures.items():
-            origin = self.imports.origin(ref)
-            if origin is not None:
-                pictures.append(Picture(name, origin, goes_home=True))
+            home = self._at_home(ref)
+            if home is not None:
+                pictures.append(Picture(name, home, goes_home=True))
+                continue
+            if not ref.is_here or consumer not in self._boot.looking:
+                machine = ref.machine or self._boot.here
+                pictures.append(Picture(name, msgspec.structs.replace(ref, machine=machine)))
                 continue
             view = self._reader.view(ref)
             is_new = self._exports.is_new(packet, ref)
@@ -222,6 +240,12 @@ class Porter:
             if is_new:
                 pixels.append(self._codec.encode(view))
         return pictures, pixels
+
+    def _at_home(self, ref: PictureRef) -> PictureRef | None:
+        """The reference that the other end itself has to a picture which came from there, or has stayed there."""
+        if ref.machine == self._boot.there:
+            return msgspec.structs.replace(ref, machine="")
+        return self.imports.origin(ref) if ref.is_here else None
 
     def _place(self, header: bytes, sizes: Sequence[int]) -> Sequence[memoryview | None]:
         """Where the parts behind a header belong; what is wrong with it is told once they are here."""

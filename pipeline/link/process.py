@@ -72,8 +72,11 @@ def _live(boot: PorterBoot, context: "zmq.Context[zmq.Socket[bytes]]", tell: Tel
         # It has no frame in hand that could be to blame.
         notes = Notes()
         tell(Ready(boot.worker, boot.incarnation, os.getpid(), inbox.endpoint, notes.fd))
-        porter.run(tell)
-        tell(porter.report())
+        try:
+            porter.run(tell)
+        finally:
+            # At the end of a run one end may see that the other has gone before it is told to go itself.
+            tell(porter.report())
         tell(Closed(boot.worker, boot.incarnation))
     finally:
         porter.close()

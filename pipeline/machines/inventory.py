@@ -39,19 +39,17 @@ def _away_or_here(machine: Machine) -> MachineNow:
     )
 
 
-def links_seen(workers: Iterable[WorkerNow], sent: Mapping[str, int], pixels: str) -> dict[str, LinkNow]:
+def links_seen(workers: Iterable[WorkerNow], sent: Mapping[str, int], pixels: Mapping[str, str]) -> dict[str, LinkNow]:
     """A record for each direction of each link; `sent` are the bytes that each worker has sent over one.
 
-    `pixels` is how pictures cross.
+    `pixels` is how pictures cross it, or `none`.
     """
     found: dict[str, LinkNow] = {}
     for worker in workers:
         if worker.link:
             here, _, there = worker.link.partition(">")
-            sent_bytes = sent[worker.name]
-            found[worker.link] = LinkNow(
-                here, there, worker.up, sent_bytes, worker.restarts, worker.cpu_seconds, pixels
-            )
+            sent_bytes, how = sent[worker.name], pixels[worker.name]
+            found[worker.link] = LinkNow(here, there, worker.up, sent_bytes, worker.restarts, worker.cpu_seconds, how)
     ready = {name for name, link in found.items() if link.up}
     for link in found.values():
         # Either end alone reaches nobody.

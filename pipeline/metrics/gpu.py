@@ -1,9 +1,10 @@
 """GPU usage of this machine, where NVIDIA's library is available."""
 
-from functools import cache
 from typing import Any
 
 from msgspec import Struct
+
+from framewire.pipeline.gpus import nvml
 
 
 class Gpu(Struct, frozen=True):
@@ -16,26 +17,13 @@ class Gpu(Struct, frozen=True):
 
 def gpus() -> list[Gpu]:
     """All GPUs now; none if NVML is not installed (it comes with the extra `gpu`) or fails."""
-    library = _nvml()
+    library = nvml()
     if library is None:
         return []
     try:
         return [_look(library, number) for number in range(library.nvmlDeviceGetCount())]
     except library.NVMLError:
         return []
-
-
-@cache
-def _nvml() -> Any:
-    try:
-        import pynvml
-    except ImportError:
-        return None
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return None
-    return pynvml
 
 
 def _look(library: Any, number: int) -> Gpu:

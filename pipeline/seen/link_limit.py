@@ -7,6 +7,7 @@ spend most of their time on the way over the link: then the network between the 
 
 from msgspec import Struct
 
+from framewire.pipeline.seen.machine import NO_PIXELS
 from framewire.pipeline.seen.summary import LinkSummary, Summary
 
 WINDOW_SHARE = 0.7
@@ -75,5 +76,8 @@ def _carries(summary: Summary, name: str) -> str:
 
 
 def _cure(link: LinkSummary) -> str:
-    dealt = "deal the streams out to the machines (`on: {streams: [...]}`), and no picture crosses"
+    dealt = "deal the streams out to the machines (`on: {streams: [...]}`)"
+    if link.pixels == NO_PIXELS:
+        return f"no picture crosses it, since no stage there looks; {dealt}, and no packet does"
+    dealt = f"{dealt}, and no picture crosses"
     return f"{dealt}, or `links: {{pixels: jpeg}}`" if link.pixels == "raw" else dealt

@@ -29,12 +29,16 @@ class MachineNow(Struct):
         return f"waiting for {self.name} ({self.away_s:.0f} s)" if self.awaited else ""
 
 
+NO_PIXELS = "none"
+"""How pictures cross a link behind which no stage looks at them."""
+
+
 class LinkNow(Struct):
     """One direction of a link, and the process that sends at its beginning.
 
     `sent_bytes` are all that it has handed to the network, `restarts` how often it was replaced: once for each loss of
     the link. The CPU seconds are those of the sending end; it receives, too, what comes the other way. `pixels` is
-    how pictures cross: raw, or as jpeg.
+    how pictures cross: raw, as jpeg, or none where no stage looks at them.
     """
 
     here: str

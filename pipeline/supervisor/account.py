@@ -15,6 +15,7 @@ from framewire.pipeline.ledger.ledger import Ledger, StreamAccount
 from framewire.pipeline.machines.inventory import links_seen, machines_seen
 from framewire.pipeline.nodes.notes import Call
 from framewire.pipeline.seen.figures import SourceFigures, StageFigures, WorkerFigures
+from framewire.pipeline.seen.machine import NO_PIXELS
 from framewire.pipeline.seen.snapshot import Frames, Snapshot, StageNow, StreamNow, WorkerNow
 from framewire.pipeline.stage import StreamPhase
 from framewire.pipeline.wire.message import Report
@@ -60,6 +61,11 @@ class Account:
         self._spec = spec
         self._plan = plan
         self._told = {worker: _Told(seen.get(worker, {})) for process in plan.processes for worker in process.workers}
+        self._pixels = {
+            worker: spec.links.pixels if process.looking else NO_PIXELS
+            for process in plan.processes
+            for worker in process.workers
+        }
         self._restarts: Counter[str] = Counter()
         self._started: float | None = time.monotonic() if seconds else None
         self._last: float | None = self._started
@@ -106,7 +112,7 @@ class Account:
             failure=failure,
             ready=ready and not any(stage.cannot_write_s for stage in stages.values()),
             machines=machines,
-            links=links_seen(seen.values(), sent, self._spec.links.pixels),
+            links=links_seen(seen.values(), sent, self._pixels),
             strangers=crew.machines.strangers,
         )
 

@@ -113,10 +113,10 @@ class ServerKeeper:
             self._outbox.send(picture)
 
     def show_pictures(self, look: Look, workers: Iterable[WorkerRecord], sinks: Set[str]) -> None:
-        """Somebody is watching: sinks show pictures for a while."""
+        """Somebody is watching: sinks show pictures for a while, and porters those that stay behind."""
         if not self.endpoint:
             return
         watch = Watch(self.endpoint, WATCH_S, GLIMPSE_S, look.width)
         for worker in workers:
-            if sinks & set(worker.process.stages):
+            if sinks & set(worker.process.stages) or worker.process.towards is not None:
                 worker.send(watch)

@@ -21,7 +21,9 @@ from framewire.pipeline.drawing.svg import svg
 from framewire.pipeline.frame.failed_frame import NotAFailedFrameError, load
 from framewire.pipeline.frame.ring import PictureLostError
 from framewire.pipeline.graph import ConfigError, PipelineSpec, load_pipeline, make_plan
+from framewire.pipeline.graph.needs import gpus_in_words
 from framewire.pipeline.graph.schema import schema_text
+from framewire.pipeline.graph.spec import HOME
 from framewire.pipeline.graph.traffic import loads, stages_on
 from framewire.pipeline.ledger.bookkeeping import Bookkeeping
 from framewire.pipeline.machines.machines import Machines
@@ -206,9 +208,12 @@ def check(
 
 
 def _say_where(spec: PipelineSpec, sizes: dict[str, tuple[int, int]]) -> None:
-    """Which machine runs what, and what each link would carry; nothing where there is but one machine."""
+    """Which machine runs what, with how many GPUs, and what each link would carry; nothing where it is but this one."""
     for machine, stages in stages_on(spec).items():
         typer.echo(f"{machine} runs {', '.join(stages) or 'no stage'}")
+    for machine in ("", *spec.machines):
+        if words := gpus_in_words(make_plan(spec), machine):
+            typer.echo(f"{machine or HOME} needs {words}")
     for one in loads(spec, sizes):
         mark = "warning: " if one.is_much else ""
         cure = "; over 1 Gbit/s (118 MB/s): deal the streams out, or use `links: {pixels: jpeg}`" if mark else ""

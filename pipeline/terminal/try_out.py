@@ -9,7 +9,9 @@ from tempfile import TemporaryDirectory
 from msgspec import Struct
 
 from framewire.pipeline.cores import threads_each, usable_cores
+from framewire.pipeline.gpus import TooFewGpusError, deal, visible_gpus
 from framewire.pipeline.graph import PipelineSpec, StageSpec
+from framewire.pipeline.graph.needs import gpus_missing
 from framewire.pipeline.graph.plan import make_plan
 from framewire.pipeline.option import check_values
 from framewire.pipeline.privacy.address import without_secrets
@@ -29,6 +31,12 @@ class Finding(Struct, frozen=True):
 def try_out(spec: PipelineSpec, connect: bool) -> Iterator[Finding]:
     """Open and close the stages one by one; without `connect` nobody beyond this machine is asked."""
     plan = make_plan(spec)
+    there = visible_gpus()
+    try:
+        deal(plan.gpus_on(""), there)
+    except TooFewGpusError:
+        first = next(one.name for one in spec.stages if one.gpus and "" in plan.process_of(one.name).machines)
+        yield Finding(first, logging.ERROR, gpus_missing(plan, "", there))
     threads = threads_each(usable_cores(), plan.workers)
     with TemporaryDirectory() as folder:
         for stage in spec.stages:

@@ -24,14 +24,17 @@ class Glimpses:
         self._until = self._clock() + asked.seconds
 
     def show(self, sink: str, packet: Packet, reader: RingReader) -> None:
-        """Send this frame's picture, if somebody watches and none of its stream was just sent."""
+        """Send this frame's picture, if somebody watches and none of its stream was just sent.
+
+        One whose pixels have stayed on another machine is shown there. Raises PictureLostError.
+        """
         now = self._clock()
         if self._watch is None or now >= self._until:
             self._watch = None
             return
         key = (sink, packet.stream)
         ref = packet.pictures.get(FRAME)
-        if ref is None or now - self._last.get(key, 0.0) < self._watch.every_s:
+        if ref is None or not ref.is_here or now - self._last.get(key, 0.0) < self._watch.every_s:
             return
         self._last[key] = now
         step = max(1, ref.width // self._watch.width)

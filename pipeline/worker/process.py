@@ -31,6 +31,7 @@ from framewire.pipeline.user_modules import look_beside
 from framewire.pipeline.wire.inbox import Inbox, Outbox, Outboxes, Waker, new_endpoint
 from framewire.pipeline.wire.message import Closed, Enough, Message, Ready, Wake, encode
 from framewire.pipeline.worker.allocator import keep_freed_memory
+from framewire.pipeline.worker.gpu_share import take_gpus
 from framewire.pipeline.worker.teller import RemarkHandler, Teller, plain
 from framewire.pipeline.worker.worker import Worker
 
@@ -85,6 +86,7 @@ def run_worker(boot: Boot) -> int:
     log.propagate = False
     log.setLevel(logging.INFO)
     try:
+        take_gpus(plan, process, boot.replica)
         return live(boot, plan, process, context, tell)
     except MustBeReplacedError as error:
         log.warning("%s; a new worker goes on from what is safe", error)

@@ -17,6 +17,9 @@ from tests.system.storm import results
 SPLIT = PIPELINES / "split.yaml"
 FRAMES = 72
 DISTURBED_AT = FRAMES // 3
+LOOKS = PIPELINES / "looks.yaml"
+LOOKS_FRAMES = 36
+A_PICTURE = 1280 * 720 * 3
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +82,50 @@ def test_a_worker_or_a_porter_is_killed(
     place = cluster.running if machine == "home" else cluster.agents[machine]
     place.worker(victim).kill()
     assert_whole(cluster, cluster.running.finish(), undisturbed)
+
+
+@pytest.fixture(scope="module")
+def undisturbed_looks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    return on_one_machine(LOOKS, tmp_path_factory.mktemp("undisturbed"))
+
+
+@pytest.mark.parametrize(
+    ("machine", "victim"),
+    [
+        ("", ""),
+        *(
+            pytest.param(machine, name, marks=in_full)
+            for machine, name in (
+                ("n-0", "n-0>home#0"),
+                ("home", "home>n-0#0"),
+                ("n-0", "n-0>n-1#0"),
+                ("home", "ticks#0"),
+            )
+        ),
+    ],
+)
+def test_pixels_go_only_where_a_stage_looks(
+    machine: str, victim: str, tmp_path: Path, keys: Path, undisturbed_looks: dict[str, list[str]]
+) -> None:
+    cluster = Cluster(tmp_path, keys, [None, None, None], LOOKS)
+    try:
+        if victim:
+            path = tmp_path / "home" / "looks.jsonl"
+            wait_until(lambda: lines_in(path) >= LOOKS_FRAMES // 3, "a third of the lines")
+            place = cluster.running if machine == "home" else cluster.agents[machine]
+            place.worker(victim).kill()
+        finished = cluster.running.finish()
+        assert finished.code == 0, finished.stderr
+        assert {**results(tmp_path / "home"), **cluster.files()} == undisturbed_looks
+        assert finished.summary is not None
+        each = {name: link.sent_bytes / LOOKS_FRAMES for name, link in finished.summary.links.items()}
+        lives = 1 if not victim else 2
+        assert each["n-0>home"] < 2000 * lives
+        assert each["home>n-0"] < 2000 * lives
+        assert A_PICTURE <= each["n-0>n-1"] < A_PICTURE + 2000 or victim
+        assert {name: link.pixels for name, link in finished.summary.links.items()}["n-0>home"] == "none"
+    finally:
+        cluster.close()
 
 
 @in_full

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.system.cluster import Cluster
+from tests.system.cluster import Cluster, in_full
 from tests.system.running import PIPELINES, framewire, wait_until
 from tests.system.served import Scrape, Served, in_flight, outcomes
 
@@ -99,6 +99,33 @@ def test_the_account_adds_up_in_every_scrape_while_a_machine_goes_and_comes(
         "n-0": (["faces"], 2),
         "n-1": (["drawn", "video", "list"], 1),
     }
+
+
+@in_full
+def test_viewers_see_a_stream_whose_sinks_look_nowhere(tmp_path: Path, keys: Path) -> None:
+    config = tmp_path / "dark.yaml"
+    config.write_text(
+        """
+engine: agents
+machines: {n: {count: 2}}
+stages:
+  capture: {source: demo, limit: 160, realtime: true, on: n-0}
+  list: {use: jsonl_writer, input: capture, path: dark.jsonl}
+"""
+    )
+    cluster = Cluster(tmp_path, keys, [None, None], config, "--http", "127.0.0.1:0")
+    try:
+        wait_until(lambda: bool(cluster.page()), "the server's address")
+        one = Served(cluster.running, cluster.page())
+        wait_until(lambda: one.answers("/streams/capture.jpg"), "a picture")
+        picture = cv2.imdecode(np.frombuffer(one.get("/streams/capture.jpg").body, np.uint8), cv2.IMREAD_COLOR)
+        assert picture is not None
+        assert picture.shape[1] == PICTURE_WIDTH
+        finished = cluster.running.finish()
+        assert finished.summary is not None
+        assert finished.summary.links["n-0>home"].sent_bytes < FRAMES * 2000
+    finally:
+        cluster.close()
 
 
 def test_check_says_what_runs_where_and_what_links_would_carry() -> None:

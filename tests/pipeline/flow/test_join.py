@@ -50,6 +50,13 @@ def test_a_branch_that_draws_wins_over_one_that_looks() -> None:
     assert merged.pictures["small"].ring == 1
 
 
+def test_of_equal_pictures_the_one_that_is_on_this_machine_wins() -> None:
+    away = packet(0).with_picture(msgspec.structs.replace(ref(1, 1), machine="n1"))
+    here = packet(0).with_picture(ref(2, 1))
+    assert [merge(parts).pictures[FRAME].ring for parts in ([away, here], [here, away])] == [2, 2]
+    assert merge([packet(0).with_picture(ref(3, 0)), away]).pictures[FRAME].ring == 1
+
+
 def test_the_worst_outcome_counts() -> None:
     parts = [packet(0).drop("dull"), packet(0).fail("Error", "b"), packet(0)]
     merged = merge(parts)

@@ -57,6 +57,29 @@ def test_without_machines_ray_gets_all_but_sources_and_sinks(tmp_path: Path) -> 
     assert not any(stage.machine for stage in loaded(PLAIN, tmp_path).stages)
 
 
+@pytest.mark.parametrize(
+    ("faces", "drawn", "gpus"),
+    [
+        ("gpus: 0.5", "replicas: 1", 0.5),
+        ("gpus: 0.5, replicas: 4", "replicas: 1", 2),
+        ("gpus: 0.5, replicas: 3", "gpus: 1", 3),
+        ("gpus: 0.25, process: p", "gpus: 0.25, process: p", 0.5),
+    ],
+)
+def test_the_machine_of_a_file_without_any_has_the_gpus_that_its_stages_need(
+    faces: str, drawn: str, gpus: float, tmp_path: Path
+) -> None:
+    text = PLAIN.replace("input: capture", f"input: capture, {faces}").replace("input: faces", f"input: faces, {drawn}")
+    assert loaded("engine: ray" + text, tmp_path).needs == {"ray": NeedsSpec(kind="ray", gpus=gpus)}
+
+
+@pytest.mark.parametrize("value", ["1.5", "-1", "1e9", "many", "[1]", ".nan", ".inf", "1, replicas: 2.0"])
+def test_a_file_without_machines_whose_gpus_are_wrong_is_refused(value: str, tmp_path: Path) -> None:
+    text = PLAIN.replace("input: capture", f"input: capture, gpus: {value}")
+    with pytest.raises(ConfigError, match=r"GPU|gpus|replicas: 2.0"):
+        loaded("engine: ray" + text, tmp_path)
+
+
 WRONG = {
     "engine: agents\nmachines: {gpu: {gpus: 1}}" + STAGES: (2, "with engine agents nobody looks for a machine"),
     "engine: ray\nmachines: {gpu: {gpus: 1.5}}" + STAGES: (2, "a part of one GPU, or a whole number"),

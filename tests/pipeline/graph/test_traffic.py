@@ -47,6 +47,15 @@ def test_the_sources_of_a_link_add_up_each_by_its_size() -> None:
     assert both.is_much
 
 
+def test_no_picture_crosses_to_a_machine_where_nobody_looks() -> None:
+    blind = StageSpec(name="list", use="x", inputs=("door",), kind="sink", looks=False)
+    one, other = source(machine="n"), source("hall", "n")
+    (load,) = loads(spec(one, blind), {})
+    assert (load.link, load.bytes_s, load.text) == ("n>home", 0.0, "no pictures, a kilobyte a frame or so")
+    (both,) = loads(spec(one, other, blind, stage("video", "hall", kind="sink")), {})
+    assert both.text == "up to 83 MB/s at 30 frames a second (hall, 1280x720 assumed)"
+
+
 def test_jpeg_is_a_fortieth() -> None:
     split = spec(source(), stage("faces", "door", machine="gpu", kind="sink"), pixels="jpeg")
     assert [one.bytes_s for one in loads(split, {})] == [A_PICTURE_S / 40]

@@ -30,7 +30,7 @@ class End:
 
 
 def boot(listens: bool, port: int = 0, secret: bytes = SECRET, is_sealed: bool = True) -> LinkBoot:
-    return LinkBoot("here", "there", listens, "127.0.0.1", port, secret, is_sealed)
+    return LinkBoot("here", "there", listens, "127.0.0.1", port, secret, is_sealed, "raw", (), ())
 
 
 @pytest.fixture

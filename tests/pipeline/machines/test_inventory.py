@@ -20,19 +20,20 @@ def machine(now: float = 0.0) -> Machine:
 
 def test_a_run_on_one_machine_has_none() -> None:
     assert machines_seen(NoMachines(), [worker("faces#0", "")], [], 4) == {}
-    assert links_seen([worker("faces#0", "")], {"faces#0": 0}, "raw") == {}
+    assert links_seen([worker("faces#0", "")], {"faces#0": 0}, {}) == {}
 
 
 def test_a_link_is_up_while_both_of_its_ends_are() -> None:
     ends = [worker("home>n1#0", "home", link="home>n1"), worker("n1>home#0", "n1", link="n1>home")]
     sent = {"home>n1#0": 7, "n1>home#0": 3}
-    both = links_seen(ends, sent, "jpeg")
+    pixels = {"home>n1#0": "jpeg", "n1>home#0": "none"}
+    both = links_seen(ends, sent, pixels)
     assert [(link.name, link.up, link.sent_bytes, link.restarts, link.pixels) for link in both.values()] == [
         ("home>n1", True, 7, 2, "jpeg"),
-        ("n1>home", True, 3, 2, "jpeg"),
+        ("n1>home", True, 3, 2, "none"),
     ]
     ends[1].up = False
-    assert [link.up for link in links_seen(ends, sent, "jpeg").values()] == [False, False]
+    assert [link.up for link in links_seen(ends, sent, pixels).values()] == [False, False]
 
 
 def test_what_agents_refuse_never_goes_back() -> None:

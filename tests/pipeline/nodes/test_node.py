@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framewire.pipeline.frame.failed_frame import load
-from framewire.pipeline.frame.packet import Detection, Outcome, Packet
+from framewire.pipeline.frame.packet import Detection, Outcome, Packet, PictureRef
 from framewire.pipeline.graph import PipelineSpec, StageSpec, make_plan
 from framewire.pipeline.graph.plan import EdgeId
 from framewire.pipeline.nodes.node import MemoryVoidError, StageNode
 from framewire.pipeline.nodes.notes import Notes, NotesReader
 from framewire.pipeline.stage import Stage, stage
 from framewire.pipeline.stage_context import StageContext
-from framewire.pipeline.testing import StageRunner
+from framewire.pipeline.testing import StageRunner, replay
 from framewire.pipeline.wire.message import Condemned
 
 
@@ -160,6 +160,24 @@ def test_a_condemned_frame_is_kept_and_failed_without_being_touched(tmp_path: Pa
         frame = load(tmp_path / "failed" / "n-s-000000.frame")
         assert (frame.pictures["frame"].array() == 7).all()
         assert (frame.stage, frame.packet.seq) == ("n", 0)
+
+
+@stage("unseeing")
+class Unseeing(Double):
+    """Finds one thing without looking."""
+
+    looks = False
+
+
+def test_a_condemned_frame_whose_picture_is_on_another_machine_is_kept_without_it(tmp_path: Path) -> None:
+    node = node_of(Unseeing, tmp_path)
+    away = packet(0).with_picture(PictureRef(1, os.getpid(), 1, 0, 0, 0, 6, 8, 3, machine="n1"))
+    node.reset({"s"}, [Condemned("n", "s", 0, "crashed")], [])
+    (failed,) = answers(node, away)
+    assert (failed.outcome, failed.reason) == (Outcome.FAILED, "crashed")
+    frame = load(tmp_path / "failed" / "n-s-000000.frame")
+    assert (frame.pictures, frame.packet.seq) == ({}, 0)
+    assert len(replay(frame).detections) == 1
 
 
 def test_a_lost_picture_is_no_answer_and_may_come_again() -> None:

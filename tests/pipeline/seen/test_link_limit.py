@@ -71,6 +71,7 @@ def test_a_link_whose_end_fills_a_core_limits_and_the_cure_is_named() -> None:
     assert "its end at home uses 90% of a core" in found.words
     assert "links: {pixels: jpeg}" in found.words
     assert "jpeg" not in explain(split(fps=50, end_cpu_ms=18.0, pixels="jpeg")).words
+    assert "no picture crosses it, since no stage there looks" in explain(split(50, 18.0, pixels="none")).words
 
 
 def test_a_slow_network_limits_where_frames_wait_on_the_way_and_the_windows_are_full() -> None:

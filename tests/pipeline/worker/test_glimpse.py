@@ -1,6 +1,6 @@
 import numpy as np
 
-from framewire.pipeline.frame.packet import FRAME, Packet
+from framewire.pipeline.frame.packet import FRAME, Packet, PictureRef
 from framewire.pipeline.frame.ring import RingReader
 from framewire.pipeline.stage_context import StageContext
 from framewire.pipeline.wire.message import Message, Seen, Watch
@@ -51,6 +51,16 @@ def test_pictures_are_small_and_seldom_and_end_by_themselves() -> None:
     scene.now += 3.0
     scene.show(5)
     assert len(scene.sent) == 2
+    context.close()
+
+
+def test_what_has_stayed_on_another_machine_is_not_shown() -> None:
+    context = StageContext("s", None)  # type: ignore[arg-type]
+    scene = Scene(context)
+    scene.glimpses.watch(Watch(ENDPOINT, 3.0, 0.1, 50))
+    away = PictureRef(1, 1, 1, 0, 0, 0, 4, 100, 3, machine="n1")
+    scene.glimpses.show("video", Packet(source="s", stream="s", seq=0, window=4).with_picture(away), scene.reader)
+    assert scene.sent == []
     context.close()
 
 

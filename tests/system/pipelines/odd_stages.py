@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import msgspec
 from msgspec import Struct
@@ -59,6 +60,20 @@ class Happens(Stage[None]):
 
     def process(self, packet: Packet) -> Packet:
         return msgspec.structs.replace(packet, events=(Event("ticked", value=float(packet.seq)),))
+
+
+@stage("tells_gpus")
+class TellsGpus(Stage[None]):
+    """Writes down which GPUs its worker sees."""
+
+    looks = False
+
+    def open(self) -> None:
+        seen = os.environ.get("CUDA_VISIBLE_DEVICES", "all")
+        Path(self.context.out, f"{self.context.name}-{os.getpid()}.gpus").write_text(seen)
+
+    def process(self, packet: Packet) -> Packet:
+        return packet
 
 
 class BrightenOptions(Struct, frozen=True):
