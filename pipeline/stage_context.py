@@ -80,7 +80,10 @@ class StageContext:
     @cached_property
     def unfinished(self) -> Unfinished:
         """The files that this sink has begun. Raises OSError."""
-        return Unfinished(self.out, self.name, self._use, self.folder, self.resumed)
+        unfinished = Unfinished(self.out, self.name, self._use, self.folder, self.resumed)
+        for path in unfinished.gone:
+            self.log.warning("%s is not there any more, with what this run has written to it; going on without", path)
+        return unfinished
 
     def state_file(self, kind: str) -> Path:
         """A file in the engine's folder of `out`, for what the stage must know in a resumed run: OUT/.framewire/..."""

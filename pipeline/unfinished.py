@@ -57,6 +57,9 @@ class Unfinished:
         self._files: dict[str, UnfinishedFile] = {}
         if resumed and self._path.exists():
             self._files = {file.growing: take_name_back(out, file) for file in unfinished_in(self._path)}
+        growing = [Path(out, name) for name, file in self._files.items() if not file.made]
+        self.gone = [path for path in growing if not path.exists()]
+        """Files that somebody has moved or deleted while nobody wrote them."""
 
     def begin(self, growing: Path, target: Path, among_many: bool = False) -> None:
         """Call before `growing` is created. Raises OSError."""

@@ -30,7 +30,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "pipeline.worker": {
         *("pipeline", "pipeline.frame", "pipeline.graph", "pipeline.nodes", "pipeline.privacy", "pipeline.seen"),
-        "pipeline.wire",
+        *("pipeline.processes", "pipeline.wire"),
     },
     "pipeline.ledger": {"pipeline", "pipeline.frame", "pipeline.graph", "pipeline.seen", "pipeline.wire"},
     "pipeline.output": {"pipeline", "pipeline.graph", "pipeline.ledger", "pipeline.processes"},
@@ -40,7 +40,9 @@ ARROWS: dict[str, set[str]] = {
         "pipeline.result",
     },
     "pipeline.line": {"pipeline.graph", "pipeline.nodes", "pipeline.wire"},
-    "pipeline.machines": {"pipeline.graph", "pipeline.line", "pipeline.nodes", "pipeline.seen", "pipeline.wire"},
+    "pipeline.machines": {
+        *("pipeline.graph", "pipeline.ledger", "pipeline.line", "pipeline.nodes", "pipeline.seen", "pipeline.wire")
+    },
     "pipeline.link": {
         *("pipeline.frame", "pipeline.line", "pipeline.nodes", "pipeline.seen", "pipeline.wire", "pipeline.worker"),
     },

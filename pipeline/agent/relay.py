@@ -11,6 +11,7 @@ from framewire.pipeline.crew.worker_record import Life
 from framewire.pipeline.line.clock import ClockOffset, told_by
 from framewire.pipeline.line.said import Busy, FromAgent, Pictured, Relayed
 from framewire.pipeline.link.process import PorterBoot
+from framewire.pipeline.processes.deadline import DeadlineAt
 from framewire.pipeline.wire.inbox import Inbox, new_endpoint
 from framewire.pipeline.wire.message import (
     Closed,
@@ -35,12 +36,14 @@ PICTURE_EVERY_S = 0.5
 class Relay:
     """The supervisor that the workers of this machine know: it passes on what they say."""
 
-    def __init__(self, crew: Crew, machine: str, offset: ClockOffset) -> None:
+    def __init__(self, crew: Crew, machine: str, offset: ClockOffset, deadline: DeadlineAt) -> None:
+        """`deadline`: until when sinks of this machine may write."""
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self.inbox = Inbox(self._context, new_endpoint(machine, "agent"))
         self.refusals = Refusals(f"the agent {machine}")
         self._crew = crew
         self._offset = offset
+        self._deadline = deadline
         crew.begin(self._context)
 
     def started(self, worker: str, boot: bytes, out: str, folder: str) -> bytes:
@@ -51,7 +54,9 @@ class Relay:
         if isinstance(given, PorterBoot):
             return msgspec.msgpack.encode(msgspec.structs.replace(given, supervisor=self.inbox.endpoint))
         spec = msgspec.structs.replace(given.spec, folder=folder)
-        own = msgspec.structs.replace(given, spec=spec, supervisor=self.inbox.endpoint, out=out)
+        own = msgspec.structs.replace(
+            given, spec=spec, supervisor=self.inbox.endpoint, out=out, deadline=self._deadline
+        )
         return msgspec.msgpack.encode(own)
 
     def heard(self, raw: bytes) -> Iterable[FromAgent]:

@@ -7,6 +7,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable
+from contextlib import closing
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -48,7 +49,9 @@ from framewire.pipeline.line.said import (
     to_agent,
 )
 from framewire.pipeline.line.socket import AgentSocket
+from framewire.pipeline.output.ownership import Tenant
 from framewire.pipeline.output.take_over import LentFolder, TakeOverError
+from framewire.pipeline.processes.deadline import Deadline
 from framewire.pipeline.unfinished import FOLDER
 from framewire.pipeline.wire.message import RefusedError
 from framewire.pipeline.wire.waiting import Waiting
@@ -136,7 +139,8 @@ class Session:
             welcome = self._greet()
             if isinstance(welcome, SessionEnd):
                 return welcome
-            return self._serve(welcome)
+            with closing(Deadline()) as deadline:
+                return self._serve(welcome, deadline)
         finally:
             self._socket.close()
 
@@ -170,14 +174,15 @@ class Session:
                             return SessionEnd.REFUSED
         return SessionEnd.STOPPED
 
-    def _serve(self, welcome: Welcome) -> SessionEnd:
+    def _serve(self, welcome: Welcome, deadline: Deadline) -> SessionEnd:
         spec, machine = welcome.spec, self._key.machine
-        lease = Lease(welcome.lease_s, welcome.asked_at)
+        lease = Lease(welcome.lease_s, welcome.asked_at, deadline.set)
         log.info("serving the run of %s", spec.name)
         # What follows may take as long as a lease on a busy machine.
         self._keep(lease)
         try:
-            folder = LentFolder(spec, machine, self._out, welcome.continues)
+            tenant = Tenant(welcome.run, machine)
+            folder = LentFolder(spec, tenant, self._out, welcome.continues, welcome.must_be_here)
         except TakeOverError as error:
             return self._unable(str(error), lease)
         try:
@@ -189,7 +194,7 @@ class Session:
         for news in folder.news:
             log.info("%s", news)
         crew = Crew(spec, make_plan(spec), None, folder.locks, machine=machine)
-        relay = Relay(crew, machine, self._offset)
+        relay = Relay(crew, machine, self._offset, deadline.at)
         served = _Served(spec, crew, relay, lease, str(self._out.absolute()), beside)
         try:
             end = self._loop(served)

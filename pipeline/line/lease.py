@@ -5,6 +5,8 @@ granted, by the agent's own clock, so a slow network shortens it and never lengt
 lease, counted from when it *granted* last, which is later than the agent's beginning of it.
 """
 
+from collections.abc import Callable
+
 ASKS = 4
 """Asks per lease: three may be lost."""
 SLOWER = 1.1
@@ -16,11 +18,16 @@ GOING_S = 0.5
 class Lease:
     """The agent's side; times are seconds of the agent's monotonic clock."""
 
-    def __init__(self, seconds: float, now: float) -> None:
-        """The lease begins `now`: when the agent sent the greeting that was answered."""
+    def __init__(self, seconds: float, now: float, tell: Callable[[float], None] = lambda until: None) -> None:
+        """The lease begins `now`: when the agent sent the greeting that was answered.
+
+        `tell` hears until when it runs, whenever that changes.
+        """
         self.seconds = seconds
+        self._tell = tell
         self._until = now + seconds
         self._ask_at = now
+        tell(self._until)
 
     def ask_due(self, now: float) -> bool:
         """Whether to ask for it again, now; counts as done."""
@@ -32,10 +39,12 @@ class Lease:
     def granted(self, asked_at: float) -> None:
         """An ask that was sent then is granted."""
         self._until = max(self._until, asked_at + self.seconds)
+        self._tell(self._until)
 
     def end(self) -> None:
         """It is not granted any more."""
         self._until = 0.0
+        self._tell(self._until)
 
     def is_out(self, now: float) -> bool:
         """Whether to end."""

@@ -27,11 +27,16 @@ class Hello(Struct, frozen=True, tag=True):
 
 
 class Welcome(Struct, frozen=True, tag=True):
-    """To an agent: what to run. It `continues` if its part of the run has begun before."""
+    """To an agent: what to run, and the run's own name. It `continues` if its part of the run has begun before.
+
+    `must_be_here`: that part has been at work, so what its sinks have written must be where the agent writes.
+    """
 
     spec: PipelineSpec
+    run: str
     lease_s: float
     continues: bool
+    must_be_here: bool
     asked_at: float
     now: float
     modules: tuple[Module, ...] = ()

@@ -30,6 +30,10 @@ class Machine:
         """How many agents have come."""
         self.continues = False
         """Whether its agent's part of the run had begun before it came."""
+        self.must_be_here = False
+        """Whether its files had been begun before it came: so they are where its agent writes, or it cannot serve."""
+        self.has_worked = False
+        """Whether any of its workers was ever ready: then there are files of this run where it was."""
         self.refused = 0
         """Messages that its agents have refused."""
         self.away_since = now
@@ -55,6 +59,7 @@ class Machine:
         """An agent serves from now on."""
         self.session, self.cores, self.host = session, cores, host
         self.continues = continues or self.agents > 0
+        self.must_be_here = self.has_worked
         self.agents += 1
         self.line = LineEnd()
         self._grant = Grant(self._lease_s, now)
@@ -117,6 +122,7 @@ class FarHandle:
     def opened(self, ready: Ready) -> None:
         """See Handle."""
         self._is_open = True
+        self._machine.has_worked = True
 
     def send(self, raw: bytes) -> None:
         """See Handle."""

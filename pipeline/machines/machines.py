@@ -36,6 +36,7 @@ from framewire.pipeline.line.said import (
 from framewire.pipeline.line.socket import Heard, RunSocket
 from framewire.pipeline.machines.hosts import AwaitedHosts, Hosts
 from framewire.pipeline.machines.machine import FarHandle, Machine
+from framewire.pipeline.machines.past import Past
 from framewire.pipeline.nodes.notes import FrameInHand
 
 LAST_MS = 1000
@@ -105,7 +106,7 @@ class Machines:
     """Welcomes agents, grants their leases, and passes on what they and the run say.
 
     Example:
-        machines = Machines(spec, RunSocket(host, port, keys), version, is_resumed=False)
+        machines = Machines(spec, RunSocket(host, port, keys), version, Past("5f3a"))
         for news in machines.news(): ...          # when a socket of `sockets` is readable, or `due` is there
         machines.start("n1", "faces-n1#0", boot)
         machines.close(is_complete=True)
@@ -116,7 +117,7 @@ class Machines:
         spec: PipelineSpec,
         socket: RunSocket,
         version: str,
-        is_resumed: bool,
+        past: Past,
         modules: tuple[Module, ...] = (),
         hosts: Hosts | None = None,
     ) -> None:
@@ -127,8 +128,10 @@ class Machines:
         self._spec = spec
         self._socket = socket
         self._version = version
-        self._is_resumed = is_resumed
+        self._past = past
         self.machines = {name: Machine(name, spec.lease_s, socket.send, now) for name in spec.machines}
+        for name in past.written & self.machines.keys():
+            self.machines[name].has_worked = True
         self._look_at = now
         self._told_at = now
         self._is_ending = False
@@ -246,8 +249,8 @@ class Machines:
         if machine is None or refusal is not None:
             text = f"no stage of {self._spec.name!r} runs on {heard.machine!r}"
             return self._refuse(heard, refusal or Refusal(text, is_final=False))
-        machine.welcome(heard.session, message.cores, message.host, self._is_resumed, now)
-        machine.whisper(self._welcome(message, machine.continues, now))
+        machine.welcome(heard.session, message.cores, message.host, self._past.is_resumed, now)
+        machine.whisper(self._welcome(message, machine, now))
         log.info("%s is here, with %d cores", machine.name, machine.cores)
         self._hosts.came(machine.name)
         return [Came(machine.name)]
@@ -267,14 +270,23 @@ class Machines:
             return Refusal(f"another agent serves {machine.name!r}, or its lease is not out yet", False)
         return None
 
-    def _welcome(self, hello: Hello, continues: bool, now: float) -> Welcome:
-        return Welcome(self._spec, self._spec.lease_s, continues, hello.asked_at, now, self._modules)
+    def _welcome(self, hello: Hello, machine: Machine, now: float) -> Welcome:
+        return Welcome(
+            self._spec,
+            self._past.run,
+            self._spec.lease_s,
+            machine.continues,
+            machine.must_be_here,
+            hello.asked_at,
+            now,
+            self._modules,
+        )
 
     def _served(self, machine: Machine, message: FromAgent, now: float) -> Iterable[News]:
         match message:
             case Hello():
                 # Our welcome was lost, or is on its way.
-                machine.whisper(self._welcome(message, machine.continues, now))
+                machine.whisper(self._welcome(message, machine, now))
             case LeaseAsked():
                 machine.asked(message, now)
                 machine.whisper(LeaseGranted(message.asked_at, now))

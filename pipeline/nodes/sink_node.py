@@ -35,6 +35,10 @@ class SinkCrashedError(MustBeReplacedError):
     """A sink has failed and holds frames back: a new worker must go on from its mark."""
 
 
+class LeaseOverError(MustBeReplacedError):
+    """The lease of this machine is over: another one may write the same files by now."""
+
+
 class StreamAtSink(Struct):
     """A stream at this sink: its mark, the mark last reported, and the packets written from there on.
 
@@ -60,7 +64,7 @@ class StreamAtSink(Struct):
 class SinkNode(StageNode):
     """Runs one sink. `accept` yields nothing; `settled` yields the reports to the ledger.
 
-    `show`, if set, gets each frame before it is written: somebody is watching.
+    `show`, if set, gets each frame before it is written: somebody is watching. Once `is_lease_over`, none is written.
     """
 
     stage: Sink[Any]
@@ -77,12 +81,14 @@ class SinkNode(StageNode):
         super().__init__(spec, stage, context, plan, notes, incarnation)
         self._written: dict[str, StreamAtSink] = {}
         self.show: Callable[[str, Packet, RingReader], None] | None = None
+        self.is_lease_over: Callable[[], bool] = lambda: False
 
     def resume(self, streams: list[StreamState]) -> None:
         """Replace a dead worker: cut each stream's output back to the ledger's mark."""
         for state in streams:
             if self.spec.name not in state.sink_marks:
                 continue
+            self._must_have_lease()
             mark = state.sink_marks[self.spec.name]
             self._first[state.stream] = mark
             if not state.ended:
@@ -172,6 +178,7 @@ class SinkNode(StageNode):
 
     def _write_again(self, stream: str, told: StreamAtSink) -> bool:
         """Bring the sink back to its mark, and write what came after it; returns whether that was possible."""
+        self._must_have_lease()
         again = [packet for packet in told.written if packet.seq >= told.mark]
         try:
             self.stage.resume(stream, told.mark)
@@ -210,6 +217,7 @@ class SinkNode(StageNode):
 
     def _write(self, told: StreamAtSink, packet: Packet) -> bool:
         """Write one frame, or the end; returns whether it was: its picture may be gone, or it must be tried again."""
+        self._must_have_lease()
         reason = self.condemned(packet)
         if reason is not None:
             packet = self.set_aside(packet, reason)
@@ -254,6 +262,10 @@ class SinkNode(StageNode):
             end_to_end = self.figures.end_to_end[packet.stream] = Histogram()
         end_to_end.add(time.monotonic() - packet.captured)
         return True
+
+    def _must_have_lease(self) -> None:
+        if self.is_lease_over():
+            raise LeaseOverError("the lease of this machine is over, and its agent does not answer")
 
     def _has_written(self, told: StreamAtSink) -> None:
         seconds = told.retry.succeeded()

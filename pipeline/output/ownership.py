@@ -2,12 +2,17 @@
 
 An flock belongs to the open file, which forked processes share and executed ones do not get: it is held until the last
 worker of a run is gone, however the run ended, so no other run begins while a dying worker still writes.
+
+On storage that several machines share, a lock of a machine that is gone may stay, or be seen by nobody else: so a lock
+names its machine. There a run's own part follows itself by its lease alone (see Tenant).
 """
 
 import fcntl
 import os
+import socket
 import time
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -23,13 +28,35 @@ DYING_S = 3.0
 LOOK_S = 0.05
 
 
+class Tenant(Struct, frozen=True):
+    """A run's part on another machine: an agent of that name is only sent there once the lease of the last is out."""
+
+    run: str
+    machine: str
+
+
 class Owner(Struct, frozen=True):
-    """Who holds a lock: `started` is Unix time, `outputs` are the files it writes, absolute, with fields."""
+    """Who holds a lock: `started` is Unix time, `outputs` are the files it writes, absolute, with fields.
+
+    `boot` is the kernel's name for the time since it started: with another, `pid` means nothing here.
+    """
 
     pipeline: str
     pid: int
     started: float
     outputs: tuple[str, ...] = ()
+    host: str = ""
+    boot: str = ""
+    tenant: Tenant | None = None
+
+    @property
+    def is_of_here(self) -> bool:
+        """Whether it is, or was, a process of this machine."""
+        return self.boot in ("", boot_id())
+
+    def is_followed_by(self, tenant: Tenant | None) -> bool:
+        """Whether its lease is out, since the run has let `tenant` take its place on another machine."""
+        return tenant is not None and self.tenant == tenant and not self.is_of_here
 
     def may_write(self, file: Path) -> bool:
         """Whether one of its files may be this one, which may have fields, too."""
@@ -50,10 +77,11 @@ class Ownership:
         ownership.release()
     """
 
-    def __init__(self, pipeline: str, out: Path, files: Iterable[Path] = ()) -> None:
+    def __init__(self, pipeline: str, out: Path, files: Iterable[Path] = (), tenant: Tenant | None = None) -> None:
         """`files` are absolute, without links, those in `out` among them. Raises OwnedError, OSError."""
         files = list(dict.fromkeys(files))
-        self._owner = Owner(pipeline, os.getpid(), time.time(), tuple(map(str, files)))
+        outputs = tuple(map(str, files))
+        self._owner = Owner(pipeline, os.getpid(), time.time(), outputs, socket.gethostname(), boot_id(), tenant)
         self.held: list[int] = []
         """Descriptors of the locks: whoever has them open holds them."""
         self._beside: list[Path] = []
@@ -128,18 +156,27 @@ class Ownership:
                 fcntl.flock(held, kind | fcntl.LOCK_NB)
             except BlockingIOError:
                 owner = _owner_of(lock)
-                if owner is None or not is_running(owner.pid):
+                if owner is None or (owner.is_of_here and not is_running(owner.pid)):
                     # Killed a moment ago: its workers are ending.
                     continue
+                if owner.is_followed_by(self._owner.tenant):
+                    return
                 since = time.strftime("%H:%M:%S", time.localtime(owner.started))
+                where = "" if owner.is_of_here else f" on {owner.host}"
                 raise OwnedError(
-                    f"{what} is in use by the run {owner.pipeline!r} (process {owner.pid}) since {since}; "
+                    f"{what} is in use by the run {owner.pipeline!r} (process {owner.pid}{where}) since {since}; "
                     "wait for its end, or write elsewhere with --out"
                 ) from None
             return
         raise OwnedError(
             f"{what} is in use by processes of a run that was killed; end them, or write elsewhere with --out"
         )
+
+
+@cache
+def boot_id() -> str:
+    """What the kernel calls the time since it started: no other machine has the same."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def is_in_use(file: Path, out: Path) -> bool:

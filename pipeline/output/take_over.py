@@ -4,16 +4,22 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import msgspec
+
+from framewire.pipeline.disk import replace_file
 from framewire.pipeline.graph import PipelineSpec
 from framewire.pipeline.graph.path_template import PathTemplate
 from framewire.pipeline.ledger.bookkeeping import Bookkeeping, OtherRunError
 from framewire.pipeline.ledger.identity import RunIdentity, identity_of
 from framewire.pipeline.ledger.journal import NAME, JournalError
 from framewire.pipeline.output.drive import absent_drive
-from framewire.pipeline.output.ownership import OwnedError, Ownership
+from framewire.pipeline.output.ownership import OwnedError, Ownership, Tenant
 from framewire.pipeline.output.recovery import Recovered, RecoveryError, recover, strays_of, strays_under
 from framewire.pipeline.stage import StageError
 from framewire.pipeline.unfinished import FOLDER, UnfinishedFile
+
+TENANT = "tenant"
+"""In the engine's folder: whose part of which run has written here last."""
 
 
 class TakeOverError(Exception):
@@ -32,10 +38,10 @@ class NothingToResumeError(Exception):
 class OwnFolder:
     """An output folder that is ours: `news` are lines for the log about what was found in it."""
 
-    def __init__(self, name: str, out: Path, files: list[Path]) -> None:
+    def __init__(self, name: str, out: Path, files: list[Path], tenant: Tenant | None = None) -> None:
         """Keep other runs out of it, and of these files. Raises TakeOverError."""
         self.news: list[str] = []
-        self._ownership = _own(name, out, files)
+        self._ownership = _own(name, out, files, tenant)
 
     @property
     def locks(self) -> list[int]:
@@ -93,17 +99,41 @@ class TakenOver(OwnFolder):
 class LentFolder(OwnFolder):
     """An agent's output folder, ours for one run whose journal is on another machine."""
 
-    def __init__(self, spec: PipelineSpec, machine: str, out: Path, continues: bool) -> None:
-        """Finish what a killed run has left there, unless this one `continues` from it. Raises TakeOverError."""
+    def __init__(self, spec: PipelineSpec, tenant: Tenant, out: Path, continues: bool, must_be_here: bool) -> None:
+        """Finish what a killed run has left there, unless this one `continues` from it.
+
+        `must_be_here`: this part of the run has been at work, so its files must be here. Raises TakeOverError.
+        """
+        machine = tenant.machine
         files = [PathTemplate(str((out / path).absolute())).name_for_all for path in spec.outputs_on[machine]]
-        super().__init__(spec.name, out, files)
+        super().__init__(spec.name, out, files, tenant)
         try:
+            self._look_for_own(spec, tenant, out, must_be_here)
             if not continues:
                 # Only what lists name: looking at every file would load every stage, and the lease runs.
                 self._finish(out, ())
+            replace_file(out / FOLDER / TENANT, msgspec.json.encode(tenant))
+        except OSError as error:
+            self.release()
+            raise TakeOverError(f"{error.filename or out}: {error.strerror}", is_wrong=False) from error
         except BaseException:
             self.release()
             raise
+
+    def _look_for_own(self, spec: PipelineSpec, tenant: Tenant, out: Path, must_be_here: bool) -> None:
+        """Raises TakeOverError where sinks would begin in the middle, since what they have written is elsewhere."""
+        path = out / FOLDER / TENANT
+        try:
+            is_here = msgspec.json.decode(path.read_bytes(), type=Tenant) == tenant
+        except (FileNotFoundError, msgspec.DecodeError):
+            is_here = False
+        has_sinks = any(stage.kind == "sink" and stage.machine == tenant.machine for stage in spec.stages)
+        if must_be_here and has_sinks and not is_here:
+            raise TakeOverError(
+                f"{out.absolute()} has nothing of this run, though {tenant.machine} has written files: end this agent, "
+                "start one where they are, and go on with `framewire run --resume`",
+                is_wrong=True,
+            )
 
 
 class Leftovers:
@@ -134,7 +164,7 @@ def _recovered(out: Path, strays: Iterable[UnfinishedFile]) -> Iterator[Recovere
         raise TakeOverError(f"{error.filename or out}: {error.strerror}", is_wrong=False) from error
 
 
-def _own(name: str, out: Path, files: list[Path]) -> Ownership:
+def _own(name: str, out: Path, files: list[Path], tenant: Tenant | None = None) -> Ownership:
     """Keep other runs out of these files."""
     for path in (out.resolve() / FOLDER, *files):
         if (place := absent_drive(path)) is not None:
@@ -144,7 +174,7 @@ def _own(name: str, out: Path, files: list[Path]) -> Ownership:
     except OSError as error:
         raise TakeOverError(f"cannot create folder {out} (--out): {error.strerror}", is_wrong=False) from error
     try:
-        return Ownership(name, out, files)
+        return Ownership(name, out, files, tenant)
     except OwnedError as error:
         raise TakeOverError(str(error), is_wrong=True) from error
     except OSError as error:

@@ -78,7 +78,7 @@ class Supervisor:
         bookkeeping: Bookkeeping | None = None,
         locks: Sequence[int] = (),
         invite: Callable[[bytes], None] | None = None,
-        machines: Callable[[bool], Machines] | None = None,
+        machines: Callable[[Bookkeeping], Machines] | None = None,
     ) -> None:
         """With `listening`, a server shows the run there; with `trace`, a trace of the frames is written.
 
@@ -135,7 +135,7 @@ class Supervisor:
     def _find_machines(self) -> None:
         try:
             if self._make_machines is not None:
-                self._machines = self._make_machines(self._books.is_resumed)
+                self._machines = self._make_machines(self._books)
                 log.info("agents are awaited at %s", self._machines.address)
         except MachinesError as error:
             self._fail(str(error))

@@ -12,10 +12,12 @@ from msgspec import Struct
 from framewire.pipeline.document.config_error import ConfigError, Place
 from framewire.pipeline.engine.ray_machines import ray_machines
 from framewire.pipeline.graph import PipelineSpec, make_plan
+from framewire.pipeline.ledger.bookkeeping import Bookkeeping
 from framewire.pipeline.line.keys import RunKeys, WrongKeyError, read_run_keys
 from framewire.pipeline.line.modules import Module, ModulesError, modules_of
 from framewire.pipeline.line.socket import RunSocket
 from framewire.pipeline.machines.machines import Machines, MachinesError
+from framewire.pipeline.machines.past import Past, past_of
 from framewire.pipeline.server.listen import is_loopback, parse_address
 
 DEFAULT_AGENTS = "127.0.0.1:9798"
@@ -34,7 +36,7 @@ class Found(Struct, frozen=True):
     is_ray_insecure: bool
 
 
-def machines_for(spec: PipelineSpec, out: Path, found: Found) -> Callable[[bool], Machines] | None:
+def machines_for(spec: PipelineSpec, out: Path, found: Found) -> Callable[[Bookkeeping], Machines] | None:
     """Makes the machines of a run when it has forked its nursery; None if all of it runs here.
 
     Raises ConfigError for an address, keys or modules that cannot be used.
@@ -56,7 +58,7 @@ def machines_for(spec: PipelineSpec, out: Path, found: Found) -> Callable[[bool]
         return _ray(spec, modules, out, found)
     host, port = parse_agents_address(found.agents)
     run_keys = _keys(spec, found.keys)
-    return lambda is_resumed: _listening(spec, modules, host, port, run_keys, is_resumed)
+    return lambda books: _listening(spec, modules, host, port, run_keys, past_of(books, spec))
 
 
 def _seals(spec: PipelineSpec, found: Found) -> bool:
@@ -81,18 +83,18 @@ def _keys(spec: PipelineSpec, keys: Path) -> RunKeys:
     return run_keys
 
 
-def _ray(spec: PipelineSpec, modules: tuple[Module, ...], out: Path, found: Found) -> Callable[[bool], Machines]:
+def _ray(spec: PipelineSpec, modules: tuple[Module, ...], out: Path, found: Found) -> Callable[[Bookkeeping], Machines]:
     """Ray's agents; in a job of Ray's own, its cluster is in the environment."""
     if importlib.util.find_spec("ray") is None:
         raise ConfigError(Place("engine: ray"), 'Ray is not installed; `pip install "framewire[ray]"`')
     option = "--ray-address" if found.ray_address is not None else RAY_ADDRESS
     address = found.ray_address if found.ray_address is not None else os.environ.get(RAY_ADDRESS, "")
     if address in ("", "local"):
-        return lambda is_resumed: ray_machines(spec, modules, "", found.is_ray_insecure, out, is_resumed)
+        return lambda books: ray_machines(spec, modules, "", found.is_ray_insecure, out, past_of(books, spec))
     if "://" in address:
         raise ConfigError(Place(f"{option} {address}"), "a run must be on a node of the cluster; give its HOST:PORT")
     parse_agents_address(address, option)
-    return lambda is_resumed: ray_machines(spec, modules, address, found.is_ray_insecure, out, is_resumed)
+    return lambda books: ray_machines(spec, modules, address, found.is_ray_insecure, out, past_of(books, spec))
 
 
 def parse_agents_address(address: str, option: str = "--agents") -> tuple[str, int]:
@@ -101,10 +103,10 @@ def parse_agents_address(address: str, option: str = "--agents") -> tuple[str, i
 
 
 def _listening(
-    spec: PipelineSpec, modules: tuple[Module, ...], host: str, port: int, keys: RunKeys, is_resumed: bool
+    spec: PipelineSpec, modules: tuple[Module, ...], host: str, port: int, keys: RunKeys, past: Past
 ) -> Machines:
     try:
         socket = RunSocket(host, port, keys)
     except zmq.ZMQError as error:
         raise MachinesError(f"cannot listen for agents at {host}:{port} ({error.strerror}); set --agents") from error
-    return Machines(spec, socket, importlib.metadata.version("framewire"), is_resumed, modules)
+    return Machines(spec, socket, importlib.metadata.version("framewire"), past, modules)

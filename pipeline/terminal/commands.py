@@ -355,7 +355,7 @@ def _load(
         raise typer.Exit(WRONG) from error
 
 
-def _machines(spec: PipelineSpec, out: Path, found: Found) -> Callable[[bool], Machines] | None:
+def _machines(spec: PipelineSpec, out: Path, found: Found) -> Callable[[Bookkeeping], Machines] | None:
     try:
         return machines_for(spec, out, found)
     except ConfigError as error:

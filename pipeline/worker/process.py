@@ -24,6 +24,7 @@ from framewire.pipeline.nodes.skipping_sink_node import SkippingSinkNode
 from framewire.pipeline.nodes.source_node import SourceNode
 from framewire.pipeline.nodes.stage_note import note_stage, noted_stage
 from framewire.pipeline.option import check_values
+from framewire.pipeline.processes.deadline import DeadlineAt, DeadlineReader
 from framewire.pipeline.registry import find_stage
 from framewire.pipeline.stage import Sink, Source, Stage, StageError
 from framewire.pipeline.stage_context import StageContext
@@ -62,6 +63,7 @@ class Boot(Struct, frozen=True, tag=True):
     run_resumed: bool = False
     chosen: dict[str, dict[str, str]] = {}
     run: str = ""
+    deadline: DeadlineAt | None = None
 
     @property
     def continues(self) -> bool:
@@ -203,7 +205,9 @@ def _open_stage(
         return SourceNode(stage, context, boot.spec.window, boot.spec.ring_bytes, notes, tell, target_s)
     if isinstance(stage, Sink):
         node = SkippingSinkNode if spec.lag == "skip" else SinkNode
-        return node(spec, stage, context, plan, notes, boot.incarnation)
+        sink = node(spec, stage, context, plan, notes, boot.incarnation)
+        sink.is_lease_over = DeadlineReader(boot.deadline).is_over
+        return sink
     if spec.batch is not None:
         return BatchNode(spec, stage, context, plan, notes)
     return StageNode(spec, stage, context, plan, notes, boot.incarnation, tell)

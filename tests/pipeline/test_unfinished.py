@@ -62,3 +62,16 @@ def test_numbers_go_on_from_the_highest(tmp_path: Path) -> None:
     for name in ("v-2.mp4", ".v-7.mp4.part", "v-9.avi", "w-11.mp4", "v-x.mp4"):
         (tmp_path / name).touch()
     assert numbered(tmp_path / "v.mp4").name == "v-8.mp4"
+
+
+def test_what_somebody_has_deleted_is_told(tmp_path: Path) -> None:
+    first = Unfinished(tmp_path, "sink")
+    for name in ("kept.jsonl", "gone.jsonl", "made.mp4", "done.jsonl"):
+        first.grow(tmp_path / name)
+        (tmp_path / name).write_text("line\n")
+    first.made(tmp_path / "made.mp4")
+    first.done(tmp_path / "done.jsonl")
+    for name in ("gone.jsonl", "made.mp4", "done.jsonl"):
+        (tmp_path / name).unlink()
+    assert Unfinished(tmp_path, "sink", resumed=True).gone == [tmp_path / "gone.jsonl"]
+    assert Unfinished(tmp_path, "sink").gone == []

@@ -156,6 +156,22 @@ def test_the_run_is_killed_and_resumed(cluster: Cluster, undisturbed: dict[str, 
     assert_whole(cluster, cluster.running.finish(), undisturbed)
 
 
+@in_full
+def test_an_agent_that_has_not_the_files_is_refused_and_the_right_one_goes_on(
+    cluster: Cluster, undisturbed: dict[str, list[str]]
+) -> None:
+    halfway(cluster)
+    cluster.agents["n-0"].kill()
+    elsewhere = Agent(cluster.join, cluster.keys / "n-0.key", cluster.folder / "another-disk")
+    finished = cluster.running.finish()
+    elsewhere.stop()
+    assert finished.code == 1
+    assert "another-disk has nothing of this run, though n-0 has written files" in finished.stderr
+    cluster.agents["n-0"] = cluster.agent(0)
+    cluster.running = cluster.start("--resume")
+    assert_whole(cluster, cluster.running.finish(), undisturbed)
+
+
 def test_a_machine_that_never_comes_ends_the_run_with_the_cure(tmp_path: Path, keys: Path) -> None:
     short = tmp_path / "dealt.yaml"
     short.write_text(DEALT.read_text().replace("node_wait_s: 30", "node_wait_s: 1"))

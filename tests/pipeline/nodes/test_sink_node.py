@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from framewire.pipeline.frame.packet import Detection, Packet
 from framewire.pipeline.nodes import retry
 from framewire.pipeline.nodes.notes import NotesReader
-from framewire.pipeline.nodes.sink_node import SinkCrashedError, SinkNode
+from framewire.pipeline.nodes.sink_node import LeaseOverError, SinkCrashedError, SinkNode
 from framewire.pipeline.stage import Sink, StageError, stage
 from framewire.pipeline.wire.message import Settle, StreamState
 from tests.pipeline.nodes.sinks import sink_in
@@ -116,6 +116,18 @@ def test_it_follows_a_dead_one_from_the_mark_of_the_ledger() -> None:
     assert sink.written == [8, 9, 10, 11]
     (settle,) = node.settled(True)
     assert (settle.mark, settle.incarnation) == (12, 1)
+
+
+def test_without_a_lease_nothing_is_written() -> None:
+    node, sink = sink_of(ByFour, incarnation=1)
+    accept(node, packet(0))
+    cut = list(sink.cut)
+    node.is_lease_over = lambda: True
+    with pytest.raises(LeaseOverError):
+        accept(node, packet(1))
+    with pytest.raises(LeaseOverError):
+        node.resume([StreamState("s", "s", 0, False, {"sink": 0})])
+    assert (sink.written, sink.cut) == ([0], cut)
 
 
 def test_a_sink_may_not_settle_what_it_has_not_seen() -> None:
