@@ -1,7 +1,7 @@
 """Which GPUs processes of this machine may use, and how they are dealt out."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import cache
 from itertools import takewhile
@@ -56,21 +56,36 @@ def nvml() -> Any:
 
 
 def deal(shares: Mapping[str, float], gpus: Sequence[str]) -> dict[str, list[str]]:
-    """Who gets which GPUs: the first that have room (first fit), the largest shares first, otherwise as given.
+    """Who gets which GPUs: the largest shares first, each the GPUs with the most room, so that all are used.
 
-    A share is a part of one GPU, or a whole number of GPUs, which nobody else gets. The answer depends on nothing but
-    the arguments, so whoever is started again gets the same. Raises TooFewGpusError.
+    Where that leaves somebody without, they are packed: see packed. A share is a part of one GPU, or a whole number of
+    GPUs, which nobody else gets. The answer depends on nothing but the arguments, so whoever is started again gets the
+    same. Raises TooFewGpusError.
 
     Example:
-        deal({"a": 0.5, "b": 1, "c": 0.5}, ["0", "1"])     # {"b": ["0"], "a": ["1"], "c": ["1"]}
+        deal({"a": 0.5, "b": 1, "c": 0.5}, ["0", "1", "2"])     # {"b": ["0"], "a": ["1"], "c": ["2"]}
     """
+    try:
+        return _dealt(shares, gpus, lambda room: sorted(room, key=lambda gpu: -room[gpu]))
+    except TooFewGpusError:
+        return packed(shares, gpus)
+
+
+def packed(shares: Mapping[str, float], gpus: Sequence[str]) -> dict[str, list[str]]:
+    """As `deal`, but on few GPUs: each share goes to the first that have room (first fit, decreasing)."""
+    return _dealt(shares, gpus, list)
+
+
+def _dealt(
+    shares: Mapping[str, float], gpus: Sequence[str], ranked: Callable[[dict[str, Fraction]], list[str]]
+) -> dict[str, list[str]]:
     room = dict.fromkeys(gpus, Fraction(1))
     dealt: dict[str, list[str]] = {}
     for name in sorted(shares, key=lambda one: -shares[one]):
         # As it is written: three times 0.1 and 0.7 make one.
         share = Fraction(str(shares[name]))
         each = min(share, Fraction(1))
-        fitting = [gpu for gpu, left in room.items() if left >= each][: ceil(share)]
+        fitting = [gpu for gpu in ranked(room) if room[gpu] >= each][: ceil(share)]
         if len(fitting) < ceil(share):
             raise TooFewGpusError
         for gpu in fitting:
@@ -90,4 +105,4 @@ def gpus_for(shares: Mapping[str, float]) -> float:
     if total <= 1:
         return total
     enough = [str(number) for number in range(sum(map(ceil, shares.values())))]
-    return float(len({gpu for dealt in deal(shares, enough).values() for gpu in dealt}))
+    return float(len({gpu for dealt in packed(shares, enough).values() for gpu in dealt}))

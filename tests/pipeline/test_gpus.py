@@ -1,4 +1,4 @@
-"""GPUs are dealt out by first fit, and nobody gets more than there is."""
+"""GPUs are dealt out so that all are used, and nobody gets more than there is."""
 
 from collections import Counter
 from fractions import Fraction
@@ -7,15 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framewire.pipeline.gpus import TooFewGpusError, deal, gpus_for, visible_gpus
+from framewire.pipeline.gpus import TooFewGpusError, deal, gpus_for, packed, visible_gpus
 
 Dealt = dict[str, list[str]]
 CASES: list[tuple[dict[str, float], list[str], Dealt]] = [
     ({}, [], {}),
-    ({"a": 0.5, "b": 0.5, "c": 0.5, "d": 0.5}, ["0", "1"], {"a": ["0"], "b": ["0"], "c": ["1"], "d": ["1"]}),
-    ({"a": 0.5, "b": 0.5}, ["4", "7"], {"a": ["4"], "b": ["4"]}),
+    ({"a": 0.5, "b": 0.5, "c": 0.5, "d": 0.5}, ["0", "1"], {"a": ["0"], "b": ["1"], "c": ["0"], "d": ["1"]}),
+    ({"a": 0.5, "b": 0.5}, ["4", "7"], {"a": ["4"], "b": ["7"]}),
     ({"a": 0.5, "b": 1, "c": 0.5}, ["0", "1"], {"b": ["0"], "a": ["1"], "c": ["1"]}),
     ({"a": 0.4, "b": 0.4, "c": 0.6, "d": 0.6}, ["0", "1"], {"c": ["0"], "d": ["1"], "a": ["0"], "b": ["1"]}),
+    # With the most room first, `e` would find none.
+    (
+        {"a": 0.6, "b": 0.4, "c": 0.4, "d": 0.3, "e": 0.3},
+        ["0", "1"],
+        {"a": ["0"], "b": ["0"], "c": ["1"], "d": ["1"], "e": ["1"]},
+    ),
     ({"a": 0.25, "b": 2}, ["x", "y", "z"], {"b": ["x", "y"], "a": ["z"]}),
     ({"a": 0.1, "b": 0.1, "c": 0.1, "d": 0.7}, ["0"], {"d": ["0"], "a": ["0"], "b": ["0"], "c": ["0"]}),
 ]
@@ -60,7 +66,7 @@ def test_what_is_needed_is_enough_and_nothing_is_given_twice(given_shares: list[
     assert all(amount <= 1 for amount in used.values())
     if len(gpus) > 1:
         with pytest.raises(TooFewGpusError):
-            deal(shares, gpus[:-1])
+            packed(shares, gpus[:-1])
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def taken(plan: Plan, name: str, visible: str) -> list[str]:
 
 def test_replicas_and_stages_of_a_machine_share_its_gpus() -> None:
     plan = plan_of(stage("faces", 4, 0.5), stage("eyes", 1, 1), stage("list"))
-    assert taken(plan, "faces", "3,5,6") == ["5", "5", "6", "6"]
+    assert taken(plan, "faces", "3,5,6") == ["5", "6", "5", "6"]
     assert taken(plan, "eyes", "3,5,6") == ["3"]
     assert taken(plan, "list", "3,5,6") == ["3,5,6"]
 
