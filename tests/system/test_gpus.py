@@ -24,7 +24,7 @@ def test_each_worker_sees_its_own(tmp_path: Path, keys: Path, monkeypatch: pytes
         assert finished.code == 0, finished.stderr
     finally:
         cluster.close()
-    assert seen(tmp_path / "home", "near") == ["4", "7", "4", "7"]
+    assert seen(tmp_path / "home", "near") == ["4", "4", "7", "7"]
     assert seen(tmp_path / "n-0", "far") == ["4", "7"]
     assert seen(tmp_path / "home", "free") == ["4,7"]
 
