@@ -193,6 +193,14 @@ class Stage(Generic[OptionsT]):
         return ()
 
     @classmethod
+    def files(cls, options: Any) -> Sequence[Path]:
+        """Files on this machine that it finds by itself, not by a path in an option: a model by its name, say.
+
+        It is asked where the run is started, if it runs on another machine. There `context.files` has them, by name.
+        """
+        return ()
+
+    @classmethod
     def remembers(cls) -> bool:
         """Whether this stage hands out its memory."""
         return cls.memory is not Stage.memory

@@ -40,7 +40,9 @@ ARROWS: dict[str, set[str]] = {
         "pipeline.result",
     },
     "pipeline.line": {"pipeline.graph", "pipeline.nodes", "pipeline.wire"},
-    "pipeline.machines": {"pipeline.graph", "pipeline.line", "pipeline.nodes", "pipeline.seen", "pipeline.wire"},
+    "pipeline.machines": {
+        *("pipeline", "pipeline.graph", "pipeline.line", "pipeline.nodes", "pipeline.seen", "pipeline.wire"),
+    },
     "pipeline.link": {
         *("pipeline.frame", "pipeline.line", "pipeline.nodes", "pipeline.seen", "pipeline.wire", "pipeline.worker"),
     },

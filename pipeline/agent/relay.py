@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import msgspec
 import zmq
 
+from framewire.pipeline.agent.lent_files import LentFiles
 from framewire.pipeline.crew.crew import Crew
 from framewire.pipeline.crew.worker_record import Life
 from framewire.pipeline.line.clock import ClockOffset, told_by
@@ -35,12 +36,13 @@ PICTURE_EVERY_S = 0.5
 class Relay:
     """The supervisor that the workers of this machine know: it passes on what they say."""
 
-    def __init__(self, crew: Crew, machine: str, offset: ClockOffset) -> None:
+    def __init__(self, crew: Crew, machine: str, offset: ClockOffset, files: LentFiles) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self.inbox = Inbox(self._context, new_endpoint(machine, "agent"))
         self.refusals = Refusals(f"the agent {machine}")
         self._crew = crew
         self._offset = offset
+        self._files = files
         crew.begin(self._context)
 
     def started(self, worker: str, boot: bytes, out: str, folder: str) -> bytes:
@@ -50,7 +52,7 @@ class Relay:
         record.incarnation, record.life, record.has_said_why = given.incarnation, Life.STARTING, False
         if isinstance(given, PorterBoot):
             return msgspec.msgpack.encode(msgspec.structs.replace(given, supervisor=self.inbox.endpoint))
-        spec = msgspec.structs.replace(given.spec, folder=folder)
+        spec = msgspec.structs.replace(self._files.given(given.spec), folder=folder)
         own = msgspec.structs.replace(given, spec=spec, supervisor=self.inbox.endpoint, out=out)
         return msgspec.msgpack.encode(own)
 

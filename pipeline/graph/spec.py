@@ -77,6 +77,12 @@ class StageSpec(Struct, frozen=True, kw_only=True):
     """The machines that share its replicas, `machine` first, if there are several."""
     near: Near = "first"
     """Whether a replica on the producer's machine is preferred."""
+    inputs_at: dict[str, str] = {}
+    """Of a stage on another machine: where files and folders are that its options name, by what names them; absolute.
+
+    In the run's own spec these are places at home, in a worker's those on its machine."""
+    files: dict[str, str] = {}
+    """Likewise where files are that it finds by their names: see Stage.files."""
     unfolded_from: str = ""
     """The stage in the file of which this is the copy for one machine; empty: it is no copy."""
 

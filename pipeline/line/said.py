@@ -1,16 +1,20 @@
 """What a run and the agents on other machines say to each other."""
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from framewire.pipeline.graph.spec import PipelineSpec
+from framewire.pipeline.line.lent_file import Bytes, LentFile, Sha256
 from framewire.pipeline.line.modules import Module
 from framewire.pipeline.nodes.notes import FrameInHand
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Rises with every change of a message in this file or in wire/message.py."""
+
+PART_BYTES_MAX = 2**18
+"""Of a file, at once: a part takes 2 ms of a gigabit."""
 
 
 class Hello(Struct, frozen=True, tag=True):
@@ -36,6 +40,8 @@ class Welcome(Struct, frozen=True, tag=True):
     now: float
     modules: tuple[Module, ...] = ()
     """The user's own, to be laid out beside each other."""
+    files: tuple[LentFile, ...] = ()
+    """What its stages read that is at home: it asks for what it has not got."""
 
 
 class Refusal(Struct, frozen=True, tag=True):
@@ -141,8 +147,31 @@ class RunOver(Struct, frozen=True, tag=True):
     is_complete: bool
 
 
-FromAgent = Hello | LeaseAsked | Relayed | WorkerDied | Pictured | Leaving | Left | Unable
-ToAgent = Welcome | Refusal | LeaseGranted | Start | PassOn | Kill | Dismissed | RunOver
+class FileAsked(Struct, frozen=True, tag=True):
+    """To whoever has named a file: send `count` bytes of it, from `offset` on."""
+
+    sha256: Sha256
+    offset: Bytes
+    count: Annotated[int, Meta(gt=0, le=PART_BYTES_MAX)]
+
+
+class FilePart(Struct, frozen=True, tag=True):
+    """The answer: fewer bytes only at its end."""
+
+    sha256: Sha256
+    offset: Bytes
+    data: Annotated[bytes, Meta(max_length=PART_BYTES_MAX)]
+
+
+class FileRefused(Struct, frozen=True, tag=True):
+    """The answer, too: there is none, for this reason."""
+
+    sha256: Sha256
+    text: str
+
+
+FromAgent = Hello | LeaseAsked | Relayed | WorkerDied | Pictured | Leaving | Left | Unable | FileAsked
+ToAgent = Welcome | Refusal | LeaseGranted | Start | PassOn | Kill | Dismissed | RunOver | FilePart | FileRefused
 
 _encoder = msgspec.msgpack.Encoder()
 _from_agent: msgspec.msgpack.Decoder[FromAgent] = msgspec.msgpack.Decoder(FromAgent)

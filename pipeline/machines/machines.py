@@ -10,11 +10,12 @@ import zmq
 from msgspec import Struct
 
 from framewire.pipeline.graph.spec import PipelineSpec
-from framewire.pipeline.line.modules import Module
+from framewire.pipeline.line.lender import Lender
 from framewire.pipeline.line.numbered import LineEnd, LineFullError, decode_frame
 from framewire.pipeline.line.said import (
     PROTOCOL,
     Dismissed,
+    FileAsked,
     FromAgent,
     Hello,
     LeaseAsked,
@@ -35,6 +36,7 @@ from framewire.pipeline.line.said import (
 )
 from framewire.pipeline.line.socket import Heard, RunSocket
 from framewire.pipeline.machines.hosts import AwaitedHosts, Hosts
+from framewire.pipeline.machines.luggage import Luggage
 from framewire.pipeline.machines.machine import FarHandle, Machine
 from framewire.pipeline.nodes.notes import FrameInHand
 
@@ -105,7 +107,7 @@ class Machines:
     """Welcomes agents, grants their leases, and passes on what they and the run say.
 
     Example:
-        machines = Machines(spec, RunSocket(host, port, keys), version, is_resumed=False)
+        machines = Machines(spec, RunSocket(host, port, keys), version, False, luggage_of(spec))
         for news in machines.news(): ...          # when a socket of `sockets` is readable, or `due` is there
         machines.start("n1", "faces-n1#0", boot)
         machines.close(is_complete=True)
@@ -117,12 +119,13 @@ class Machines:
         socket: RunSocket,
         version: str,
         is_resumed: bool,
-        modules: tuple[Module, ...] = (),
+        luggage: Luggage,
         hosts: Hosts | None = None,
     ) -> None:
-        """`modules` are sent to each agent; `hosts` starts the agents, if the user does not."""
+        """Each agent gets, or may ask for, its part of `luggage`; `hosts` starts the agents, if the user does not."""
         now = time.monotonic()
-        self._modules = modules
+        self._luggage = luggage
+        self._lenders = {name: Lender(luggage.here_of(name)) for name in spec.machines}
         self._hosts = hosts or AwaitedHosts(socket.address)
         self._spec = spec
         self._socket = socket
@@ -247,7 +250,7 @@ class Machines:
             text = f"no stage of {self._spec.name!r} runs on {heard.machine!r}"
             return self._refuse(heard, refusal or Refusal(text, is_final=False))
         machine.welcome(heard.session, message.cores, message.host, self._is_resumed, now)
-        machine.whisper(self._welcome(message, machine.continues, now))
+        machine.whisper(self._welcome(message, machine, now))
         log.info("%s is here, with %d cores", machine.name, machine.cores)
         self._hosts.came(machine.name)
         return [Came(machine.name)]
@@ -267,17 +270,20 @@ class Machines:
             return Refusal(f"another agent serves {machine.name!r}, or its lease is not out yet", False)
         return None
 
-    def _welcome(self, hello: Hello, continues: bool, now: float) -> Welcome:
-        return Welcome(self._spec, self._spec.lease_s, continues, hello.asked_at, now, self._modules)
+    def _welcome(self, hello: Hello, machine: Machine, now: float) -> Welcome:
+        modules, files = self._luggage.modules, self._luggage.for_machine(machine.name)
+        return Welcome(self._spec, self._spec.lease_s, machine.continues, hello.asked_at, now, modules, files)
 
     def _served(self, machine: Machine, message: FromAgent, now: float) -> Iterable[News]:
         match message:
             case Hello():
                 # Our welcome was lost, or is on its way.
-                machine.whisper(self._welcome(message, machine.continues, now))
+                machine.whisper(self._welcome(message, machine, now))
             case LeaseAsked():
                 machine.asked(message, now)
                 machine.whisper(LeaseGranted(message.asked_at, now))
+            case FileAsked():
+                machine.say(self._lenders[machine.name].answer(message), now)
             case Relayed():
                 return [Said(message.raw)]
             case WorkerDied():
@@ -291,7 +297,10 @@ class Machines:
                     log.warning("%s has left (%s)", machine.name, message.why)
                 return [self._lose(machine, now)]
             case Unable():
-                return [Failed(f"{machine.name}: {message.text}")]
+                # It has no worker, and the run ends: nobody is to wait for either.
+                self._is_ending = True
+                machine.say(RunOver(is_complete=False), now)
+                return [Failed(f"{machine.name}: {message.text}"), self._lose(machine, now)]
         return ()
 
     def _lose(self, machine: Machine, now: float) -> Lost:

@@ -13,8 +13,9 @@ from framewire.pipeline.document.config_error import ConfigError, Place
 from framewire.pipeline.engine.ray_machines import ray_machines
 from framewire.pipeline.graph import PipelineSpec
 from framewire.pipeline.line.keys import RunKeys, WrongKeyError, read_run_keys
-from framewire.pipeline.line.modules import Module, ModulesError, modules_of
+from framewire.pipeline.line.modules import ModulesError
 from framewire.pipeline.line.socket import RunSocket
+from framewire.pipeline.machines.luggage import FilesError, Luggage, luggage_of
 from framewire.pipeline.machines.machines import Machines, MachinesError
 from framewire.pipeline.server.listen import parse_address
 
@@ -36,7 +37,7 @@ class Found(Struct, frozen=True):
 def machines_for(spec: PipelineSpec, out: Path, found: Found) -> Callable[[bool], Machines] | None:
     """Makes the machines of a run when it has forked its nursery; None if all of it runs here.
 
-    Raises ConfigError for an address, keys or modules that cannot be used.
+    Raises ConfigError for an address, keys, modules or files that cannot be used.
     """
     if spec.engine != "ray" and (found.ray_address is not None or found.is_ray_insecure):
         option = "--ray-address" if found.ray_address is not None else "--insecure-ray"
@@ -44,16 +45,16 @@ def machines_for(spec: PipelineSpec, out: Path, found: Found) -> Callable[[bool]
     if not spec.machines:
         return None
     try:
-        modules = modules_of(spec)
-    except ModulesError as error:
+        luggage = luggage_of(spec)
+    except (ModulesError, FilesError) as error:
         raise ConfigError(Place(spec.file), str(error)) from error
     except OSError as error:
         raise ConfigError(Place(error.filename or spec.folder), f"cannot be read: {error.strerror}") from error
     if spec.engine == "ray":
-        return _ray(spec, modules, out, found)
+        return _ray(spec, luggage, out, found)
     host, port = parse_agents_address(found.agents)
     run_keys = _keys(spec, found.keys)
-    return lambda is_resumed: _listening(spec, modules, host, port, run_keys, is_resumed)
+    return lambda is_resumed: _listening(spec, luggage, host, port, run_keys, is_resumed)
 
 
 def _keys(spec: PipelineSpec, keys: Path) -> RunKeys:
@@ -69,18 +70,18 @@ def _keys(spec: PipelineSpec, keys: Path) -> RunKeys:
     return run_keys
 
 
-def _ray(spec: PipelineSpec, modules: tuple[Module, ...], out: Path, found: Found) -> Callable[[bool], Machines]:
+def _ray(spec: PipelineSpec, luggage: Luggage, out: Path, found: Found) -> Callable[[bool], Machines]:
     """Ray's agents; in a job of Ray's own, its cluster is in the environment."""
     if importlib.util.find_spec("ray") is None:
         raise ConfigError(Place("engine: ray"), 'Ray is not installed; `pip install "framewire[ray]"`')
     option = "--ray-address" if found.ray_address is not None else RAY_ADDRESS
     address = found.ray_address if found.ray_address is not None else os.environ.get(RAY_ADDRESS, "")
     if address in ("", "local"):
-        return lambda is_resumed: ray_machines(spec, modules, "", found.is_ray_insecure, out, is_resumed)
+        return lambda is_resumed: ray_machines(spec, luggage, "", found.is_ray_insecure, out, is_resumed)
     if "://" in address:
         raise ConfigError(Place(f"{option} {address}"), "a run must be on a node of the cluster; give its HOST:PORT")
     parse_agents_address(address, option)
-    return lambda is_resumed: ray_machines(spec, modules, address, found.is_ray_insecure, out, is_resumed)
+    return lambda is_resumed: ray_machines(spec, luggage, address, found.is_ray_insecure, out, is_resumed)
 
 
 def parse_agents_address(address: str, option: str = "--agents") -> tuple[str, int]:
@@ -88,11 +89,9 @@ def parse_agents_address(address: str, option: str = "--agents") -> tuple[str, i
     return parse_address(address, option, DEFAULT_AGENTS)
 
 
-def _listening(
-    spec: PipelineSpec, modules: tuple[Module, ...], host: str, port: int, keys: RunKeys, is_resumed: bool
-) -> Machines:
+def _listening(spec: PipelineSpec, luggage: Luggage, host: str, port: int, keys: RunKeys, is_resumed: bool) -> Machines:
     try:
         socket = RunSocket(host, port, keys)
     except zmq.ZMQError as error:
         raise MachinesError(f"cannot listen for agents at {host}:{port} ({error.strerror}); set --agents") from error
-    return Machines(spec, socket, importlib.metadata.version("framewire"), is_resumed, modules)
+    return Machines(spec, socket, importlib.metadata.version("framewire"), is_resumed, luggage)
