@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import msgspec
 import zmq
 
+from framewire.pipeline.agent.failed_frames import FailedFrames
 from framewire.pipeline.agent.lent_files import LentFiles
 from framewire.pipeline.crew.crew import Crew
 from framewire.pipeline.crew.worker_record import Life
@@ -17,6 +18,7 @@ from framewire.pipeline.wire.message import (
     Closed,
     Ready,
     RefusedError,
+    Remark,
     ToSupervisor,
     Trouble,
     Watch,
@@ -36,13 +38,14 @@ PICTURE_EVERY_S = 0.5
 class Relay:
     """The supervisor that the workers of this machine know: it passes on what they say."""
 
-    def __init__(self, crew: Crew, machine: str, offset: ClockOffset, files: LentFiles) -> None:
+    def __init__(self, crew: Crew, machine: str, offset: ClockOffset, files: LentFiles, frames: FailedFrames) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self.inbox = Inbox(self._context, new_endpoint(machine, "agent"))
         self.refusals = Refusals(f"the agent {machine}")
         self._crew = crew
         self._offset = offset
         self._files = files
+        self._frames = frames
         crew.begin(self._context)
 
     def started(self, worker: str, boot: bytes, out: str, folder: str) -> bytes:
@@ -68,6 +71,8 @@ class Relay:
                 return ()
             return [Pictured(raw)]
         self._note(message)
+        if isinstance(message, Remark) and message.saved:
+            return [self._frames.offer(message) or Relayed(raw)]
         return [Relayed(encode(told_by(message, self._offset.seconds)))]
 
     def _note(self, message: ToSupervisor) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from framewire.pipeline.agent.failed_frames import FailedFrames
 from framewire.pipeline.agent.home import Home
 from framewire.pipeline.agent.lent_files import FOLDER as FILES
 from framewire.pipeline.agent.lent_files import LentFiles, LentFilesError
@@ -33,8 +34,10 @@ from framewire.pipeline.line.numbered import LineEnd, LineFullError, decode_fram
 from framewire.pipeline.line.said import (
     PROTOCOL,
     Dismissed,
+    FileAsked,
     FilePart,
     FileRefused,
+    FrameDone,
     FromAgent,
     Hello,
     Kill,
@@ -166,8 +169,9 @@ class Session:
         for news in (*folder.news, *files.news):
             log.info("%s", news)
         crew = Crew(spec, make_plan(spec), None, folder.locks, machine=machine)
-        relay = Relay(crew, machine, self._offset, files)
-        served = _Served(spec, crew, relay, lease, files, str(self._out.absolute()), beside)
+        frames = FailedFrames(self._out)
+        relay = Relay(crew, machine, self._offset, files, frames)
+        served = _Served(spec, crew, relay, lease, files, frames, str(self._out.absolute()), beside)
         try:
             end = self._loop(served)
         except (CrewLostError, FetchError) as error:
@@ -282,6 +286,10 @@ class Session:
                 if served.files.took(part, time.monotonic()):
                     self._ask_for_file(served)
                     self._start_held(served)
+            case FileAsked() as asked:
+                self._say(served.frames.answer(asked))
+            case FrameDone() as done:
+                served.frames.done(done.sha256)
             case FileRefused() as refused:
                 raise FetchError(refused.text)
             case PassOn() as passed if passed.worker in served.crew.workers:
@@ -362,6 +370,7 @@ class _Served(Struct):
     relay: Relay
     lease: Lease
     files: LentFiles
+    frames: FailedFrames
     out: str
     folder: str
     over: RunOver | None = None

@@ -34,6 +34,6 @@ def ray_machines(
         hosts.close()
         why = f"cannot listen for agents at {host}, as Ray knows this machine ({error.strerror})"
         raise MachinesError(why) from error
-    machines = Machines(spec, socket, importlib.metadata.version("framewire"), is_resumed, luggage, hosts)
+    machines = Machines(spec, socket, importlib.metadata.version("framewire"), is_resumed, luggage, out, hosts)
     hosts.seek(machines.address, public, socket.admit)
     return machines

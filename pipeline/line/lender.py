@@ -22,6 +22,10 @@ class Lender:
         """From now on this file may be asked for, too."""
         self._files[file.sha256] = file
 
+    def withdraw(self, sha256: str) -> None:
+        """From now on it may not."""
+        self._files.pop(sha256, None)
+
     def answer(self, asked: FileAsked) -> FilePart | FileRefused:
         """A part of the file, or why there is none."""
         file = self._files.get(asked.sha256)

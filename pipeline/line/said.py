@@ -16,6 +16,11 @@ PROTOCOL = 3
 PART_BYTES_MAX = 2**18
 """Of a file, at once: a part takes 2 ms of a gigabit."""
 
+FRAME_BYTES_MAX = 64 * 2**20
+"""Of a failed frame with its pictures: two of 4K."""
+FRAMES_WAITING_MAX = 8
+"""Failed frames of one machine that may wait until they are home: workers that keep crashing make many."""
+
 
 class Hello(Struct, frozen=True, tag=True):
     """From an agent that wants to serve: who it is, and what it runs. It is sent until it is answered."""
@@ -170,8 +175,29 @@ class FileRefused(Struct, frozen=True, tag=True):
     text: str
 
 
-FromAgent = Hello | LeaseAsked | Relayed | WorkerDied | Pictured | Leaving | Left | Unable | FileAsked
-ToAgent = Welcome | Refusal | LeaseGranted | Start | PassOn | Kill | Dismissed | RunOver | FilePart | FileRefused
+class FrameOffered(Struct, frozen=True, tag=True):
+    """From an agent: a frame that kept crashing a stage of this machine is saved here; the run may ask for the file.
+
+    `text` says where it is, as the worker has said.
+    """
+
+    worker: str
+    stage: str
+    text: str
+    sha256: Sha256
+    size: Annotated[int, Meta(gt=0, le=FRAME_BYTES_MAX)]
+
+
+class FrameDone(Struct, frozen=True, tag=True):
+    """To an agent: a frame that was offered is at home, or is not wanted."""
+
+    sha256: Sha256
+
+
+OfFiles = FileAsked | FilePart | FileRefused
+"""Either end may have a file for the other."""
+FromAgent = Hello | LeaseAsked | Relayed | WorkerDied | Pictured | Leaving | Left | Unable | FrameOffered | OfFiles
+ToAgent = Welcome | Refusal | LeaseGranted | Start | PassOn | Kill | Dismissed | RunOver | FrameDone | OfFiles
 
 _encoder = msgspec.msgpack.Encoder()
 _from_agent: msgspec.msgpack.Decoder[FromAgent] = msgspec.msgpack.Decoder(FromAgent)

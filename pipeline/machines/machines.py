@@ -3,7 +3,8 @@
 import logging
 import platform
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 
 import msgspec
 import zmq
@@ -16,6 +17,9 @@ from framewire.pipeline.line.said import (
     PROTOCOL,
     Dismissed,
     FileAsked,
+    FilePart,
+    FileRefused,
+    FrameOffered,
     FromAgent,
     Hello,
     LeaseAsked,
@@ -28,6 +32,7 @@ from framewire.pipeline.line.said import (
     Relayed,
     RunOver,
     Start,
+    ToAgent,
     Unable,
     Welcome,
     WorkerDied,
@@ -35,6 +40,7 @@ from framewire.pipeline.line.said import (
     from_agent,
 )
 from framewire.pipeline.line.socket import Heard, RunSocket
+from framewire.pipeline.machines.failed_frames import FailedFrames
 from framewire.pipeline.machines.hosts import AwaitedHosts, Hosts
 from framewire.pipeline.machines.luggage import Luggage
 from framewire.pipeline.machines.machine import FarHandle, Machine
@@ -42,6 +48,8 @@ from framewire.pipeline.nodes.notes import FrameInHand
 
 LAST_MS = 1000
 """How long the last message to the agents may take."""
+FRAMES_S = 3.0
+"""How long failed frames that are on their way home may take at the end."""
 GOODBYE_S = 1.0
 """How long an agent may take to hear that the run is over: twice as long as a lost message takes."""
 AGAIN_S = 0.5
@@ -107,7 +115,7 @@ class Machines:
     """Welcomes agents, grants their leases, and passes on what they and the run say.
 
     Example:
-        machines = Machines(spec, RunSocket(host, port, keys), version, False, luggage_of(spec))
+        machines = Machines(spec, RunSocket(host, port, keys), version, False, luggage_of(spec), out)
         for news in machines.news(): ...          # when a socket of `sockets` is readable, or `due` is there
         machines.start("n1", "faces-n1#0", boot)
         machines.close(is_complete=True)
@@ -120,12 +128,17 @@ class Machines:
         version: str,
         is_resumed: bool,
         luggage: Luggage,
+        out: Path,
         hosts: Hosts | None = None,
     ) -> None:
-        """Each agent gets, or may ask for, its part of `luggage`; `hosts` starts the agents, if the user does not."""
+        """Each agent gets, or may ask for, its part of `luggage`; failed frames come to `out`.
+
+        `hosts` starts the agents, if the user does not.
+        """
         now = time.monotonic()
         self._luggage = luggage
         self._lenders = {name: Lender(luggage.here_of(name)) for name in spec.machines}
+        self._frames = {name: FailedFrames(spec, name, out) for name in spec.machines}
         self._hosts = hosts or AwaitedHosts(socket.address)
         self._spec = spec
         self._socket = socket
@@ -200,6 +213,9 @@ class Machines:
 
     def close(self, is_complete: bool) -> None:
         """The run is over: tell the agents."""
+        self._hear_last(time.monotonic() + FRAMES_S, lambda machine: self._frames[machine.name].is_busy)
+        for frames in self._frames.values():
+            frames.lost("the run is over")
         now = time.monotonic()
         for machine in self.machines.values():
             try:
@@ -207,13 +223,14 @@ class Machines:
             except LineFullError:
                 # It hears nothing: its lease ends.
                 machine.leave(now)
-        self._hear_goodbyes(now + GOODBYE_S)
+        # A socket that is closed with words unread takes back what was sent last.
+        self._hear_last(now + GOODBYE_S, lambda machine: True)
         self._socket.close(LAST_MS)
         self._hosts.close()
 
-    def _hear_goodbyes(self, until: float) -> None:
-        """Wait for the agents' last words: a socket that is closed with words unread takes back what was sent last."""
-        while any(machine.is_here for machine in self.machines.values()) and (now := time.monotonic()) < until:
+    def _hear_last(self, until: float, speaks: Callable[[Machine], bool]) -> None:
+        """Wait for the last words of the agents that are here and have something to say."""
+        while any(one.is_here and speaks(one) for one in self.machines.values()) and (now := time.monotonic()) < until:
             self._socket.socket.poll(round((until - now) * 1000))
             while (heard := self._socket.waiting()) is not None:
                 for _ in self._heard(heard, now):
@@ -284,6 +301,10 @@ class Machines:
                 machine.whisper(LeaseGranted(message.asked_at, now))
             case FileAsked():
                 machine.say(self._lenders[machine.name].answer(message), now)
+            case FrameOffered():
+                self._say_all(machine, self._frames[machine.name].offered(message, now), now)
+            case FilePart() | FileRefused():
+                self._say_all(machine, self._frames[machine.name].took(message, now), now)
             case Relayed():
                 return [Said(message.raw)]
             case WorkerDied():
@@ -303,8 +324,13 @@ class Machines:
                 return [Failed(f"{machine.name}: {message.text}"), self._lose(machine, now)]
         return ()
 
+    def _say_all(self, machine: Machine, messages: Iterable[ToAgent], now: float) -> None:
+        for message in messages:
+            machine.say(message, now)
+
     def _lose(self, machine: Machine, now: float) -> Lost:
         machine.leave(now)
+        self._frames[machine.name].lost("its agent is gone")
         if not self._is_ending:
             self._hosts.lost(machine.name)
         return Lost(machine.name)

@@ -54,7 +54,7 @@ def machines_for(spec: PipelineSpec, out: Path, found: Found) -> Callable[[bool]
         return _ray(spec, luggage, out, found)
     host, port = parse_agents_address(found.agents)
     run_keys = _keys(spec, found.keys)
-    return lambda is_resumed: _listening(spec, luggage, host, port, run_keys, is_resumed)
+    return lambda is_resumed: _listening(spec, luggage, out, host, port, run_keys, is_resumed)
 
 
 def _keys(spec: PipelineSpec, keys: Path) -> RunKeys:
@@ -89,9 +89,11 @@ def parse_agents_address(address: str, option: str = "--agents") -> tuple[str, i
     return parse_address(address, option, DEFAULT_AGENTS)
 
 
-def _listening(spec: PipelineSpec, luggage: Luggage, host: str, port: int, keys: RunKeys, is_resumed: bool) -> Machines:
+def _listening(
+    spec: PipelineSpec, luggage: Luggage, out: Path, host: str, port: int, keys: RunKeys, is_resumed: bool
+) -> Machines:
     try:
         socket = RunSocket(host, port, keys)
     except zmq.ZMQError as error:
         raise MachinesError(f"cannot listen for agents at {host}:{port} ({error.strerror}); set --agents") from error
-    return Machines(spec, socket, importlib.metadata.version("framewire"), is_resumed, luggage)
+    return Machines(spec, socket, importlib.metadata.version("framewire"), is_resumed, luggage, out)
