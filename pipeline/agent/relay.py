@@ -43,6 +43,7 @@ class Relay:
         self.inbox = Inbox(self._context, new_endpoint(machine, "agent"))
         self.refusals = Refusals(f"the agent {machine}")
         self._crew = crew
+        self._machine = machine
         self._offset = offset
         self._files = files
         self._frames = frames
@@ -72,7 +73,8 @@ class Relay:
             return [Pictured(raw)]
         self._note(message)
         if isinstance(message, Remark) and message.saved:
-            return [self._frames.offer(message) or Relayed(raw)]
+            there = msgspec.structs.replace(message, text=f"{message.text}, on {self._machine}", saved="")
+            return [self._frames.offer(message) or Relayed(encode(there))]
         return [Relayed(encode(told_by(message, self._offset.seconds)))]
 
     def _note(self, message: ToSupervisor) -> None:

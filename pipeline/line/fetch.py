@@ -41,6 +41,8 @@ class Fetch:
         self._part = folder / f"{sha256}{PART}"
         self._digest = hashlib.sha256()
         self._have = 0
+        self._is_gone_on_with = False
+        """Whether some of it is what an earlier try has left."""
         self._count = PART_BYTES_MIN
         self._asked_at = 0.0
 
@@ -54,6 +56,7 @@ class Fetch:
             while data := file.read(READ_BYTES):
                 self._digest.update(data)
                 self._have += len(data)
+                self._is_gone_on_with = True
                 yield
         self._finish_if_whole()
 
@@ -87,7 +90,12 @@ class Fetch:
         if self._have < self._size:
             return
         if self._digest.hexdigest() != self.sha256:
-            raise self._wrong()
+            if not self._is_gone_on_with:
+                raise self._wrong()
+            # What was left may have been torn: once more, from the beginning.
+            self.drop()
+            self._digest, self._have, self._is_gone_on_with = hashlib.sha256(), 0, False
+            return
         self.path.parent.mkdir(exist_ok=True)
         self._part.replace(self.path)
         self.is_whole = True

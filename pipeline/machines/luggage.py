@@ -67,6 +67,12 @@ def _named(stage: StageSpec) -> Iterator[tuple[str, Path, str]]:
         found = [Path(path).absolute() for path in cls.files(options)]
     except StageError as error:
         raise FilesError(f"{stage.name}: {error}") from error
+    except Exception as error:
+        # An author's code.
+        raise FilesError(f"{stage.name}: {type(error).__name__}: {error}") from error
+    names = [path.name for path in dict.fromkeys(found)]
+    if twice := next((name for name in names if names.count(name) > 1), ""):
+        raise FilesError(f"{stage.name}: `files` gives two files {twice}; they are told apart by name alone")
     for path in found:
         yield "", path, _from_home_folder(path)
 

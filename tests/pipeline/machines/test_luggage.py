@@ -1,13 +1,14 @@
 """What a stage on another machine reads, and lies at home, is named with its hash; nothing else is."""
 
 import hashlib
+import sys
 from pathlib import Path
 
 import pytest
 
 from framewire.pipeline.graph import PipelineSpec, load_pipeline
 from framewire.pipeline.line.lent_file import LentFile
-from framewire.pipeline.machines.luggage import Luggage, luggage_of
+from framewire.pipeline.machines.luggage import FilesError, Luggage, luggage_of
 from tests.models.carded import colour_card, write_colours
 
 PIPELINE = """
@@ -109,3 +110,40 @@ stages:
     tls = "ca_file: ca.pem, cert_file: own.pem, key_file: own.key"
     spec = load_pipeline(beside / "p.yaml", text=text.replace("TLS", tls), out=beside / "out")
     assert set(files_of(luggage_of(spec), "n")) == {"ca.pem"}
+
+
+STAGES = """
+from pathlib import Path
+from framewire import Stage, stage
+
+@stage("reads")
+class Reads(Stage):
+    @classmethod
+    def files(cls, options):
+        FILES
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("return [Path('a/net'), Path('b/net')]", "far: `files` gives two files net"),
+        ("return 1 / 0", "far: ZeroDivisionError: division by zero"),
+    ],
+)
+def test_files_of_an_author_that_cannot_be(
+    code: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "reads_files.py").write_text(STAGES.replace("FILES", code))
+    monkeypatch.syspath_prepend(tmp_path)
+    text = PIPELINE.replace("use: classify", 'use: "reads_files:Reads"').replace(
+        ", of: frame, models: [{model: MODEL, labels: words.txt}], WHERE", ", on: n-0"
+    )
+    spec = load_pipeline(
+        tmp_path / "p.yaml",
+        text=text.replace("input: far, of: frame, models: [{model: other.onnx}]", "input: far"),
+        out=tmp_path / "out",
+    )
+    with pytest.raises(FilesError, match=said):
+        luggage_of(spec)
+    sys.modules.pop("reads_files")
