@@ -1,5 +1,6 @@
 """A model that is only at home: a stage on another machine gets it over the line, and says the same as at home."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from framewire.pipeline.line.fetch import PART
 from tests.models.carded import colour_card, of_colour, write_colours
 from tests.system.cluster import in_full
 from tests.system.hosts import Agent
-from tests.system.running import Running, free_port, run, wait_until
+from tests.system.running import SHARED, Running, free_port, run, wait_until
 
+YUNET = SHARED / "models" / "face_detection_yunet_2023mar.onnx"
 FRAMES = 12
 STAGES = """\
   capture: {source: "in/*.png"}
@@ -128,5 +130,38 @@ def test_a_model_that_changes_while_it_is_fetched_ends_the_run(folder: Path, key
         assert finished.code == 1
         assert "mine.onnx changes while it is in use" in finished.stderr
         assert "Traceback" not in finished.stderr + pair.agent.said()
+    finally:
+        pair.close()
+
+
+@in_full
+def test_a_model_in_homes_cache_is_not_downloaded_elsewhere(
+    folder: Path, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not YUNET.exists():
+        pytest.skip("the shared weights are missing")
+    stages = FAR.replace('"in/*.png"', f"demo, limit: {FRAMES}").replace(
+        "classify, input: capture, of: frame, device: cpu, models: [{model: mine.onnx}]FAR",
+        "face_detect, input: capture, method: dnn, device: cpu, on: n-0",
+    )
+    (folder / "far.yaml").write_text(stages)
+    cached = folder / "me" / ".cache" / "framewire" / "models"
+    cached.mkdir(parents=True)
+    shutil.copy(YUNET, cached)
+    for name in ("FRAMEWIRE_MODELS", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    # Nobody can download anything.
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("HOME", str(folder / "me"))
+    pair = Pair(folder, keys)
+    try:
+        pair.agent.kill()
+        monkeypatch.setenv("HOME", str(folder / "other"))
+        pair.agent = pair.new_agent()
+        finished = pair.running.finish()
+        assert finished.code == 0, finished.stderr
+        assert lines(folder / "home").count('"face"') >= FRAMES
+        assert f"fetching {YUNET.name}" in pair.agent.said()
+        assert not list((folder / "other").rglob("*.onnx"))
     finally:
         pair.close()
