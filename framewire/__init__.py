@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from framewire.pipeline.guest.run_process import RunError
     from framewire.pipeline.library.api import frames, load, load_graph, run
     from framewire.pipeline.library.graph_in_code import Graph
-    from framewire.pipeline.option import InputFile, InputFolder, InputPath, OutputPath
+    from framewire.pipeline.option import InputFile, InputFolder, InputPath, OutputPath, PrivateFile
     from framewire.pipeline.seen.summary import Summary
     from framewire.pipeline.stage import Sink, Source, Stage, StageError, stage
     from framewire.pipeline.testing import StageRunner
@@ -43,6 +43,7 @@ __all__ = [
     "PictureInUseError",
     "PicturePassedError",
     "Place",
+    "PrivateFile",
     "RunError",
     "Shot",
     "Sink",
@@ -63,7 +64,9 @@ _PACKET, _STAGE = "framewire.pipeline.frame.packet", "framewire.pipeline.stage"
 _MODULE_OF = {
     **dict.fromkeys(("Attribute", "Detection", "Event", "Packet"), _PACKET),
     **dict.fromkeys(("Sink", "Source", "Stage", "StageError", "stage"), _STAGE),
-    **dict.fromkeys(("InputFile", "InputFolder", "InputPath", "OutputPath"), "framewire.pipeline.option"),
+    **dict.fromkeys(
+        ("InputFile", "InputFolder", "InputPath", "OutputPath", "PrivateFile"), "framewire.pipeline.option"
+    ),
     **dict.fromkeys(("Message", "NotNowError", "Place"), "framewire.stages.publish.places.place"),
     "Shot": "framewire.pipeline.frame.shot",
     "StageRunner": "framewire.pipeline.testing",

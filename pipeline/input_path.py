@@ -2,7 +2,8 @@
 
 import glob
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -11,6 +12,8 @@ from msgspec import Struct
 
 from framewire.pipeline.option import INPUT, default_of, metas_of, part_of
 
+FILE, FOLDER, PRIVATE = "file", "folder", "private"
+"""Kinds of inputs, as their types in `option` say; of any other a glob will do."""
 NUMBERED = re.compile(r"%(0?)(\d*)d")
 """As in FFmpeg's and OpenCV's names of sequences: `frame_%04d.png`."""
 
@@ -25,12 +28,40 @@ def beside(struct: type[Struct], values: Mapping[str, Any], folder: Path) -> dic
     )
 
 
+def lying_here(
+    struct: type[Struct], values: Mapping[str, Any], from_file: Container[str], folder: Path
+) -> dict[str, str]:
+    """Where the files and folders are that the values name, in `folder` or the current one, by what names them.
+
+    Only options that are `from_file` are looked for in `folder`. Private files are left out, and a word without a
+    suffix in the current folder: a stage may know it for a name. Places are absolute.
+    """
+    places: dict[str, str] = {}
+    for name, value in values.items():
+        folders = [folder] if name in from_file else []
+        _changed(struct, {name: value}, partial(_note_place, places, folders))
+    return places
+
+
+def _note_place(places: dict[str, str], folders: Sequence[Path], kind: str, value: str) -> str:
+    is_word = kind == FILE and value == Path(value).stem
+    for folder in folders if is_word else (*folders, Path()):
+        if kind in (FILE, FOLDER) and value not in places and _is_there(folder / value, kind):
+            places[value] = str((folder / value).absolute())
+    return value
+
+
+def placed(struct: type[Struct], values: Mapping[str, Any], places: Mapping[str, str]) -> dict[str, Any]:
+    """The values with each file and folder at its place, where `places` has one."""
+    return _changed(struct, values, lambda kind, value: places.get(value, value) if kind in (FILE, FOLDER) else value)
+
+
 def inputs_of(struct: type[Struct], values: Mapping[str, Any]) -> list[str]:
     """The values that may name a file to read, or a source's folder or glob; they need not exist."""
     found: list[str] = []
 
     def note(kind: str, value: str) -> str:
-        if kind != "folder":
+        if kind != FOLDER:
             found.append(value)
         return value
 
@@ -73,9 +104,9 @@ def as_glob(name: str) -> str:
 
 def _is_there(path: Path, kind: str) -> bool:
     try:
-        if kind == "file":
+        if kind in (FILE, PRIVATE):
             return path.is_file()
-        if kind == "folder":
+        if kind == FOLDER:
             return path.is_dir()
         pattern = as_glob(path.name)
         return path.exists() or bool(glob.has_magic(pattern) and next(path.parent.glob(pattern), None))

@@ -18,7 +18,11 @@ STDOUT = "-"
 """The path of a file to write that is standard output, for sinks that can."""
 INPUT = "framewire-input"
 InputFile = Annotated[str, Meta(extra={INPUT: "file"})]
-"""The type of an option that may name a file to read: beside the YAML file, or else in the current folder."""
+"""The type of an option that may name a file to read: beside the YAML file, or else in the current folder.
+
+It goes along to another machine if it lies where the run is started, unless its stage is a source."""
+PrivateFile = Annotated[str, Meta(extra={INPUT: "private"})]
+"""Likewise for a file that must not be copied, such as one with a private key: it is read where its stage runs."""
 InputFolder = Annotated[str, Meta(extra={INPUT: "folder"})]
 """Likewise for a folder."""
 InputPath = Annotated[str, Meta(extra={INPUT: "any"})]

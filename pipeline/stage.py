@@ -194,6 +194,14 @@ class Stage(Generic[OptionsT]):
         return ()
 
     @classmethod
+    def files(cls, options: Any) -> Sequence[Path]:
+        """Files on this machine that it finds by itself, not by a path in an option: a model by its name, say.
+
+        It is asked where the run is started, if it runs on another machine. There `context.files` has them, by name.
+        """
+        return ()
+
+    @classmethod
     def remembers(cls) -> bool:
         """Whether this stage hands out its memory."""
         return cls.memory is not Stage.memory
@@ -381,20 +389,8 @@ def stage(name: str) -> Callable[[S], S]:
     return register
 
 
-RESERVED_KEYS = frozenset(
-    {
-        "use",
-        "input",
-        "replicas",
-        "process",
-        "batch",
-        "sources",
-        "on",
-        "near",
-        "gpus",
-        "stuck_after_s",
-        "lag",
-        "give_up_s",
-    }
-)
+_OF_THE_GRAPH = ("use", "input", "process", "replicas", "batch", "sources")
+_OF_MACHINES = ("on", "near", "gpus")
+_OF_TIME = ("stuck_after_s", "lag", "give_up_s")
+RESERVED_KEYS = frozenset((*_OF_THE_GRAPH, *_OF_MACHINES, *_OF_TIME))
 """Keys of a stage in YAML that the engine reads itself."""

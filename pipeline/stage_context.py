@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
@@ -31,7 +31,8 @@ class StageContext:
     `given` is the stage's name in results: of a copy for one machine, that of the stage in the file.
     `run` is the run's id, the same when it is resumed; `pipeline` and `file` are its pipeline's. A sink that publishes
     keeps its account in `published`. Any thread of a stage may call `wake` when there is news: the account has changed,
-    or a sink that had no room has some. `closes_within_s` is how long `close` may take, counted from its call.
+    or a sink that had no room has some. `files` are those of `Stage.files`, from where the run is started.
+    `closes_within_s` is how long `close` may take, counted from its call.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class StageContext:
         pipeline: str = "",
         file: str = "",
         given: str = "",
+        files: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
         self.given = given or name
@@ -64,6 +66,7 @@ class StageContext:
         self.run = run
         self.pipeline = pipeline
         self.file = file
+        self.files = {name: Path(place) for name, place in (files or {}).items()}
         self.published: Published | None = None
         self.closes_within_s = math.inf
         self._use = use or name

@@ -1,7 +1,7 @@
 """classify: adds attributes to faces, or to whole frames, with any number of models."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,7 +16,7 @@ from framewire.models.classifiers.answer import Answer
 from framewire.models.classifiers.asked import Asked, chosen_heads, refuse_contradictions, renamed
 from framewire.models.classifiers.classifier import Classifier
 from framewire.models.classifiers.file_classifier import Described, classifier_of, described, is_file
-from framewire.models.classifiers.load_classifier import find_classifier, open_network
+from framewire.models.classifiers.load_classifier import files_to_lend, find_classifier, open_network
 from framewire.models.crops.face_crop import FaceCrop, edges_inside
 from framewire.models.label_file import labels_in
 from framewire.models.picture import Picture
@@ -147,7 +147,7 @@ class Classify(Stage[ClassifyOptions]):
     def open(self) -> None:
         """Load the models, check their shapes and labels, and warm them up."""
         self._labels = labels_of(self.options.of)
-        store = ModelStore(Path(self.options.model_dir) if self.options.model_dir else None)
+        store = _store(self.options, self.context.files)
         try:
             chosen = _merged([self._choose(each, store) for each in self.options.models])
             names = [head.attribute for model in chosen for head in model.heads]
@@ -161,7 +161,7 @@ class Classify(Stage[ClassifyOptions]):
 
     def try_out(self, connect: bool) -> str:
         """See Stage: models are not downloaded for it."""
-        store = ModelStore(Path(self.options.model_dir) if self.options.model_dir else None)
+        store = _store(self.options)
         for model in self.options.models:
             if is_file(model.model):
                 absent = [name for name in (model.model, model.labels) if name and not Path(name).exists()]
@@ -170,6 +170,12 @@ class Classify(Stage[ClassifyOptions]):
             elif not connect and not model.instead and _is_absent(model.model, store):
                 raise AbsentError(f"{model.model} is not on this machine; a run downloads it")
         return super().try_out(connect)
+
+    @classmethod
+    def files(cls, options: ClassifyOptions) -> Sequence[Path]:
+        """Models of the catalogue."""
+        store = _store(options)
+        return [path for one in options.models for path in files_to_lend(one.model, one.instead, store)]
 
     def idle(self, packet: Packet) -> bool:
         """Frames without faces skip batching."""
@@ -325,6 +331,10 @@ def _merged(chosen: Sequence[_Chosen]) -> list[_Chosen]:
         else:
             merged[f"{model.name} {number}" if before else model.name] = model
     return list(merged.values())
+
+
+def _store(options: ClassifyOptions, lent: Mapping[str, Path] | None = None) -> ModelStore:
+    return ModelStore(Path(options.model_dir) if options.model_dir else None, lent=lent)
 
 
 def _is_absent(model: str, store: ModelStore) -> bool:

@@ -1,7 +1,7 @@
 """detect: finds objects of any kind, with any detector as an ONNX file, or OpenCV's people."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
@@ -121,6 +121,17 @@ class Detect(Stage[DetectOptions]):
         """Batching does not help HOG."""
         return BATCH if method_of(options) == "dnn" else 1
 
+    @classmethod
+    def files(cls, options: DetectOptions) -> Sequence[Path]:
+        """The network, if it is one of the catalogue."""
+        if options.method == "hog" or is_file(options.model):
+            return ()
+        try:
+            return _store(options).to_lend(find_detector(options.model))
+        except CannotLoadError:
+            # There is no such model: whoever opens it is told.
+            return ()
+
     def open(self) -> None:
         """Load the network, and find out what its outputs mean."""
         self._frames = self._found = 0
@@ -192,7 +203,7 @@ class Detect(Stage[DetectOptions]):
 
     def _choose_method(self) -> str:
         def choose(method: str) -> str:
-            return method_of(self.options) if method == AUTO else method
+            return method_of(self.options, self.context.files) if method == AUTO else method
 
         return self.as_chosen("method", self.options.method, choose, str)
 
@@ -226,30 +237,29 @@ class Detect(Stage[DetectOptions]):
         wanted = Wanted(options.score, options.nms, tuple(options.only))
         across, down = map(int, options.tiles.split("x"))
         execution = Execution(device, options.threads or self.context.threads, options.precision)
-        return load_detector(
-            options.model, reading, wanted, Tiling(across, down, options.overlap), _store(options), execution
-        )
+        tiling, store = Tiling(across, down, options.overlap), _store(options, self.context.files)
+        return load_detector(options.model, reading, wanted, tiling, store, execution)
 
 
-def method_of(options: DetectOptions) -> Literal["dnn", "hog"]:
+def method_of(options: DetectOptions, lent: Mapping[str, Path] | None = None) -> Literal["dnn", "hog"]:
     """The method, with `auto` resolved: the network if its file and onnxruntime are here. Downloads nothing."""
     if options.method != "auto":
         return options.method
-    return "hog" if find_spec("onnxruntime") is None or _is_missing(options) else "dnn"
+    return "hog" if find_spec("onnxruntime") is None or _is_missing(options, lent) else "dnn"
 
 
-def _is_missing(options: DetectOptions) -> bool:
+def _is_missing(options: DetectOptions, lent: Mapping[str, Path] | None = None) -> bool:
     if is_file(options.model):
         return not Path(options.model).exists()
     try:
-        return _store(options).find(find_detector(options.model)) is None
+        return _store(options, lent).find(find_detector(options.model)) is None
     except CannotLoadError:
         # A corrupt file, or an unknown name, is reported when it is loaded.
         return False
 
 
-def _store(options: DetectOptions) -> ModelStore:
-    return ModelStore(Path(options.model_dir) if options.model_dir else None)
+def _store(options: DetectOptions, lent: Mapping[str, Path] | None = None) -> ModelStore:
+    return ModelStore(Path(options.model_dir) if options.model_dir else None, lent=lent)
 
 
 def _labels(named: str) -> tuple[str, ...]:

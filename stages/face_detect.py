@@ -1,7 +1,7 @@
 """face_detect: finds faces and adds a detection `face` for each, with a Haar cascade or network."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
@@ -120,6 +120,11 @@ class FaceDetect(Stage[FaceDetectOptions]):
         """Batching does not help Haar."""
         return DNN_BATCH if method_of(options) == "dnn" else 1
 
+    @classmethod
+    def files(cls, options: FaceDetectOptions) -> Sequence[Path]:
+        """The network."""
+        return _store(options).to_lend(find_entry(options.model)) if options.method != "haar" else ()
+
     def open(self) -> None:
         """Load the cascade, or the network."""
         self._method = self._choose_method()
@@ -138,7 +143,7 @@ class FaceDetect(Stage[FaceDetectOptions]):
                         self.options.cascade, f"searched by OpenCV; {OPENCV_ALONE if can_compile() else QUICKER}"
                     )
                 if self.options.method == AUTO:
-                    missing = method_of(self.options) == "haar"
+                    missing = method_of(self.options, self.context.files) == "haar"
                     cure = f"because {model} cannot run here; `models pull {model}` gets it"
                     self._tell("haar", cure if missing else "because this run began with it")
         except CannotLoadError as error:
@@ -195,7 +200,7 @@ class FaceDetect(Stage[FaceDetectOptions]):
 
     def _choose_method(self) -> str:
         def choose(method: str) -> str:
-            return method_of(self.options) if method == AUTO else method
+            return method_of(self.options, self.context.files) if method == AUTO else method
 
         return self.as_chosen("method", self.options.method, choose, str)
 
@@ -209,7 +214,8 @@ class FaceDetect(Stage[FaceDetectOptions]):
         thresholds = Thresholds(options.score, options.nms)
         execution = Execution(device, options.threads or self.context.threads, options.precision)
         width = options.width or DNN_WIDTH
-        return load_face_finder(options.model, thresholds, width, _store(options), execution)
+        store = _store(options, self.context.files)
+        return load_face_finder(options.model, thresholds, width, store, execution)
 
     def _tell(self, what: str, how: str) -> None:
         self.context.facts[what] = how
@@ -229,13 +235,13 @@ class FaceDetect(Stage[FaceDetectOptions]):
         return [Detection(label=FACE, box=_map_back(box, scale, packet.width, packet.height)) for box in boxes]
 
 
-def method_of(options: FaceDetectOptions) -> Literal["haar", "dnn"]:
+def method_of(options: FaceDetectOptions, lent: Mapping[str, Path] | None = None) -> Literal["haar", "dnn"]:
     """The method, with `auto` resolved: the network if its file and onnxruntime are here. Downloads nothing."""
     if options.method != "auto":
         return options.method
     entry = find_entry(options.model)
     try:
-        here = _store(options).find(entry) is not None
+        here = _store(options, lent).find(entry) is not None
     except CannotLoadError:
         # A corrupt file is reported when it is loaded.
         here = True
@@ -243,8 +249,8 @@ def method_of(options: FaceDetectOptions) -> Literal["haar", "dnn"]:
     return "dnn" if here and runs else "haar"
 
 
-def _store(options: FaceDetectOptions) -> ModelStore:
-    return ModelStore(Path(options.model_dir) if options.model_dir else None)
+def _store(options: FaceDetectOptions, lent: Mapping[str, Path] | None = None) -> ModelStore:
+    return ModelStore(Path(options.model_dir) if options.model_dir else None, lent=lent)
 
 
 def _detection(face: Face) -> Detection:

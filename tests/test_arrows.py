@@ -41,7 +41,16 @@ ARROWS: dict[str, set[str]] = {
     },
     "pipeline.line": {"pipeline.graph", "pipeline.nodes", "pipeline.wire"},
     "pipeline.machines": {
-        *("pipeline.graph", "pipeline.ledger", "pipeline.line", "pipeline.nodes", "pipeline.seen", "pipeline.wire")
+        *(
+            "pipeline",
+            "pipeline.frame",
+            "pipeline.graph",
+            "pipeline.ledger",
+            "pipeline.line",
+            "pipeline.nodes",
+            "pipeline.seen",
+        ),
+        "pipeline.wire",
     },
     "pipeline.link": {
         *("pipeline.frame", "pipeline.line", "pipeline.nodes", "pipeline.seen", "pipeline.wire", "pipeline.worker"),
@@ -66,9 +75,9 @@ ARROWS: dict[str, set[str]] = {
         "pipeline.terminal.display",
     },
     "pipeline.agent": {
-        *("pipeline", "pipeline.crew", "pipeline.document", "pipeline.graph", "pipeline.ledger", "pipeline.line"),
-        *("pipeline.link", "pipeline.output", "pipeline.processes", "pipeline.server", "pipeline.terminal"),
-        *("pipeline.wire", "pipeline.worker"),
+        *("pipeline", "pipeline.crew", "pipeline.document", "pipeline.frame", "pipeline.graph", "pipeline.ledger"),
+        *("pipeline.line", "pipeline.link", "pipeline.output", "pipeline.processes", "pipeline.server"),
+        *("pipeline.terminal", "pipeline.wire", "pipeline.worker"),
     },
     "pipeline.guest": {
         *("pipeline", "pipeline.frame", "pipeline.graph", "pipeline.ledger", "pipeline.output", "pipeline.processes"),

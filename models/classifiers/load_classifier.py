@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from framewire.models.cannot_load import CannotLoadError
 from framewire.models.catalogue.entries import find_entry
 from framewire.models.catalogue.model_entry import ModelEntry
 from framewire.models.classifiers.classifier import Classifier
@@ -18,6 +19,21 @@ def find_classifier(name: str) -> ModelEntry:
     if entry.task in ("face detection", "object detection"):
         raise ModelError(f"{entry.name} ({entry.task}) is not a classifier")
     return entry
+
+
+def files_to_lend(model: str, instead: str, store: ModelStore) -> list[Path]:
+    """The files of a classifier of the catalogue that another machine may lack, or of what stands in for it.
+
+    None of a model that is not here, or that is named by its file.
+    """
+    for name in (model, instead):
+        try:
+            if files := store.to_lend(find_classifier(name)):
+                return files
+        except CannotLoadError:
+            # Not in the catalogue.
+            continue
+    return []
 
 
 def load_classifier(entry: ModelEntry, store: ModelStore, execution: Execution) -> Classifier:

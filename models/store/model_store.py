@@ -1,7 +1,7 @@
 """Where a model's files are: in the package, the user's folder, the cache, or still to be downloaded."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -25,19 +25,27 @@ class ModelMissingError(CannotLoadError):
 
 
 class ModelStore:
-    """Looks for files in the package, then in `folder` (or FRAMEWIRE_MODELS), then in the cache.
+    """Looks for files in the package, among those `lent`, in `folder` (or FRAMEWIRE_MODELS), and in the cache.
 
     A file whose hash differs from the catalogue's is never returned. One with a model's name that is not it is refused
     beside the right one, too: who put it there means it, and would get the other without a word. One whose hash the
     catalogue does not know is returned once a user has trusted it: `trust` does so for all that this store finds, and
-    is remembered.
+    is remembered. Files are lent, by name, by another machine, which has found them in a store of its own: there, what
+    the catalogue does not know is trusted.
     """
 
-    def __init__(self, folder: Path | None = None, cache: Path | None = None, trust: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path | None = None,
+        cache: Path | None = None,
+        trust: bool = False,
+        lent: Mapping[str, Path] | None = None,
+    ) -> None:
         named = os.environ.get(FOLDER_VARIABLE)
         self.folder = folder or (Path(named) if named else None)
         self.cache = cache or cache_folder() / "models"
         self.trust = trust
+        self._lent = lent or {}
         self._trusted = TrustedHashes(self.cache)
 
     def find(self, entry: ModelEntry) -> list[Path] | None:
@@ -51,6 +59,15 @@ class ModelStore:
         """The files of a model, downloaded if missing. Raises ModelMissingError, WrongFileError."""
         self._refuse_namesakes(entry)
         return [self._find_file(file) or self._download(entry, file, progress) for file in entry.files]
+
+    def to_lend(self, entry: ModelEntry) -> list[Path]:
+        """The files of a model that another machine may lack, if all are here and right: not those in the package."""
+        try:
+            found = self.find(entry) or []
+        except CannotLoadError:
+            # Whoever opens it is told.
+            return []
+        return [path for path in found if path.parent != PACKAGED]
 
     def own_file(self, name: str) -> Path | None:
         """A file NAME.onnx in the current folder, the user's or the cache: who says NAME may mean it."""
@@ -79,6 +96,10 @@ class ModelStore:
             if path.is_file():
                 self._verify(path, file)
                 return path
+            if folder == PACKAGED and (lent := self._lent.get(file.name)) is not None:
+                if file.sha256:
+                    verify(lent, file)
+                return lent
         return None
 
     def _folders(self) -> Iterator[Path]:

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from framewire.pipeline.agent.session import Home, Session, SessionEnd
+from framewire.pipeline.agent.home import Home
+from framewire.pipeline.agent.session import Session, SessionEnd
 from framewire.pipeline.document.config_error import ConfigError
 from framewire.pipeline.line.keys import WrongKeyError, decode_agent_key, read_agent_key
 from framewire.pipeline.processes.signals import waking

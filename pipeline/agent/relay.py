@@ -6,6 +6,8 @@ from collections.abc import Iterable
 import msgspec
 import zmq
 
+from framewire.pipeline.agent.failed_frames import FailedFrames
+from framewire.pipeline.agent.lent_files import LentFiles
 from framewire.pipeline.crew.crew import Crew
 from framewire.pipeline.crew.worker_record import Life
 from framewire.pipeline.line.clock import ClockOffset, told_by
@@ -17,6 +19,7 @@ from framewire.pipeline.wire.message import (
     Closed,
     Ready,
     RefusedError,
+    Remark,
     ToSupervisor,
     Trouble,
     Watch,
@@ -36,14 +39,25 @@ PICTURE_EVERY_S = 0.5
 class Relay:
     """The supervisor that the workers of this machine know: it passes on what they say."""
 
-    def __init__(self, crew: Crew, machine: str, offset: ClockOffset, deadline: DeadlineAt) -> None:
+    def __init__(
+        self,
+        crew: Crew,
+        machine: str,
+        offset: ClockOffset,
+        deadline: DeadlineAt,
+        files: LentFiles,
+        frames: FailedFrames,
+    ) -> None:
         """`deadline`: until when sinks of this machine may write."""
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self.inbox = Inbox(self._context, new_endpoint(machine, "agent"))
         self.refusals = Refusals(f"the agent {machine}")
         self._crew = crew
+        self._machine = machine
         self._offset = offset
         self._deadline = deadline
+        self._files = files
+        self._frames = frames
         crew.begin(self._context)
 
     def started(self, worker: str, boot: bytes, out: str, folder: str) -> bytes:
@@ -53,7 +67,7 @@ class Relay:
         record.incarnation, record.life, record.has_said_why = given.incarnation, Life.STARTING, False
         if isinstance(given, PorterBoot):
             return msgspec.msgpack.encode(msgspec.structs.replace(given, supervisor=self.inbox.endpoint))
-        spec = msgspec.structs.replace(given.spec, folder=folder)
+        spec = msgspec.structs.replace(self._files.given(given.spec), folder=folder)
         own = msgspec.structs.replace(
             given, spec=spec, supervisor=self.inbox.endpoint, out=out, deadline=self._deadline
         )
@@ -71,6 +85,9 @@ class Relay:
                 return ()
             return [Pictured(raw)]
         self._note(message)
+        if isinstance(message, Remark) and message.saved:
+            there = msgspec.structs.replace(message, text=f"{message.text}, on {self._machine}", saved="")
+            return [self._frames.offer(message) or Relayed(encode(there))]
         return [Relayed(encode(told_by(message, self._offset.seconds)))]
 
     def _note(self, message: ToSupervisor) -> None:

@@ -4,6 +4,7 @@ import importlib.metadata
 import logging
 import platform
 import secrets
+import signal
 import socket
 import time
 from collections.abc import Callable
@@ -15,6 +16,10 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from framewire.pipeline.agent.failed_frames import FailedFrames
+from framewire.pipeline.agent.home import Home
+from framewire.pipeline.agent.lent_files import FOLDER as FILES
+from framewire.pipeline.agent.lent_files import LentFiles, LentFilesError
 from framewire.pipeline.agent.relay import Relay
 from framewire.pipeline.cores import usable_cores
 from framewire.pipeline.crew.crew import Crew, CrewLostError, Ended
@@ -22,6 +27,7 @@ from framewire.pipeline.crew.last_words import hear_last_words
 from framewire.pipeline.graph import PipelineSpec, make_plan
 from framewire.pipeline.ledger.bookkeeping import leave_files
 from framewire.pipeline.line.clock import ClockOffset
+from framewire.pipeline.line.fetch import FetchError
 from framewire.pipeline.line.keys import AgentKey
 from framewire.pipeline.line.lease import Lease
 from framewire.pipeline.line.modules import ModulesError, lay_out
@@ -29,6 +35,10 @@ from framewire.pipeline.line.numbered import LineEnd, LineFullError, decode_fram
 from framewire.pipeline.line.said import (
     PROTOCOL,
     Dismissed,
+    FileAsked,
+    FilePart,
+    FileRefused,
+    FrameDone,
     FromAgent,
     Hello,
     Kill,
@@ -58,8 +68,6 @@ from framewire.pipeline.wire.waiting import Waiting
 
 HELLO_S = 0.5
 """How often an agent says who it is until it is answered."""
-PROBE_S = 0.2
-"""How long a machine may take to refuse a connection."""
 SESSION_BYTES = 16
 MODULES = "modules"
 """In the folder of the engine's own files: the run's modules, made anew for each session."""
@@ -78,35 +86,6 @@ class SessionEnd(Enum):
     DISMISSED = "it was told to stop, and might go"
     REFUSED = "it may not serve"
     UNABLE = "it cannot serve"
-
-
-class Home(Struct, frozen=True):
-    """Where the run is."""
-
-    host: str
-    port: int
-
-    def own_address(self) -> str:
-        """Ours, as this machine would send from to it; loopback if there is no way at all yet."""
-        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        try:
-            with socket.socket(family, socket.SOCK_DGRAM) as probe:
-                # A datagram socket that connects sends nothing: it only looks for the way.
-                probe.connect((self.host, self.port))
-                return str(probe.getsockname()[0])
-        except OSError:
-            return "::1" if family == socket.AF_INET6 else "127.0.0.1"
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether its machine says that nobody listens there. One that cannot be reached may be cut off."""
-        try:
-            with socket.create_connection((self.host, self.port), PROBE_S):
-                return False
-        except ConnectionRefusedError:
-            return True
-        except OSError:
-            return False
 
 
 class Session:
@@ -187,18 +166,20 @@ class Session:
             return self._unable(str(error), lease)
         try:
             beside = self._modules(welcome)
-        except (ModulesError, OSError) as error:
+            files = self._files(welcome, lease)
+        except (ModulesError, LentFilesError, FetchError, OSError) as error:
             folder.release()
             return self._unable(str(error), lease)
         spec = msgspec.structs.replace(spec, folder=beside)
-        for news in folder.news:
+        for news in (*folder.news, *files.news):
             log.info("%s", news)
         crew = Crew(spec, make_plan(spec), None, folder.locks, machine=machine)
-        relay = Relay(crew, machine, self._offset, deadline.at)
-        served = _Served(spec, crew, relay, lease, str(self._out.absolute()), beside)
+        frames = FailedFrames(self._out)
+        relay = Relay(crew, machine, self._offset, deadline.at, files, frames)
+        served = _Served(spec, crew, relay, lease, files, frames, str(self._out.absolute()), beside)
         try:
             end = self._loop(served)
-        except CrewLostError as error:
+        except (CrewLostError, FetchError) as error:
             end = self._unable(str(error), lease)
         finally:
             crew.close()
@@ -218,6 +199,13 @@ class Session:
         lay_out(welcome.modules, folder)
         return str(folder if welcome.modules else Path.cwd())
 
+    def _files(self, welcome: Welcome, lease: Lease) -> LentFiles:
+        """The files of home that are here, or begun to be fetched. Raises LentFilesError, FetchError, OSError."""
+        files = LentFiles(welcome.files, self._out / FOLDER / FILES)
+        for _ in files.look():
+            self._keep(lease)
+        return files
+
     def _unable(self, text: str, lease: Lease) -> SessionEnd:
         """Say so until the run ends."""
         log.error("%s", text)
@@ -236,6 +224,7 @@ class Session:
     def _loop(self, served: "_Served") -> SessionEnd:
         sockets = [self._socket.socket, self._socket.monitor, served.relay.inbox.socket]
         waiting = Waiting(sockets, self._woken, served.crew.fileno)
+        self._ask_for_file(served)
         while True:
             stops = self._stops()
             if stops > 1:
@@ -296,14 +285,26 @@ class Session:
     def _take(self, served: "_Served", raw: bytes) -> None:
         match self._decoded(raw):
             case Start() as start if start.worker in served.crew.workers:
-                served.crew.spawn(
-                    start.worker, served.relay.started(start.worker, start.boot, served.out, served.folder)
-                )
+                served.held.append(start)
+                self._start_held(served)
+            case FilePart() as part:
+                if served.files.took(part, time.monotonic()):
+                    self._ask_for_file(served)
+                    self._start_held(served)
+            case FileAsked() as asked:
+                self._say(served.frames.answer(asked))
+            case FrameDone() as done:
+                served.frames.done(done.sha256)
+            case FileRefused() as refused:
+                raise FetchError(refused.text)
             case PassOn() as passed if passed.worker in served.crew.workers:
                 try:
                     served.relay.pass_on(passed.worker, passed.raw)
                 except RefusedError as error:
                     served.relay.refusals.take(passed.raw, error)
+            case Kill() as kill if any(start.worker == kill.worker for start in served.held):
+                served.held = [start for start in served.held if start.worker != kill.worker]
+                self._say(WorkerDied(kill.worker, -signal.SIGKILL, []))
             case Kill() as kill if kill.worker in served.crew.workers:
                 served.crew.workers[kill.worker].kill()
             case LeaseGranted() as granted:
@@ -318,6 +319,19 @@ class Session:
             case RunOver() as over:
                 served.over = over
                 self._whisper(Left(""))
+
+    def _ask_for_file(self, served: "_Served") -> None:
+        """For the next part of what is lacking, if something is."""
+        if (ask := served.files.ask(time.monotonic())) is not None:
+            self._say(ask)
+
+    def _start_held(self, served: "_Served") -> None:
+        """Start workers once their files are here."""
+        if not served.files.is_whole:
+            return
+        for start in served.held:
+            served.crew.spawn(start.worker, served.relay.started(start.worker, start.boot, served.out, served.folder))
+        served.held.clear()
 
     def _decoded(self, raw: bytes, only_loose: bool = False) -> ToAgent | None:
         try:
@@ -360,8 +374,12 @@ class _Served(Struct):
     crew: Crew
     relay: Relay
     lease: Lease
+    files: LentFiles
+    frames: FailedFrames
     out: str
     folder: str
     over: RunOver | None = None
     is_leaving: bool = False
     is_dismissed: bool = False
+    held: list[Start] = []
+    """Workers that wait for files."""

@@ -17,8 +17,9 @@ from framewire.pipeline.crew.worker_record import Life, WorkerRecord
 from framewire.pipeline.graph.plan import Plan
 from framewire.pipeline.graph.spec import PipelineSpec
 from framewire.pipeline.machines.machine import FarHandle
-from framewire.pipeline.machines.machines import Ended as FarEnded
-from framewire.pipeline.machines.machines import Lost, Machines, News, NoMachines
+from framewire.pipeline.machines.machines import Machines, NoMachines
+from framewire.pipeline.machines.news import Ended as FarEnded
+from framewire.pipeline.machines.news import Lost, News
 from framewire.pipeline.processes.nursery import Born, NurseryDiedError, kill_group
 from framewire.pipeline.processes.signals import how_it_ended, is_stopped
 from framewire.pipeline.worker.process import REPLACE

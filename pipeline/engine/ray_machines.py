@@ -8,8 +8,8 @@ import zmq
 from framewire.pipeline.engine.ray_hosts import NoClusterError, RayHosts
 from framewire.pipeline.graph.spec import PipelineSpec
 from framewire.pipeline.line.keys import RunKeys, new_pair
-from framewire.pipeline.line.modules import Module
 from framewire.pipeline.line.socket import RunSocket
+from framewire.pipeline.machines.luggage import Luggage
 from framewire.pipeline.machines.machines import Machines, MachinesError
 from framewire.pipeline.machines.past import Past
 
@@ -17,7 +17,7 @@ ANY_PORT = 0
 
 
 def ray_machines(
-    spec: PipelineSpec, modules: tuple[Module, ...], address: str, is_insecure: bool, out: Path, past: Past
+    spec: PipelineSpec, luggage: Luggage, address: str, is_insecure: bool, out: Path, past: Past
 ) -> Machines:
     """Join a cluster, or start one if `address` is empty, and have agents started. Raises MachinesError.
 
@@ -35,6 +35,6 @@ def ray_machines(
         hosts.close()
         why = f"cannot listen for agents at {host}, as Ray knows this machine ({error.strerror})"
         raise MachinesError(why) from error
-    machines = Machines(spec, socket, importlib.metadata.version("framewire"), past, modules, hosts)
+    machines = Machines(spec, socket, importlib.metadata.version("framewire"), past, luggage, out, hosts)
     hosts.seek(machines.address, public, socket.admit)
     return machines

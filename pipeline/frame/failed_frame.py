@@ -1,5 +1,6 @@
 """A frame that kept crashing a stage, saved with its pictures so that it can be replayed under a debugger."""
 
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,12 @@ class SavedPicture(Struct, frozen=True):
     channels: int
     pixels: bytes
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it has as many pixels as its size says."""
+        sides = (self.height, self.width, self.channels)
+        return min(sides) > 0 and prod(sides) == len(self.pixels)
+
     def array(self) -> Pixels:
         """The picture, (height, width, 3) BGR or (height, width) grey."""
         shape = (self.height, self.width) if self.channels == 1 else (self.height, self.width, self.channels)
@@ -38,6 +45,11 @@ class FailedFrame(Struct, frozen=True):
     folder: str
     packet: Packet
     pictures: dict[str, SavedPicture]
+
+    @property
+    def file_name(self) -> str:
+        """What its file is called."""
+        return f"{self.stage}-{self.packet.stream}-{self.packet.seq:06d}{SUFFIX}"
 
 
 class NotAFailedFrameError(ValueError):
@@ -57,9 +69,14 @@ def save(
         if ref.is_here
     }
     bare = msgspec.structs.replace(packet, pictures={})
-    path = out / FOLDER / f"{stage}-{packet.stream}-{packet.seq:06d}{SUFFIX}"
+    return write(out, FailedFrame(stage, use, options, folder, bare, pictures))
+
+
+def write(out: Path, frame: FailedFrame) -> Path:
+    """Write a frame under `out`/failed and return its path. Raises OSError."""
+    path = out / FOLDER / frame.file_name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.msgpack.encode(FailedFrame(stage, use, options, folder, bare, pictures)))
+    path.write_bytes(msgspec.msgpack.encode(frame))
     return path
 
 
@@ -67,5 +84,5 @@ def load(path: Path) -> FailedFrame:
     """Read what `save` wrote. Raises NotAFailedFrameError, OSError."""
     try:
         return msgspec.msgpack.decode(path.read_bytes(), type=FailedFrame)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NotAFailedFrameError(f"{path} is not a frame saved by a run under {FOLDER}/ ({error})") from error

@@ -30,7 +30,7 @@ from framewire.pipeline.graph.structure import (
     wrong_machines,
     wrong_processes,
 )
-from framewire.pipeline.input_path import beside, inputs_of
+from framewire.pipeline.input_path import beside, inputs_of, lying_here
 from framewire.pipeline.nearest import nearest
 from framewire.pipeline.option import STDOUT, OptionError, check_values, options_of
 from framewire.pipeline.registry import UnknownStageError, find_stage
@@ -269,6 +269,10 @@ class _Checker:
             process=engine.process,
             # What lies beside the file is not there on another machine.
             options=filled if machine else {**filled, **beside(cls.Options, from_file, self.folder)},
+            # A source reads what is where it runs.
+            inputs_at=lying_here(cls.Options, filled, from_file, self.folder)
+            if machine and cls.kind() != "source"
+            else {},
             machine=machine,
             shared_by=machines if len(machines) > 1 else (),
             near=engine.near,

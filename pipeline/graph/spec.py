@@ -82,6 +82,12 @@ class StageSpec(Struct, frozen=True, kw_only=True):
     """Whether a replica on the producer's machine is preferred."""
     gpus: float = 0.0
     """What each replica needs: a part of one GPU, or a whole number; 0: none is kept for it."""
+    inputs_at: dict[str, str] = {}
+    """Of a stage on another machine: where files and folders are that its options name, by what names them; absolute.
+
+    In the run's own spec these are places at home, in a worker's those on its machine."""
+    files: dict[str, str] = {}
+    """Likewise where files are that it finds by their names: see Stage.files."""
     unfolded_from: str = ""
     """The stage in the file of which this is the copy for one machine; empty: it is no copy."""
 

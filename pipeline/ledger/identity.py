@@ -125,9 +125,12 @@ def _reads(cls: type[Stage[Any]], options: dict[str, Any]) -> str:
 
 
 def _read_elsewhere(cls: type[Stage[Any]], stage: StageSpec) -> str:
-    """Inputs on another machine: nothing but their names is known here."""
+    """Inputs on another machine: of those that are not sent there, nothing but their names is known here."""
     named = [
-        f"(address {_hash(one.encode())})" if "://" in one else one for one in inputs_of(cls.Options, stage.options)
+        _input(stage.inputs_at[one])
+        if one in stage.inputs_at
+        else (f"(address {_hash(one.encode())})" if "://" in one else one)
+        for one in inputs_of(cls.Options, stage.options)
     ]
     return f"{'; '.join(named)} on {stage.machine}"
 

@@ -1,16 +1,25 @@
 """What a run and the agents on other machines say to each other."""
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from framewire.pipeline.graph.spec import PipelineSpec
+from framewire.pipeline.line.lent_file import Bytes, LentFile, Sha256
 from framewire.pipeline.line.modules import Module
 from framewire.pipeline.nodes.notes import FrameInHand
 
 PROTOCOL = 3
 """Rises with every change of a message in this file or in wire/message.py, and of a packet."""
+
+PART_BYTES_MAX = 2**18
+"""Of a file, at once: a part takes 2 ms of a gigabit."""
+
+FRAME_BYTES_MAX = 64 * 2**20
+"""Of a failed frame with its pictures: two of 4K."""
+FRAMES_WAITING_MAX = 8
+"""Failed frames of one machine that may wait until they are home: workers that keep crashing make many."""
 
 
 class Hello(Struct, frozen=True, tag=True):
@@ -41,6 +50,8 @@ class Welcome(Struct, frozen=True, tag=True):
     now: float
     modules: tuple[Module, ...] = ()
     """The user's own, to be laid out beside each other."""
+    files: tuple[LentFile, ...] = ()
+    """What its stages read that is at home: it asks for what it has not got."""
 
 
 class Refusal(Struct, frozen=True, tag=True):
@@ -146,8 +157,52 @@ class RunOver(Struct, frozen=True, tag=True):
     is_complete: bool
 
 
-FromAgent = Hello | LeaseAsked | Relayed | WorkerDied | Pictured | Leaving | Left | Unable
-ToAgent = Welcome | Refusal | LeaseGranted | Start | PassOn | Kill | Dismissed | RunOver
+class FileAsked(Struct, frozen=True, tag=True):
+    """To whoever has named a file: send `count` bytes of it, from `offset` on."""
+
+    sha256: Sha256
+    offset: Bytes
+    count: Annotated[int, Meta(gt=0, le=PART_BYTES_MAX)]
+
+
+class FilePart(Struct, frozen=True, tag=True):
+    """The answer: fewer bytes only at its end."""
+
+    sha256: Sha256
+    offset: Bytes
+    data: Annotated[bytes, Meta(max_length=PART_BYTES_MAX)]
+
+
+class FileRefused(Struct, frozen=True, tag=True):
+    """The answer, too: there is none, for this reason."""
+
+    sha256: Sha256
+    text: str
+
+
+class FrameOffered(Struct, frozen=True, tag=True):
+    """From an agent: a frame that kept crashing a stage of this machine is saved here; the run may ask for the file.
+
+    `text` says where it is, as the worker has said.
+    """
+
+    worker: str
+    stage: str
+    text: str
+    sha256: Sha256
+    size: Annotated[int, Meta(gt=0, le=FRAME_BYTES_MAX)]
+
+
+class FrameDone(Struct, frozen=True, tag=True):
+    """To an agent: a frame that was offered is at home, or is not wanted."""
+
+    sha256: Sha256
+
+
+OfFiles = FileAsked | FilePart | FileRefused
+"""Either end may have a file for the other."""
+FromAgent = Hello | LeaseAsked | Relayed | WorkerDied | Pictured | Leaving | Left | Unable | FrameOffered | OfFiles
+ToAgent = Welcome | Refusal | LeaseGranted | Start | PassOn | Kill | Dismissed | RunOver | FrameDone | OfFiles
 
 _encoder = msgspec.msgpack.Encoder()
 _from_agent: msgspec.msgpack.Decoder[FromAgent] = msgspec.msgpack.Decoder(FromAgent)

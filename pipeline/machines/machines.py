@@ -3,18 +3,22 @@
 import logging
 import platform
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 
 import msgspec
 import zmq
-from msgspec import Struct
 
 from framewire.pipeline.graph.spec import PipelineSpec
-from framewire.pipeline.line.modules import Module
+from framewire.pipeline.line.lender import Lender
 from framewire.pipeline.line.numbered import LineEnd, LineFullError, decode_frame
 from framewire.pipeline.line.said import (
     PROTOCOL,
     Dismissed,
+    FileAsked,
+    FilePart,
+    FileRefused,
+    FrameOffered,
     FromAgent,
     Hello,
     LeaseAsked,
@@ -27,6 +31,7 @@ from framewire.pipeline.line.said import (
     Relayed,
     RunOver,
     Start,
+    ToAgent,
     Unable,
     Welcome,
     WorkerDied,
@@ -34,13 +39,17 @@ from framewire.pipeline.line.said import (
     from_agent,
 )
 from framewire.pipeline.line.socket import Heard, RunSocket
+from framewire.pipeline.machines.failed_frames import FailedFrames
 from framewire.pipeline.machines.hosts import AwaitedHosts, Hosts
+from framewire.pipeline.machines.luggage import Luggage
 from framewire.pipeline.machines.machine import FarHandle, Machine
+from framewire.pipeline.machines.news import Came, Ended, Failed, Lost, News, Said, Shown, WantsToLeave
 from framewire.pipeline.machines.past import Past
-from framewire.pipeline.nodes.notes import FrameInHand
 
 LAST_MS = 1000
 """How long the last message to the agents may take."""
+FRAMES_S = 3.0
+"""How long failed frames that are on their way home may take at the end."""
 GOODBYE_S = 1.0
 """How long an agent may take to hear that the run is over: twice as long as a lost message takes."""
 AGAIN_S = 0.5
@@ -51,53 +60,6 @@ TOLD_S = 10.0
 log = logging.getLogger("framewire")
 
 
-class Came(Struct, frozen=True):
-    """An agent serves this machine now."""
-
-    machine: str
-
-
-class Lost(Struct, frozen=True):
-    """This machine's agent is gone, and all its workers, without blame."""
-
-    machine: str
-
-
-class Ended(Struct, frozen=True):
-    """A worker has ended with this status (see WorkerDied), and had these frames in hand."""
-
-    worker: str
-    status: int | None
-    in_hand: list[FrameInHand]
-
-
-class WantsToLeave(Struct, frozen=True):
-    """This machine's agent would like to go."""
-
-    machine: str
-
-
-class Said(Struct, frozen=True):
-    """A worker's message to the supervisor."""
-
-    raw: bytes
-
-
-class Shown(Struct, frozen=True):
-    """A picture for the server."""
-
-    raw: bytes
-
-
-class Failed(Struct, frozen=True):
-    """The run cannot go on, for this reason."""
-
-    text: str
-
-
-News = Came | Lost | WantsToLeave | Ended | Said | Shown | Failed
-
-
 class MachinesError(Exception):
     """No agent can come; the text says why."""
 
@@ -106,7 +68,7 @@ class Machines:
     """Welcomes agents, grants their leases, and passes on what they and the run say.
 
     Example:
-        machines = Machines(spec, RunSocket(host, port, keys), version, Past("5f3a"))
+        machines = Machines(spec, RunSocket(host, port, keys), version, Past("5f3a"), luggage_of(spec), out)
         for news in machines.news(): ...          # when a socket of `sockets` is readable, or `due` is there
         machines.start("n1", "faces-n1#0", boot)
         machines.close(is_complete=True)
@@ -118,12 +80,18 @@ class Machines:
         socket: RunSocket,
         version: str,
         past: Past,
-        modules: tuple[Module, ...] = (),
+        luggage: Luggage,
+        out: Path,
         hosts: Hosts | None = None,
     ) -> None:
-        """`modules` are sent to each agent; `hosts` starts the agents, if the user does not."""
+        """Each agent gets, or may ask for, its part of `luggage`; failed frames come to `out`.
+
+        `hosts` starts the agents, if the user does not.
+        """
         now = time.monotonic()
-        self._modules = modules
+        self._luggage = luggage
+        self._lenders = {name: Lender(luggage.here_of(name)) for name in spec.machines}
+        self._frames = {name: FailedFrames(spec, name, out) for name in spec.machines}
         self._hosts = hosts or AwaitedHosts(socket.address)
         self._spec = spec
         self._socket = socket
@@ -200,6 +168,9 @@ class Machines:
 
     def close(self, is_complete: bool) -> None:
         """The run is over: tell the agents."""
+        self._hear_last(time.monotonic() + FRAMES_S, lambda machine: self._frames[machine.name].is_busy)
+        for frames in self._frames.values():
+            frames.lost("the run is over")
         now = time.monotonic()
         for machine in self.machines.values():
             try:
@@ -207,13 +178,14 @@ class Machines:
             except LineFullError:
                 # It hears nothing: its lease ends.
                 machine.leave(now)
-        self._hear_goodbyes(now + GOODBYE_S)
+        # A socket that is closed with words unread takes back what was sent last.
+        self._hear_last(now + GOODBYE_S, lambda machine: True)
         self._socket.close(LAST_MS)
         self._hosts.close()
 
-    def _hear_goodbyes(self, until: float) -> None:
-        """Wait for the agents' last words: a socket that is closed with words unread takes back what was sent last."""
-        while any(machine.is_here for machine in self.machines.values()) and (now := time.monotonic()) < until:
+    def _hear_last(self, until: float, speaks: Callable[[Machine], bool]) -> None:
+        """Wait for the last words of the agents that are here and have something to say."""
+        while any(one.is_here and speaks(one) for one in self.machines.values()) and (now := time.monotonic()) < until:
             self._socket.socket.poll(round((until - now) * 1000))
             while (heard := self._socket.waiting()) is not None:
                 for _ in self._heard(heard, now):
@@ -279,7 +251,8 @@ class Machines:
             machine.must_be_here,
             hello.asked_at,
             now,
-            self._modules,
+            self._luggage.modules,
+            self._luggage.for_machine(machine.name),
         )
 
     def _served(self, machine: Machine, message: FromAgent, now: float) -> Iterable[News]:
@@ -290,6 +263,12 @@ class Machines:
             case LeaseAsked():
                 machine.asked(message, now)
                 machine.whisper(LeaseGranted(message.asked_at, now))
+            case FileAsked():
+                machine.say(self._lenders[machine.name].answer(message), now)
+            case FrameOffered():
+                self._say_all(machine, self._frames[machine.name].offered(message, now), now)
+            case FilePart() | FileRefused():
+                self._say_all(machine, self._frames[machine.name].took(message, now), now)
             case Relayed():
                 return [Said(message.raw)]
             case WorkerDied():
@@ -303,11 +282,19 @@ class Machines:
                     log.warning("%s has left (%s)", machine.name, message.why)
                 return [self._lose(machine, now)]
             case Unable():
-                return [Failed(f"{machine.name}: {message.text}")]
+                # It has no worker, and the run ends: nobody is to wait for either.
+                self._is_ending = True
+                machine.say(RunOver(is_complete=False), now)
+                return [Failed(f"{machine.name}: {message.text}"), self._lose(machine, now)]
         return ()
+
+    def _say_all(self, machine: Machine, messages: Iterable[ToAgent], now: float) -> None:
+        for message in messages:
+            machine.say(message, now)
 
     def _lose(self, machine: Machine, now: float) -> Lost:
         machine.leave(now)
+        self._frames[machine.name].lost("its agent is gone")
         if not self._is_ending:
             self._hosts.lost(machine.name)
         return Lost(machine.name)

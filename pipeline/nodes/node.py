@@ -28,6 +28,9 @@ MEMORY_BYTES_MAX = 2**20
 TRACEBACKS_MAX = 3
 """Tracebacks of failing frames that one worker logs; the summary counts all."""
 
+SAVED = "framewire_saved"
+"""In a log record: the path of the failed frame of which it tells."""
+
 
 class MustBeReplacedError(Exception):
     """A worker can no longer do its work rightly, and a new one can, from where the ledger is."""
@@ -291,7 +294,8 @@ class StageNode:
                 packet.without_pictures() if self._plan.hides else packet,
                 self.context.reader,
             )
-            self.context.log.warning("frame %d of %s saved to %s", packet.seq, packet.stream, path)
+            saved = {SAVED: str(path)}
+            self.context.log.warning("frame %d of %s saved to %s", packet.seq, packet.stream, path, extra=saved)
         except (OSError, PictureLostError) as error:
             self.context.log.error("frame %d of %s not saved: %s", packet.seq, packet.stream, error)
         return packet.fail(reason, self.spec.given)

@@ -16,7 +16,8 @@ from framewire.pipeline.crew.worker_record import Life, WorkerRecord
 from framewire.pipeline.graph.plan import make_plan
 from framewire.pipeline.graph.spec import PipelineSpec
 from framewire.pipeline.ledger.bookkeeping import Bookkeeping
-from framewire.pipeline.machines.machines import Failed, Machines, MachinesError, NoMachines, Said, Shown, WantsToLeave
+from framewire.pipeline.machines.machines import Machines, MachinesError, NoMachines
+from framewire.pipeline.machines.news import Failed, Said, Shown, WantsToLeave
 from framewire.pipeline.processes.signals import how_it_ended, signal_name, waking
 from framewire.pipeline.seen.snapshot import Snapshot
 from framewire.pipeline.seen.summary import Summary, summary_of
@@ -97,8 +98,7 @@ class Supervisor:
         self._server = ServerKeeper(listening, spec.name) if listening is not None else None
         self._books = bookkeeping or Bookkeeping(spec, out)
         self._ledger = self._books.ledger
-        every = trace.every if trace is not None else 0
-        self._starts = Starts(spec, self.plan, out, self._crew, self._books, every)
+        self._starts = Starts(spec, self.plan, out, self._crew, self._books, trace.every if trace is not None else 0)
         self._orders = Orders(self.plan, self._workers, self._starts.links)
         self._account = Account(spec, self.plan, self._books.seen, self._books.seconds)
         self._judge = Judge(spec, self._books, self._crew)

@@ -14,8 +14,9 @@ from framewire.pipeline.engine.ray_machines import ray_machines
 from framewire.pipeline.graph import PipelineSpec, make_plan
 from framewire.pipeline.ledger.bookkeeping import Bookkeeping
 from framewire.pipeline.line.keys import RunKeys, WrongKeyError, read_run_keys
-from framewire.pipeline.line.modules import Module, ModulesError, modules_of
+from framewire.pipeline.line.modules import ModulesError
 from framewire.pipeline.line.socket import RunSocket
+from framewire.pipeline.machines.luggage import FilesError, Luggage, luggage_of
 from framewire.pipeline.machines.machines import Machines, MachinesError
 from framewire.pipeline.machines.past import Past, past_of
 from framewire.pipeline.server.listen import is_loopback, parse_address
@@ -39,7 +40,7 @@ class Found(Struct, frozen=True):
 def machines_for(spec: PipelineSpec, out: Path, found: Found) -> Callable[[Bookkeeping], Machines] | None:
     """Makes the machines of a run when it has forked its nursery; None if all of it runs here.
 
-    Raises ConfigError for an address, keys or modules that cannot be used.
+    Raises ConfigError for an address, keys, modules or files that cannot be used.
     """
     if spec.engine != "ray" and (found.ray_address is not None or found.is_ray_insecure):
         option = "--ray-address" if found.ray_address is not None else "--insecure-ray"
@@ -49,16 +50,16 @@ def machines_for(spec: PipelineSpec, out: Path, found: Found) -> Callable[[Bookk
     if _seals(spec, found) and importlib.util.find_spec("cryptography") is None:
         raise ConfigError(Place("links"), SEAL_MISSING)
     try:
-        modules = modules_of(spec)
-    except ModulesError as error:
+        luggage = luggage_of(spec)
+    except (ModulesError, FilesError) as error:
         raise ConfigError(Place(spec.file), str(error)) from error
     except OSError as error:
         raise ConfigError(Place(error.filename or spec.folder), f"cannot be read: {error.strerror}") from error
     if spec.engine == "ray":
-        return _ray(spec, modules, out, found)
+        return _ray(spec, luggage, out, found)
     host, port = parse_agents_address(found.agents)
     run_keys = _keys(spec, found.keys)
-    return lambda books: _listening(spec, modules, host, port, run_keys, past_of(books, spec))
+    return lambda books: _listening(spec, luggage, out, host, port, run_keys, past_of(books, spec))
 
 
 def _seals(spec: PipelineSpec, found: Found) -> bool:
@@ -83,18 +84,18 @@ def _keys(spec: PipelineSpec, keys: Path) -> RunKeys:
     return run_keys
 
 
-def _ray(spec: PipelineSpec, modules: tuple[Module, ...], out: Path, found: Found) -> Callable[[Bookkeeping], Machines]:
+def _ray(spec: PipelineSpec, luggage: Luggage, out: Path, found: Found) -> Callable[[Bookkeeping], Machines]:
     """Ray's agents; in a job of Ray's own, its cluster is in the environment."""
     if importlib.util.find_spec("ray") is None:
         raise ConfigError(Place("engine: ray"), 'Ray is not installed; `pip install "framewire[ray]"`')
     option = "--ray-address" if found.ray_address is not None else RAY_ADDRESS
     address = found.ray_address if found.ray_address is not None else os.environ.get(RAY_ADDRESS, "")
     if address in ("", "local"):
-        return lambda books: ray_machines(spec, modules, "", found.is_ray_insecure, out, past_of(books, spec))
+        return lambda books: ray_machines(spec, luggage, "", found.is_ray_insecure, out, past_of(books, spec))
     if "://" in address:
         raise ConfigError(Place(f"{option} {address}"), "a run must be on a node of the cluster; give its HOST:PORT")
     parse_agents_address(address, option)
-    return lambda books: ray_machines(spec, modules, address, found.is_ray_insecure, out, past_of(books, spec))
+    return lambda books: ray_machines(spec, luggage, address, found.is_ray_insecure, out, past_of(books, spec))
 
 
 def parse_agents_address(address: str, option: str = "--agents") -> tuple[str, int]:
@@ -103,10 +104,10 @@ def parse_agents_address(address: str, option: str = "--agents") -> tuple[str, i
 
 
 def _listening(
-    spec: PipelineSpec, modules: tuple[Module, ...], host: str, port: int, keys: RunKeys, past: Past
+    spec: PipelineSpec, luggage: Luggage, out: Path, host: str, port: int, keys: RunKeys, past: Past
 ) -> Machines:
     try:
         socket = RunSocket(host, port, keys)
     except zmq.ZMQError as error:
         raise MachinesError(f"cannot listen for agents at {host}:{port} ({error.strerror}); set --agents") from error
-    return Machines(spec, socket, importlib.metadata.version("framewire"), past, modules)
+    return Machines(spec, socket, importlib.metadata.version("framewire"), past, luggage, out)

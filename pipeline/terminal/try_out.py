@@ -13,6 +13,7 @@ from framewire.pipeline.gpus import TooFewGpusError, deal, visible_gpus
 from framewire.pipeline.graph import PipelineSpec, StageSpec
 from framewire.pipeline.graph.needs import gpus_missing
 from framewire.pipeline.graph.plan import make_plan
+from framewire.pipeline.input_path import placed
 from framewire.pipeline.option import check_values
 from framewire.pipeline.privacy.address import without_secrets
 from framewire.pipeline.registry import find_stage
@@ -50,7 +51,9 @@ def _of_stage(spec: StageSpec, out: Path, folder: str, threads: int, connect: bo
         error = None
         try:
             out.mkdir()
-            stage = cls(check_values(cls.Options, spec.options), context)
+            # What goes along to another machine is opened where it is here.
+            options = placed(cls.Options, spec.options, spec.inputs_at)
+            stage = cls(check_values(cls.Options, options), context)
             if isinstance(stage, Source):
                 stage.wake = lambda: None
             text = stage.try_out(connect)

@@ -280,12 +280,13 @@ class Enough(Struct, frozen=True, array_like=True, tag=23):
 
 
 class Remark(Struct, frozen=True, array_like=True, tag=12):
-    """A line for the log: `level` as in the logging module."""
+    """A line for the log: `level` as in the logging module; `saved` is where a failed frame is that it tells of."""
 
     worker: str
     level: int
     stage: str
     text: str
+    saved: str = ""
 
 
 class Closed(Struct, frozen=True, array_like=True, tag=13):

@@ -16,6 +16,7 @@ from framewire.pipeline.cores import threads_each, usable_cores
 from framewire.pipeline.frame.answer import plain_facts
 from framewire.pipeline.graph.plan import Plan, Process, make_plan
 from framewire.pipeline.graph.spec import PipelineSpec, StageSpec
+from framewire.pipeline.input_path import placed
 from framewire.pipeline.nodes.batch_node import BatchNode
 from framewire.pipeline.nodes.node import MustBeReplacedError, StageNode
 from framewire.pipeline.nodes.notes import Notes
@@ -168,6 +169,13 @@ def live(
     return 0
 
 
+def _placed(spec: StageSpec) -> StageSpec:
+    """With the places that its input files have on this machine."""
+    if not spec.inputs_at:
+        return spec
+    return msgspec.structs.replace(spec, options=placed(find_stage(spec.use).Options, spec.options, spec.inputs_at))
+
+
 def _open_stage(
     boot: Boot,
     plan: Plan,
@@ -177,7 +185,7 @@ def _open_stage(
     wake: Callable[[], None],
     make: Make,
 ) -> StageNode | SourceNode:
-    spec = boot.spec.stage(name)
+    spec = _placed(boot.spec.stage(name))
     threads = threads_each(usable_cores(), plan.workers_on(plan.process_of(name).machine_of(boot.replica)))
     context = StageContext(
         name,
@@ -193,6 +201,7 @@ def _open_stage(
         pipeline=boot.spec.name,
         file=boot.spec.file,
         given=spec.given,
+        files=spec.files,
     )
     context.wake = wake
     context.enough = lambda why: tell(Enough(plan.process_of(name).workers[boot.replica], name, plain(why)))

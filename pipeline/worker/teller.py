@@ -5,6 +5,7 @@ from typing import get_args
 
 import msgspec
 
+from framewire.pipeline.nodes.node import SAVED
 from framewire.pipeline.privacy.address import without_secrets
 from framewire.pipeline.stage import StageError
 from framewire.pipeline.wire.inbox import MESSAGE_BYTES_MAX, Outbox
@@ -52,9 +53,9 @@ class Teller:
         """The worker gives up."""
         self(Trouble(self._worker, stage, plain(text)))
 
-    def remark(self, level: int, stage: str, text: str) -> None:
-        """A line for the log."""
-        self(Remark(self._worker, level, stage, plain(text)))
+    def remark(self, level: int, stage: str, text: str, saved: str = "") -> None:
+        """A line for the log; see Remark."""
+        self(Remark(self._worker, level, stage, plain(text), saved))
 
 
 class RemarkHandler(logging.Handler):
@@ -67,7 +68,8 @@ class RemarkHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Send one record."""
         try:
-            self._teller.remark(record.levelno, record.name.removeprefix("framewire."), record.getMessage())
+            stage, saved = record.name.removeprefix("framewire."), getattr(record, SAVED, "")
+            self._teller.remark(record.levelno, stage, record.getMessage(), saved)
         except Exception:
             # An author's arguments do not fit their text: logging says so on stderr.
             self.handleError(record)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from framewire.pipeline.option import InputFile, Labels, OptionError, Secret, check_values, labels_of
+from framewire.pipeline.option import InputFile, Labels, OptionError, PrivateFile, Secret, check_values, labels_of
 from framewire.pipeline.stage import StageError
 from framewire.pipeline.stage_context import StageContext
 from framewire.stages.publish.places.address import address_secrets
@@ -61,8 +61,8 @@ class PublishOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ca_file: Annotated[
         InputFile, Meta(description="Certificates that a server's must be signed by; default: the system's")
     ] = ""
-    cert_file: Annotated[InputFile, Meta(description="Our own certificate, for servers that ask for one")] = ""
-    key_file: Annotated[InputFile, Meta(description="Its private key")] = ""
+    cert_file: Annotated[PrivateFile, Meta(description="Our own certificate, for servers that ask for one")] = ""
+    key_file: Annotated[PrivateFile, Meta(description="Its private key")] = ""
     settings: Annotated[
         dict[str, Any],
         Meta(description="What only this kind of place has, such as {retain: true}; see docs/publish.md"),

@@ -9,10 +9,13 @@ from framewire.pipeline.graph import load_pipeline
 from framewire.pipeline.stage import AbsentError, StageError
 from framewire.pipeline.testing import StageRunner
 from framewire.stages.detect import Detect, method_of
+from framewire.stages.face_detect import FaceDetect
+from framewire.stages.face_detect import method_of as face_method
 from tests.models.objects import detector_nets as nets
 from tests.models.objects.detector_nets import LABELS, write_answers
-from tests.system.running import ROOT
+from tests.system.running import ROOT, SHARED
 
+MODELS = SHARED / "models"
 PICTURE = np.zeros((360, 640, 3), np.uint8)
 
 
@@ -64,6 +67,23 @@ def test_what_is_too_small_is_left_out(model: Path) -> None:
 def test_what_is_wrong_is_said_before_the_first_frame(model: Path, more: dict[str, object], error: str) -> None:
     with pytest.raises(StageError, match=error), StageRunner(Detect, options(model, **more)):
         pass
+
+
+def test_a_model_of_the_catalogue_is_lent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    asked = Detect.Options(model_dir=str(MODELS))
+    if not (MODELS / "yolox_nano.onnx").exists():
+        pytest.skip("the shared weights are missing")
+    assert Detect.files(asked) == [MODELS / "yolox_nano.onnx"]
+    assert list(Detect.files(Detect.Options())) == []
+    assert list(Detect.files(Detect.Options(model="mine.onnx"))) == []
+    assert list(Detect.files(Detect.Options(model="nobodys"))) == []
+    faces = FaceDetect.Options(method="dnn", model_dir=str(MODELS))
+    assert FaceDetect.files(faces) == [MODELS / "face_detection_yunet_2023mar.onnx"]
+    assert list(FaceDetect.files(FaceDetect.Options(model_dir=str(MODELS)))) == []
+    people = FaceDetect.Options(method="auto", model_dir=str(tmp_path))
+    lent = MODELS / "face_detection_yunet_2023mar.onnx"
+    assert (face_method(people), face_method(people, {lent.name: lent})) == ("haar", "dnn")
 
 
 def test_auto_takes_what_is_here(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,7 +88,15 @@ def _ip(*arguments: str) -> None:
 class Agent:
     """`framewire node` in a process of its own."""
 
-    def __init__(self, join: str, key: Path, out: Path, *arguments: str, host: Host | None = None) -> None:
+    def __init__(
+        self,
+        join: str,
+        key: Path,
+        out: Path,
+        *arguments: str,
+        host: Host | None = None,
+        cwd: Path = PIPELINES,
+    ) -> None:
         self._log = out.with_suffix(".log")
         self.out = out
         with self._log.open("a") as log:
@@ -99,7 +107,7 @@ class Agent:
                 ],
                 stdout=log,
                 stderr=log,
-                cwd=PIPELINES,
+                cwd=cwd,
                 start_new_session=True,
             )
 

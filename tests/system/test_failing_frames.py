@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.running import PIPELINES, framewire, run
+from tests.system.cluster import in_full
+from tests.system.hosts import Agent
+from tests.system.running import PIPELINES, framewire, free_port, run
 
 
 def outcomes(path: Path) -> dict[int, str]:
@@ -91,3 +93,33 @@ def test_how_many_may_fail(share: float, code: int, tmp_path: Path) -> None:
     assert finished.code == code
     assert finished.summary is not None
     assert finished.summary.frames.failed == {"fail:ValueError": 10}
+
+
+@pytest.mark.parametrize("pixels", [True, pytest.param(False, marks=in_full)])
+def test_a_frame_that_kills_a_stage_on_another_machine_comes_home(pixels: bool, tmp_path: Path, keys: Path) -> None:
+    """Without its pixels, where a stage hides parts of them."""
+    hides = "" if pixels else "  hidden: {use: blur, input: read, of: nobody}\n"
+    config = tmp_path / "crash.yaml"
+    text = (PIPELINES / "crash.yaml").read_text().replace("replicas: 2}", "replicas: 2, on: n-0}")
+    text = text.replace("  metadata", f"{hides}  metadata").replace(
+        "input: read, path", f"input: {'read' if pixels else 'hidden'}, path"
+    )
+    config.write_text(f"engine: agents\nmachines: {{n-0: {{}}}}\nlease_s: 1.5\nnode_wait_s: 30\n{text}")
+    (tmp_path / "odd_stages.py").write_text((PIPELINES / "odd_stages.py").read_text())
+    join, home = f"127.0.0.1:{free_port()}", tmp_path / "home"
+    with Agent(join, keys / "n-0.key", tmp_path / "n-0", cwd=keys):
+        finished = run(config, home, "--agents", join, "--keys", str(keys))
+    assert finished.code == 0, finished.stderr
+    assert finished.summary is not None
+    assert finished.summary.frames.failed == {"crash:crashed": 1}
+    kept = home / "failed" / "crash-source-000021.frame"
+    assert f"crash: frame 21 of source saved to {kept}" in " ".join(finished.stderr.split())
+    assert (tmp_path / "n-0" / "failed" / kept.name).exists()
+    again = framewire("replay", str(kept), cwd=tmp_path)
+    if pixels:
+        assert again.code == -signal.SIGKILL
+        mended = framewire("replay", str(kept), cwd=tmp_path, env={"MENDED": "1"})
+        assert (mended.code, "processed it: ok" in mended.stdout) == (0, True), mended.stderr
+    else:
+        assert again.code != 0
+        assert "kept without its pixels" in again.stderr

@@ -104,6 +104,26 @@ def test_a_server_that_hiccups_is_asked_again(server: Server, content_hash: str,
     assert server.asked == 2
 
 
+def test_what_another_machine_lends_is_found_first(server: Server, content_hash: str, tmp_path: Path) -> None:
+    """And must be right; what the catalogue does not know was trusted there."""
+    entry, lent = entry_at(url(server, "good"), content_hash), tmp_path / "lent" / "test.onnx"
+    store = ModelStore(cache=tmp_path / "cache", lent={"test.onnx": lent})
+    assert ModelStore(cache=tmp_path / "cache").to_lend(entry) == []
+    lent.parent.mkdir()
+    (tmp_path / "cache").mkdir()
+    lent.write_bytes(CONTENT)
+    (tmp_path / "cache" / "test.onnx").write_bytes(b"another")
+    assert store.find(entry) == store.need(entry) == store.to_lend(entry) == [lent]
+    assert server.asked == 0
+    assert ModelStore(cache=tmp_path / "cache").to_lend(entry) == []
+    unknown = msgspec.structs.replace(entry, files=(msgspec.structs.replace(entry.files[0], sha256="", size=0),))
+    assert store.find(unknown) == [lent]
+    lent.write_bytes(b"another")
+    with pytest.raises(WrongFileError):
+        store.find(entry)
+    assert store.to_lend(find_entry("framewire-emotion")) == []
+
+
 @pytest.mark.parametrize("place", ["mine", "cache"])
 @pytest.mark.parametrize("name", ["framewire_emotion.onnx", "framewire-emotion.onnx"])
 def test_a_file_with_a_packaged_models_name_that_is_another_is_refused(name: str, place: str, tmp_path: Path) -> None:

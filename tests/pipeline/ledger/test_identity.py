@@ -80,6 +80,25 @@ def test_another_film_under_the_same_name(change: str, tmp_path: Path) -> None:
     assert told.startswith("'capture' reads other files: film.mp4 of 300000 bytes, changed ")
 
 
+def test_another_model_of_a_stage_on_another_machine(tmp_path: Path) -> None:
+    """It is sent from here: another is another run. Of what is not here, nothing is known but its name."""
+    text = """
+engine: agents
+machines: {n: {}}
+stages:
+  capture: {source: demo}
+  own: {use: detect, input: capture, model: mine.onnx, labels: theirs.txt, on: n}
+  list: {use: jsonl_writer, input: own}
+"""
+    (tmp_path / "mine.onnx").write_bytes(b"net")
+    before = identity_of(load_pipeline(tmp_path / "p.yaml", text=text))
+    assert differences(before, identity_of(load_pipeline(tmp_path / "p.yaml", text=text))) == []
+    (tmp_path / "mine.onnx").write_bytes(b"new")
+    (told,) = differences(before, identity_of(load_pipeline(tmp_path / "p.yaml", text=text)))
+    assert told.startswith("'own' reads other files: mine.onnx of 3 bytes, changed ")
+    assert "; theirs.txt on n" in told
+
+
 def test_pipes_cannot_be_read_again(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for source in ("'-'", str(tmp_path / "pipe")):
