@@ -16,7 +16,7 @@ from framewire.pipeline.wire.inbox import MESSAGE_BYTES_MAX
 
 HEADER_BYTES_MAX = 2 * MESSAGE_BYTES_MAX
 """A message between workers, and what is around it."""
-BUFFER_BYTES = 4 * CHUNK_BYTES
+BUFFER_BYTES = 2 * CHUNK_BYTES
 AHEAD_BYTES = 4096
 """Read at once where nothing is sealed: what follows a header is to be received where it belongs, not copied there."""
 

@@ -15,6 +15,7 @@ from framewire.pipeline.link.seal import SealMissingError
 from framewire.pipeline.nodes.notes import Notes
 from framewire.pipeline.wire.inbox import Inbox, Outbox, Outboxes, new_endpoint
 from framewire.pipeline.wire.message import Closed, LinkAt, Ready
+from framewire.pipeline.worker.allocator import keep_freed_memory
 from framewire.pipeline.worker.process import LAST_WORDS_MS, REPLACE
 from framewire.pipeline.worker.teller import RemarkHandler, Teller
 
@@ -31,6 +32,8 @@ class PorterBoot(Struct, frozen=True, tag=True):
 
 def run_porter(boot: PorterBoot) -> int:
     """Run a porter; returns the exit status: 0 after Exit, REPLACE if the link is lost, 1 after a reported Trouble."""
+    # A codec makes pictures, too.
+    keep_freed_memory()
     setproctitle(f"framewire {boot.pipeline} {boot.worker}")
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     supervisor = Outbox(context, boot.supervisor, LAST_WORDS_MS)
