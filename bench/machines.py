@@ -6,6 +6,7 @@ both ways. For streams dealt out, each agent is pinned to a core of its own, and
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,7 @@ from framewire.pipeline.supervisor import Outcome, Supervisor
 from framewire.pipeline.terminal.agents_address import Found, machines_for
 
 ROOT = Path(__file__).resolve().parents[1]
+STAGES = Path(__file__).with_name("idle_stages.py")
 ROUNDS = 3
 WIDTH = 1280
 TIMES = 2
@@ -80,11 +82,13 @@ def _hop(clip: Path, pixels: str, secure: str) -> HopRound:
     graph = f"""
 stages:
   capture: {{source: "{clip}", realtime: true}}
-  look: {{use: "bench.idle_stages:Look", input: capture%s}}
-  gone: {{use: "bench.idle_stages:Gone", input: look}}
+  look: {{use: "idle_stages:Look", input: capture%s}}
+  gone: {{use: "idle_stages:Gone", input: look}}
 """
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
+        # Beside the file, it goes to the other machine alone, without all of bench.
+        shutil.copy(STAGES, folder)
         local = folder / "local.yaml"
         local.write_text(graph % "")
         _, alone = Supervisor(load_pipeline(local), folder / "alone").run()

@@ -1,13 +1,9 @@
 """docs/performance.md, generated from bench/results: a table for each measurement, and one plot."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
-from typing import TypeVar
-
-import msgspec
-from msgspec import Struct
 
 from bench.graphs import GraphFigures
 from bench.graphs_chart import MANY, SHOWN, draw_graphs, limit, shown_rounds
@@ -16,18 +12,18 @@ from bench.inference import InferenceFigures
 from bench.journal import JournalFigures
 from bench.live import Live
 from bench.looped import Looped
-from bench.machine import Machine
 from bench.promises import Promises
 from bench.published import Published
 from bench.reconnects import Reconnects
+from bench.report_of_machines import driver_section, machines_section
 from bench.startup import Startup
 from bench.storm import KINDS, Storms
 from bench.streams import Streams
+from bench.tables import Cell, as_table, described, middle, read_result
 from bench.tracks import ATTRIBUTES, Tracks, TracksRun
 from bench.transport import Transport, cheaper
 from bench.watching import CASES, Watching
 
-RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 PLOT = PAGE.with_name("speed.png")
 HEAD = """# Cost and performance
@@ -37,8 +33,6 @@ Ratios come from interleaved runs (A B A B), since machines are noisy; figures a
 What a measurement does and does not cover is stated at the top of its file in [bench/](../bench). The clips are not in
 the repository: without `--clip FILE` the demo is used.
 """
-T = TypeVar("T", bound=Struct)
-Cell = str | float | int | None
 
 
 def write_report() -> None:
@@ -48,7 +42,7 @@ def write_report() -> None:
 
 
 def _graphs() -> str:
-    result = _read("graphs", GraphFigures)
+    result = read_result("graphs", GraphFigures)
     if result is None:
         return ""
     if find_spec("matplotlib") is not None:
@@ -56,7 +50,7 @@ def _graphs() -> str:
     parts = [
         f"""## Whole graphs, frames a second
 
-{result.clip}, at three sizes, {_machine(result.machine)}: at 720p medians of {len(shown_rounds(result))} rounds with
+{result.clip}, at three sizes, {described(result.machine)}: at 720p medians of {len(shown_rounds(result))} rounds with
 minimum and maximum, others once. The loop is the tutorial's way: the same calls, one after the other, in one process.
 The limit is what all cores could do without any engine if the calls cost what they cost in the loop: cores / CPU
 seconds of the loop per frame. Boxes and CPU are per frame at 720p.
@@ -78,28 +72,28 @@ def _graph(result: GraphFigures, graph: str) -> str:
     rows: list[list[Cell]] = []
     for way in ways:
         found = {height: [one for one in runs if (one.way, one.height) == (way, height)] for height in heights}
-        fps = {height: _middle(one.fps for one in ones) for height, ones in found.items()}
-        against = [fps[height] / _middle(one.fps for one in usual if one.height == height) for height in heights]
-        middle = found[SHOWN]
+        fps = {height: middle(one.fps for one in ones) for height, ones in found.items()}
+        against = [fps[height] / middle(one.fps for one in usual if one.height == height) for height in heights]
+        shown = found[SHOWN]
         rows.append(
             [
                 way,
                 *(fps[height] for height in heights),
-                f"{min(one.fps for one in middle):.1f} to {max(one.fps for one in middle):.1f}",
-                _middle(one.cpu_ms for one in middle),
+                f"{min(one.fps for one in shown):.1f} to {max(one.fps for one in shown):.1f}",
+                middle(one.cpu_ms for one in shown),
                 " ".join(f"{ratio:.2f}" for ratio in against),
-                middle[0].boxes,
+                shown[0].boxes,
             ]
         )
     limits = [round(one, 1) for height in heights if (one := limit(result, graph, height)) is not None]
     if limits:
         rows.append(["limit of the loop's calls", *limits, None, None, None, None])
     heads = ["way", *(f"{height}p" for height in heights), f"{SHOWN}p, spread", "CPU, ms", f"x {base}", "boxes"]
-    return _table(heads, rows)
+    return as_table(heads, rows)
 
 
 def _transport() -> str:
-    result = _read("transport", Transport)
+    result = read_result("transport", Transport)
     if result is None:
         return ""
     rows: list[list[Cell]] = []
@@ -110,8 +104,8 @@ def _transport() -> str:
             [
                 size,
                 way,
-                _middle(one.fps for one in ones),
-                _middle(one.send_us for one in ones),
+                middle(one.fps for one in ones),
+                middle(one.send_us for one in ones),
                 *(None if None in side else round(median(side), 2) for side in sides),
                 f"{cheaper(result, size, way):.1f} x",
             ]
@@ -129,28 +123,28 @@ def _transport() -> str:
     absent = "".join(f"\n{name} is not installed.\n" for name in result.absent)
     return f"""## A picture from one process to another
 
-At full speed, and 60 a second for age on arrival; {_machine(result.machine)}.
+At full speed, and 60 a second for age on arrival; {described(result.machine)}.
 
-{_table(heads, rows)}{absent}"""
+{as_table(heads, rows)}{absent}"""
 
 
 def _startup() -> str:
-    result = _read("startup", Startup)
+    result = read_result("startup", Startup)
     if result is None:
         return ""
     first = ", ".join(f"{name}: {median(found):.1f} s" for name, found in result.first_s.items())
     rows: list[list[Cell]] = [[one.graph, one.worker, one.own_mb, one.with_shared_mb] for one in result.memory]
     return f"""## Startup, memory
 
-From the command to the first line written: {first}; {_machine(result.machine)}.
+From the command to the first line written: {first}; {described(result.machine)}.
 Own memory is freed when the worker exits (USS); the other figure adds its share of shared memory, such as the rings
 (PSS).
 
-{_table(["graph", "worker", "own, MB", "with its share, MB"], rows)}"""
+{as_table(["graph", "worker", "own, MB", "with its share, MB"], rows)}"""
 
 
 def _hop() -> str:
-    result = _read("hop", Hop)
+    result = read_result("hop", Hop)
     if result is None:
         return ""
     cases = dict.fromkeys((one.width, one.height, one.written) for one in result.rounds)
@@ -158,42 +152,42 @@ def _hop() -> str:
         [
             f"{width}x{height}",
             "yes" if written else "no",
-            _middle(
+            middle(
                 one.side_us for one in result.rounds if (one.width, one.height, one.written) == (width, height, written)
             ),
         ]
         for width, height, written in cases
     ]
-    table = _table(["picture", "written by the source", "CPU a side, µs"], rows)
-    return f"## One hop between processes\n\n{_machine(result.machine)}.\n\n{table}"
+    table = as_table(["picture", "written by the source", "CPU a side, µs"], rows)
+    return f"## One hop between processes\n\n{described(result.machine)}.\n\n{table}"
 
 
 def _inference() -> str:
-    result = _read("inference", InferenceFigures)
+    result = read_result("inference", InferenceFigures)
     if result is None:
         return ""
     rows = [
         [one.model, one.batch, one.threads, one.framewire, f"{one.share_of_bare:.0%}", f"{one.against_by_hand:.2f} x"]
         for one in result.rounds
     ]
-    table = _table(["model", "batch", "threads", "faces a second", "vs a ready tensor", "vs hand-made crops"], rows)
+    table = as_table(["model", "batch", "threads", "faces a second", "vs a ready tensor", "vs hand-made crops"], rows)
     return f"""## Networks
 
 Faces a second through our classifier, compared with onnxruntime on a ready tensor, and on the same crops prepared by
-hand; {_machine(result.machine)}.
+hand; {described(result.machine)}.
 
 {table}"""
 
 
 def _streams() -> str:
-    result = _read("streams", Streams)
+    result = read_result("streams", Streams)
     if result is None:
         return ""
     rows = [[one.streams, one.cpu_ms, one.capture_ms, one.p99_ms, one.dropped] for one in result.rounds]
-    table = _table(["streams", "CPU a frame, ms", "capture only", "p99 end to end, ms", "dropped"], rows)
+    table = as_table(["streams", "CPU a frame, ms", "capture only", "p99 end to end, ms", "dropped"], rows)
     return f"""## Many streams
 
-With the most streams a frame costs {result.growth:.2f} times that with one; {_machine(result.machine)}.
+With the most streams a frame costs {result.growth:.2f} times that with one; {described(result.machine)}.
 
 {table}
 ![CPU a frame with 1 to 16 streams](../bench/results/streams.png)
@@ -201,12 +195,12 @@ With the most streams a frame costs {result.growth:.2f} times that with one; {_m
 
 
 def _live() -> str:
-    result, lost = _read("live", Live), _read("reconnects", Reconnects)
+    result, lost = read_result("live", Live), read_result("reconnects", Reconnects)
     if result is None:
         return ""
     text = f"""## From a camera to a file
 
-RTSP, 1280x720, 30 frames a second, YuNet, age, gender and emotion, a video and JSON, {_machine(result.machine)}:
+RTSP, 1280x720, 30 frames a second, YuNet, age, gender and emotion, a video and JSON, {described(result.machine)}:
 {result.frames} frames, {result.replaced} pictures replaced by newer ones; from capture to the last sink p50
 {result.p50_ms:.0f} ms, p99 {result.p99_ms:.0f} ms.
 """
@@ -221,14 +215,14 @@ at the start.
 
 
 def _journal() -> str:
-    result = _read("journal", JournalFigures)
+    result = read_result("journal", JournalFigures)
     if result is None:
         return ""
     rows: list[list[Cell]] = [[case, f"{result.more[case]:+.2%}", f"{result.speed[case]:.1%}"] for case in result.more]
-    table = _table(["durable", "extra CPU of the supervisor, % of a core", "frame rate kept at full speed"], rows)
+    table = as_table(["durable", "extra CPU of the supervisor, % of a core", "frame rate kept at full speed"], rows)
     return f"""## A run that can be resumed
 
-What the journal costs at 100 frames a second, and unthrottled, beside a run without one; {_machine(result.machine)}.
+What the journal costs at 100 frames a second, and unthrottled, beside a run without one; {described(result.machine)}.
 Frame rates of single rounds differ by several percent. With `disk`, JSON lines are reported a quarter of a window at a
 time, not one by one: the supervisor has less to do than without a journal.
 
@@ -236,23 +230,23 @@ time, not one by one: the supervisor has less to do than without a journal.
 
 
 def _looped() -> str:
-    result = _read("looped", Looped)
+    result = read_result("looped", Looped)
     if result is None:
         return ""
     rows: list[list[Cell]] = [
         [round(one.frames, 1), round(one.run, 1), f"{one.frames / one.run:.1%}"] for one in result.rounds
     ]
-    table = _table(["`frames()`, frames/s", "`run`, frames/s", "reached"], rows)
+    table = as_table(["`frames()`, frames/s", "`run`, frames/s", "reached"], rows)
     return f"""## A loop of one's own
 
 {result.clip}, YuNet at half size, and `for frame in framewire.frames(...)` or a jsonl_writer behind it, interleaved;
-{_machine(result.machine)}. In the median the loop reaches {result.reached:.1%} of the run.
+{described(result.machine)}. In the median the loop reaches {result.reached:.1%} of the run.
 
 {table}"""
 
 
 def _published() -> str:
-    result = _read("published", Published)
+    result = read_result("published", Published)
     if result is None:
         return ""
     rows: list[list[Cell]] = [
@@ -271,7 +265,7 @@ def _published() -> str:
     return f"""## Publishing
 
 Messages of 500 bytes out of a full spool, against the bare library in a loop with the same promise for each message,
-interleaved, in the median; servers on loopback, on the same two cores; {_machine(result.machine)}.
+interleaved, in the median; servers on loopback, on the same two cores; {described(result.machine)}.
 
 A recording that keeps both cores busy, beside a broker that is not there, has {result.beside.kept:.2f} times the
 frames a second of one beside a broker that takes all, and {result.beside.left:.2f} times those of one without
@@ -279,18 +273,18 @@ frames a second of one beside a broker that takes all, and {result.beside.left:.
 {piled.early_mb:.0f} MB with {piled.messages // 10:,} messages waiting, and {piled.late_mb:.0f} MB with
 {piled.messages:,}.
 
-{_table(heads, rows)}"""
+{as_table(heads, rows)}"""
 
 
 def _storm() -> str:
-    result = _read("storm", Storms)
+    result = read_result("storm", Storms)
     if result is None:
         return ""
     rows: list[list[Cell]] = [
         [one.graph, *(one.killed.get(kind, 0) for kind in KINDS), one.runs, round(one.seconds / 60)]
         for one in result.storms
     ]
-    table = _table(["graph", *KINDS, "runs", "minutes"], rows)
+    table = as_table(["graph", *KINDS, "runs", "minutes"], rows)
     return f"""## Killed at random
 
 Processes killed, by what they were; a `tree` is a whole run, and the `stopped` ones got SIGSTOP, then SIGCONT. A stage
@@ -300,7 +294,7 @@ of storm_of_epochs never comes back from some frames. Every run ended with the f
 
 
 def _tracks() -> str:
-    result = _read("tracks", Tracks)
+    result = read_result("tracks", Tracks)
     if result is None:
         return ""
     both = (result.every_frame, result.following)
@@ -311,10 +305,10 @@ def _tracks() -> str:
         ["track IDs", *(run.ids for run in both)],
         *([f"{name} changes a minute", *(_changes(run, name) for run in both)] for name in ATTRIBUTES),
     ]
-    table = _table(["", "all frames searched", "every 5th, classified every 10th"], rows)
+    table = as_table(["", "all frames searched", "every 5th, classified every 10th"], rows)
     return f"""## Tracking instead of searching
 
-{result.clip}, {_machine(result.machine)}, writing H.264. {result.kept:.1%} of the boxes are kept,
+{result.clip}, {described(result.machine)}, writing H.264. {result.kept:.1%} of the boxes are kept,
 {result.invented:.1%} are new, {result.switches:g} ID switches a minute, {result.faster:.2f} times the frames a second.
 Changes are given before and after `smooth`.
 
@@ -326,16 +320,16 @@ def _changes(run: TracksRun, name: str) -> str:
 
 
 def _watching() -> str:
-    result, promised = _read("watching", Watching), _read("promises", Promises)
+    result, promised = read_result("watching", Watching), read_result("promises", Promises)
     text = ""
     if result is not None:
         rows: list[list[Cell]] = [
             [case, f"{result.more_cores[case]:+.1%}", f"{result.fps_share[case]:.1%}"] for case in CASES[1:]
         ]
-        table = _table(["viewers", "extra CPU, % of a core", "frame rate kept"], rows)
+        table = as_table(["viewers", "extra CPU, % of a core", "frame rate kept"], rows)
         text += f"""## Monitoring
 
-100 frames a second through four stages, {_machine(result.machine)}. Recording takes {result.recording_us:.2f} µs
+100 frames a second through four stages, {described(result.machine)}. Recording takes {result.recording_us:.2f} µs
 a frame and stage.
 
 {table}"""
@@ -344,7 +338,7 @@ a frame and stage.
             [one.change, one.before, one.promised, one.after, f"{one.promised / one.after - 1:+.0%}"]
             for one in promised.promises
         ]
-        table = _table(["change", "frames a second before", "promised", "after", "off by"], rows)
+        table = as_table(["change", "frames a second before", "promised", "after", "off by"], rows)
         text += f"\nWhat `explain` promises, and the result:\n\n{table}"
     return text
 
@@ -368,24 +362,7 @@ SECTIONS: tuple[Callable[[], str], ...] = (
     _journal,
     _looped,
     _published,
+    machines_section,
+    driver_section,
     _storm,
 )
-
-
-def _read(name: str, kind: type[T]) -> T | None:
-    path = RESULTS / f"{name}.json"
-    return msgspec.json.decode(path.read_bytes(), type=kind) if path.exists() else None
-
-
-def _machine(machine: Machine) -> str:
-    return f"{machine.cores} cores of an {machine.processor}, Python {machine.python}"
-
-
-def _middle(values: Iterable[float]) -> float:
-    return round(median(values), 1)
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
-    lines = ["| " + " | ".join(heads) + " |", "| --- |" + " ---: |" * (len(heads) - 1)]
-    lines += ["| " + " | ".join("" if cell is None else str(cell) for cell in row) + " |" for row in rows]
-    return "\n".join(lines) + "\n"
