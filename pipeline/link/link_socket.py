@@ -203,7 +203,7 @@ class LinkSocket:
 
 
 class _Guest:
-    """Somebody who has connected, and has not shown yet that he knows the secret."""
+    """Somebody who has connected, and has yet to prove knowledge of the secret."""
 
     def __init__(self, connected: socket.socket, greeting: Greeting) -> None:
         self.socket = connected

@@ -86,6 +86,8 @@ class Porter:
         self._refusals = Refusals(name)
         self._heard_at = time.monotonic()
         self._received = 0
+        self._is_behind = False
+        """Whether something may wait on, of which the poller knows nothing."""
         self._ping_at = 0.0
         self._is_up = False
         self._leaving = False
@@ -140,7 +142,8 @@ class Porter:
         self.imports.close()
 
     def _wait(self, until: float) -> None:
-        self._poller.poll(max(0, round((until - time.monotonic()) * 1000)))
+        left_s = 0.0 if self._is_behind else until - time.monotonic()
+        self._poller.poll(max(0, round(left_s * 1000)))
 
     def _ping(self) -> None:
         now = time.monotonic()
@@ -149,16 +152,16 @@ class Porter:
             self.socket.send([encode_header(Ping(now))])
 
     def _take_all(self) -> None:
-        """Take what waits at both sides, one by one in turn."""
-        while True:
+        """Take what waits at both sides, one by one in turn, until it is time for something else."""
+        self._is_behind = True
+        while self._is_behind and time.monotonic() < self._ping_at:
             raw, header = self._inbox.waiting(), self.socket.waiting()
             if raw is not None:
                 self._take(raw)
             if header is not None:
                 self._arrived(header)
             self.socket.run()
-            if raw is None and header is None:
-                break
+            self._is_behind = raw is not None or header is not None
         if self.socket.received_bytes != self._received:
             self._received, self._heard_at = self.socket.received_bytes, time.monotonic()
 

@@ -187,12 +187,13 @@ def check(
     sets: Sets = None,
     summary: SummaryFile = None,
     trace: TraceFilePath = None,
+    engine: Engine = None,
     connect: Annotated[
         bool, typer.Option("--connect", help="Open cameras and addresses too, and download models that are missing")
     ] = False,
 ) -> None:
     """Check a pipeline file, and open what it names: films, models, outputs. No frame is read."""
-    spec = _load(config, source, sets, out, summary, trace)
+    spec = _load(config, source, sets, out, summary, trace, engine)
     is_wrong = False
     sizes: dict[str, tuple[int, int]] = {}
     for finding in try_out(spec, connect):

@@ -90,3 +90,12 @@ def test_cameras_are_opened_only_when_asked_for(tmp_path: Path) -> None:
     assert nobody.code == 2
     assert nobody.stderr.endswith(": Connection refused\n")
     assert "secret" not in nobody.stderr
+
+
+def test_another_engine_is_checked_as_it_would_run(tmp_path: Path) -> None:
+    stages = "  capture: {source: demo}\n  faces: {use: face_detect, input: capture}\n"
+    done = check(tmp_path, stages, "--engine", "ray", inputs="faces")
+    assert done.code == 0, done.stderr
+    assert "home runs capture, list\nray runs faces\nhome>ray carries up to 83 MB/s" in done.stdout
+    assert "ray>home carries no pictures" in done.stdout
+    assert "home runs" not in check(tmp_path, stages, inputs="faces").stdout

@@ -137,7 +137,7 @@ def test_a_missing_package_is_told_with_the_cure(monkeypatch: pytest.MonkeyPatch
         sealed(True)
 
 
-def test_nobody_hears_himself() -> None:
+def test_an_end_refuses_what_it_has_sent_itself() -> None:
     with connected() as (one, other):
         outgoing = Outgoing(sealed(True))
         outgoing.put([b"header"])
