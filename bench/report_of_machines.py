@@ -54,7 +54,8 @@ def driver_section() -> str:
     heads = ["streams", "machines", "settled a second", "a core", "MB", "mark p50, ms", "p99, ms"]
     return f"""## How far one home goes
 
-{FPS} frames a second of each stream, by agents that speak the real line and make no picture, {described(result.machine)}.
-They share the cores with home: where less is settled than asked for and home has less than a core, they are the limit.
+{FPS} frames a second of each stream, by agents that speak the real line and make no picture,
+{described(result.machine)}. They share the cores with home: where less is settled than asked for and home has less than
+a core, they are the limit.
 
 {as_table(heads, rows)}"""
