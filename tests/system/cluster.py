@@ -1,18 +1,13 @@
 """A run and the agents of its machines, on this host or on several."""
 
-import os
 import re
 from pathlib import Path
 
 import psutil
-import pytest
 
 from tests.system.hosts import Agent, Host
 from tests.system.running import PIPELINES, Running, free_port, run
 from tests.system.storm import results
-
-in_full = pytest.mark.skipif("FRAMEWIRE_IN_FULL" not in os.environ, reason="takes minutes: set FRAMEWIRE_IN_FULL")
-"""What runs by hand, before a release: CI has one of each kind."""
 
 
 def on_one_machine(config: Path, out: Path) -> dict[str, list[str]]:

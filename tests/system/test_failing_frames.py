@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.cluster import in_full
 from tests.system.hosts import Agent
+from tests.system.in_full import in_full
 from tests.system.running import PIPELINES, framewire, free_port, run
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from framewire.pipeline.line.fetch import PART
 from tests.models.carded import colour_card, of_colour, write_colours
-from tests.system.cluster import in_full
 from tests.system.hosts import Agent
+from tests.system.in_full import in_full
 from tests.system.running import SHARED, Running, free_port, run, wait_until
 
 YUNET = SHARED / "models" / "face_detection_yunet_2023mar.onnx"

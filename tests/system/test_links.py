@@ -9,8 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.system.cluster import Cluster, in_full, on_one_machine
+from tests.system.cluster import Cluster, on_one_machine
 from tests.system.hosts import Host
+from tests.system.in_full import in_full
 from tests.system.running import PIPELINES, Finished, lines_in, wait_until
 from tests.system.storm import results
 

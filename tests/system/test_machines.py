@@ -11,8 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.system.cluster import Cluster, in_full, on_one_machine
+from tests.system.cluster import Cluster, on_one_machine
 from tests.system.hosts import Agent, Host
+from tests.system.in_full import in_full
 from tests.system.running import PIPELINES, Finished, framewire, free_port, lines_in, run, title, wait_until
 from tests.system.storm import results
 
@@ -49,6 +50,7 @@ def assert_whole(cluster: Cluster, finished: Finished, undisturbed: dict[str, li
     assert cluster.files() == undisturbed
 
 
+@in_full
 def test_the_same_files_as_on_one_machine(cluster: Cluster, undisturbed: dict[str, list[str]]) -> None:
     assert_whole(cluster, cluster.running.finish(), undisturbed)
     for machine in STREAMS.values():

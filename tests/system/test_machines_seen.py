@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.system.cluster import Cluster, in_full
+from tests.system.cluster import Cluster
+from tests.system.in_full import in_full
 from tests.system.running import PIPELINES, framewire, wait_until
 from tests.system.served import Scrape, Served, in_flight, outcomes
 

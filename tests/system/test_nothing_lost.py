@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.system.in_full import in_full
 from tests.system.pictures import decoded
 from tests.system.running import PIPELINES, Finished, Running, lines_in, run, wait_until
 
 EVERYTHING = PIPELINES / "everything.yaml"
 FRAMES = 72
 VICTIMS = ["capture#0", "frontal#1", "numbered#0", "look#0", "drawn#0", "video#0", "avi#0", "metadata#0"]
+IN_SHORT = ("capture#0", "frontal#1", "video#0")
+"""A source, a stage with replicas, a sink."""
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +43,9 @@ def assert_same(out: Path, undisturbed: Path, finished: Finished) -> None:
     assert left == ["everything.avi", "everything.jsonl", "everything.mp4", "stderr.txt", "stdout.txt", "summary.json"]
 
 
-@pytest.mark.parametrize("victim", VICTIMS)
+@pytest.mark.parametrize(
+    "victim", [victim if victim in IN_SHORT else pytest.param(victim, marks=in_full) for victim in VICTIMS]
+)
 def test_a_worker_is_killed(victim: str, undisturbed: Path, tmp_path: Path) -> None:
     running = Running(EVERYTHING, tmp_path)
     wait_for_lines(tmp_path / "everything.jsonl", FRAMES // 3)
@@ -80,10 +85,12 @@ def test_a_stage_that_keeps_its_memory_to_itself_loses_it_and_no_frame(undisturb
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--set", "frontal.replicas=1", "--set", "look.replicas=1"],
+        pytest.param(["--set", "frontal.replicas=1", "--set", "look.replicas=1"], marks=in_full),
         ["--set", "frontal.replicas=3", "--set", "look.replicas=1"],
         ["--set", "frontal.replicas=1", "--set", "frontal.process=a", "--set", "numbered.process=a"],
-        ["--set", "video.process=a", "--set", "avi.process=a", "--set", "metadata.process=a"],
+        pytest.param(
+            ["--set", "video.process=a", "--set", "avi.process=a", "--set", "metadata.process=a"], marks=in_full
+        ),
         ["--set", "look.replicas=3"],
     ],
     ids=["one-replica", "three-replicas", "fused", "fused-sinks", "more-to-join"],

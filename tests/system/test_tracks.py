@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.system.in_full import in_full
 from tests.system.running import PIPELINES, Running, lines_in, run, wait_until
 
 CONFIG = PIPELINES / "followed.yaml"
@@ -29,7 +30,10 @@ def test_faces_keep_their_numbers_and_get_what_was_said(undisturbed: Path) -> No
     assert {"came", "in_view"} <= set(events)
 
 
-@pytest.mark.parametrize("worker", ["tracks#0", "steady#0", "counted#0", "people#1", "faces#0"])
+@pytest.mark.parametrize(
+    "worker",
+    ["tracks#0", "people#1", *(pytest.param(name, marks=in_full) for name in ("steady#0", "counted#0", "faces#0"))],
+)
 def test_who_is_killed_leaves_no_trace(worker: str, undisturbed: Path, tmp_path: Path) -> None:
     running = Running(CONFIG, tmp_path)
     wait_until(lambda: lines_in(tmp_path / "followed.jsonl") >= FRAMES // 3, "a third of the frames")
