@@ -11,7 +11,7 @@ from framewire.pipeline.link.outgoing import (
     PARTS_MAX,
     lengths_format,
 )
-from framewire.pipeline.link.seal import TAG_BYTES, BrokenSealError, Seal
+from framewire.pipeline.link.seal import TAG_BYTES, BrokenSealError, Sealed
 from framewire.pipeline.wire.inbox import MESSAGE_BYTES_MAX
 
 HEADER_BYTES_MAX = 2 * MESSAGE_BYTES_MAX
@@ -47,12 +47,13 @@ class Incoming:
     """Reads from a socket as much as is there, and gives messages whole.
 
     Example:
-        incoming = Incoming(seal, place)
+        incoming = Incoming(place, seal)
         incoming.receive(socket)        # the header of the next message, its parts placed; None: not all is there yet
     """
 
-    def __init__(self, seal: Seal, place: Place) -> None:
-        self._seal = seal
+    def __init__(self, place: Place, seal: Sealed | None = None) -> None:
+        self.seal = seal
+        """Set before anything is received; without it, parts come as they are."""
         self._place = place
         self._buffer = bytearray(BUFFER_BYTES)
         self._view = memoryview(self._buffer)
@@ -115,11 +116,11 @@ class Incoming:
     def _fill(self, part: _Filling) -> bool:
         """Fill a part from the buffer; true once it is whole."""
         while part.left:
-            if self._seal.tag_bytes:
+            if self.seal is not None:
                 size = min(part.left, CHUNK_BYTES)
                 if self._held < size + TAG_BYTES:
                     return False
-                self._open(self._took(size + TAG_BYTES), part.next(size), size)
+                self._open(self.seal, self._took(size + TAG_BYTES), part.next(size), size)
             else:
                 size = min(part.left, self._held)
                 if not size:
@@ -130,9 +131,9 @@ class Incoming:
             part.left -= size
         return True
 
-    def _open(self, sealed: memoryview, target: memoryview | None, size: int) -> None:
+    def _open(self, seal: Sealed, sealed: memoryview, target: memoryview | None, size: int) -> None:
         try:
-            self._seal.open(sealed, self._bound, target if target is not None else memoryview(bytearray(size)))
+            seal.open(sealed, self._bound, target if target is not None else memoryview(bytearray(size)))
         except BrokenSealError as error:
             raise LinkEndedError("what came was not sealed by the other end") from error
         self._bound = b""
@@ -140,13 +141,13 @@ class Incoming:
     def _read(self, socket: socket) -> None:
         """Read once, into the part that is on its way if nothing has to be opened. Raises BlockingIOError."""
         part = self._parts[0] if self._parts else None
-        if part is not None and not self._seal.tag_bytes and (target := part.next(part.left)) is not None:
+        if part is not None and self.seal is None and (target := part.next(part.left)) is not None:
             got = socket.recv_into(target)
             part.left -= got
         else:
             if self._end > BUFFER_BYTES - CHUNK_BYTES - TAG_BYTES:
                 self._make_room()
-            most = BUFFER_BYTES if self._seal.tag_bytes or part is not None else AHEAD_BYTES
+            most = BUFFER_BYTES if self.seal is not None or part is not None else AHEAD_BYTES
             got = socket.recv_into(self._view[self._end : self._end + most])
             self._end += got
         if not got:

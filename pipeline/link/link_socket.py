@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import zmq
 from msgspec import Struct
 
-from framewire.pipeline.link.greeting import Agreed, Greeting, StrangerError
+from framewire.pipeline.link.greeting import Greeting, StrangerError
 from framewire.pipeline.link.incoming import Incoming, LinkEndedError, Place
 from framewire.pipeline.link.outgoing import Outgoing, Part
-from framewire.pipeline.link.seal import Plain, Sealed
+from framewire.pipeline.link.seal import Sealed
 
 GREETING_S = 3.0
 """How long an end may take to show that it knows the secret."""
@@ -59,13 +59,11 @@ class LinkSocket:
         """The poller learns what to wait for. Raises OSError if it cannot listen, LinkLostError if it cannot dial."""
         self._boot = boot
         self._poller = poller
-        self._place = place
         self._listening: socket.socket | None = None
         self._guests: list[_Guest] = []
         self._connection: socket.socket | None = None
-        self._outgoing = Outgoing(Plain())
-        self._incoming = Incoming(Plain(), place)
-        self._early: list[Sequence[Part]] = []
+        self._outgoing = Outgoing()
+        self._incoming = Incoming(place)
         self._waits_to_send = False
         self.is_lost = False
         self.refused = 0
@@ -119,7 +117,7 @@ class LinkSocket:
 
     def send(self, parts: Sequence[Part]) -> None:
         """Send without copying: what is behind a part must not change before it has gone. Before it is up, wait."""
-        self._outgoing.put(parts) if self._connection is not None else self._early.append(parts)
+        self._outgoing.put(parts)
 
     def close(self) -> None:
         """Close it."""
@@ -160,13 +158,9 @@ class LinkSocket:
         self._guests.remove(guest)
         self._send_away(self._guests)
         self._stop_listening()
-        agreed: Agreed = guest.greeting.agreed
-        seal = Sealed(agreed, self._boot.listens) if self._boot.is_sealed else Plain()
-        self._outgoing, self._incoming = Outgoing(seal), Incoming(seal, self._place)
+        if self._boot.is_sealed:
+            self._outgoing.seal = self._incoming.seal = Sealed(guest.greeting.agreed, self._boot.listens)
         self._connection = guest.socket
-        for parts in self._early:
-            self._outgoing.put(parts)
-        self._early.clear()
 
     def _flush(self) -> None:
         assert self._connection is not None

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from socket import socket
 
-from framewire.pipeline.link.seal import TAG_BYTES, Seal
+from framewire.pipeline.link.seal import TAG_BYTES, Sealed
 
 PARTS_MAX = 65
 """A header, and the pictures of one packet."""
@@ -38,8 +38,9 @@ class Outgoing:
         outgoing.send(socket)               # whether all has gone
     """
 
-    def __init__(self, seal: Seal) -> None:
-        self._seal = seal
+    def __init__(self, seal: Sealed | None = None) -> None:
+        self.seal = seal
+        """Set before anything is sent; without it, parts go as they are."""
         self._waiting: deque[list[memoryview]] = deque()
         """Messages of which nothing has been sent."""
         self._parts: deque[memoryview] = deque()
@@ -73,18 +74,18 @@ class Outgoing:
             sizes = [part.nbytes for part in self._parts]
             self._bound = COUNT.pack(len(sizes)) + lengths_format(len(sizes)).pack(*sizes)
             self._ready.append(memoryview(self._bound))
-        if self._seal.tag_bytes:
-            self._ready.append(self._next_sealed())
+        if self.seal is not None:
+            self._ready.append(self._next_sealed(self.seal))
         else:
             self._ready.extend(self._parts)
             self._parts.clear()
         return True
 
-    def _next_sealed(self) -> memoryview:
+    def _next_sealed(self, seal: Sealed) -> memoryview:
         part = self._parts.popleft()
         if part.nbytes > CHUNK_BYTES:
             self._parts.appendleft(part[CHUNK_BYTES:])
-        sealed = self._seal.seal(part[:CHUNK_BYTES], self._bound, self._scratch)
+        sealed = seal.seal(part[:CHUNK_BYTES], self._bound, self._scratch)
         self._bound = b""
         return sealed
 

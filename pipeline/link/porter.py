@@ -25,7 +25,7 @@ from framewire.pipeline.link.codec import find_codec
 from framewire.pipeline.link.exports import Exports
 from framewire.pipeline.link.imports import Imports
 from framewire.pipeline.link.landing import Landing
-from framewire.pipeline.link.link_socket import LinkBoot, LinkLostError, LinkSocket
+from framewire.pipeline.link.link_socket import GREETING_S, LinkBoot, LinkLostError, LinkSocket
 from framewire.pipeline.link.outgoing import Part
 from framewire.pipeline.seen.figures import WorkerFigures
 from framewire.pipeline.wire.inbox import Inbox, Outboxes
@@ -49,8 +49,6 @@ PING_S = 0.5
 """How often the other end is asked for a sign of life, and the time."""
 SILENCE_S = 1.5
 """Silence after which the link counts as lost."""
-GREETING_S = 3.0
-"""How long the end that has dialled waits for an answer: the other may be somewhere else by now."""
 REPORT_S = 0.5
 EARLY_MAX = 10_000
 """Messages for addresses that have not come: see Worker, which keeps as many of a future epoch."""

@@ -1,10 +1,8 @@
-"""What protects the bytes of a link: AES-256-GCM with keys of this connection alone, or nothing where none can listen.
+"""What protects the bytes of a link: AES-256-GCM with keys of this connection alone.
 
 An own record layer, since TLS and CURVE cost twice as much for pictures: see docs/architecture.md. Cipher and key
 derivation are those of the `cryptography` package. A key is used in one direction of one connection; the nonce counts.
 """
-
-from typing import Protocol
 
 from framewire.pipeline.link.greeting import Agreed
 
@@ -16,8 +14,6 @@ SEAL_MISSING = (
 TO_DIALER = b"framewire link, to the end that dials"
 TO_LISTENER = b"framewire link, to the end that listens"
 
-Bytes = bytes | bytearray | memoryview
-
 
 class BrokenSealError(Exception):
     """What came was not sealed by the other end, or was changed, left out or repeated on its way."""
@@ -27,37 +23,8 @@ class SealMissingError(Exception):
     """The package that seals is not installed; the text says how to get it."""
 
 
-class Seal(Protocol):
-    """Seals what is sent and opens what is received, chunk by chunk, in order."""
-
-    tag_bytes: int
-    """By how much a sealed chunk is longer; 0 if nothing is sealed."""
-
-    def seal(self, chunk: memoryview, bound: bytes, target: bytearray) -> memoryview:
-        """The next chunk to send, sealed: a view of `target`, or of the chunk itself. `bound` is vouched for too."""
-
-    def open(self, sealed: memoryview, bound: bytes, target: memoryview) -> None:
-        """Fill the target with the next chunk that was received. Raises BrokenSealError."""
-
-
-class Plain:
-    """Seals nothing: for loopback, where the kernel keeps strangers out of a connection."""
-
-    tag_bytes = 0
-
-    def seal(self, chunk: memoryview, bound: bytes, target: bytearray) -> memoryview:
-        """See Seal."""
-        return chunk
-
-    def open(self, sealed: memoryview, bound: bytes, target: memoryview) -> None:
-        """See Seal."""
-        target[:] = sealed
-
-
 class Sealed:
-    """AES-256-GCM."""
-
-    tag_bytes = TAG_BYTES
+    """Seals what is sent and opens what is received, chunk by chunk, in order: AES-256-GCM."""
 
     def __init__(self, agreed: Agreed, listens: bool) -> None:
         """Raises SealMissingError."""
@@ -79,14 +46,14 @@ class Sealed:
         self._invalid = InvalidTag
 
     def seal(self, chunk: memoryview, bound: bytes, target: bytearray) -> memoryview:
-        """See Seal."""
+        """The next chunk to send, sealed: a view of `target`. `bound` is vouched for, too."""
         sealed = memoryview(target)[: chunk.nbytes + TAG_BYTES]
         self._sealer.encrypt_into(_nonce(self._sealed), chunk, bound, sealed)
         self._sealed += 1
         return sealed
 
     def open(self, sealed: memoryview, bound: bytes, target: memoryview) -> None:
-        """See Seal."""
+        """Fill the target with the next chunk that was received. Raises BrokenSealError."""
         try:
             self._opener.decrypt_into(_nonce(self._opened), sealed, bound, target)
         except self._invalid as error:

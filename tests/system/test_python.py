@@ -212,10 +212,8 @@ def test_asyncio_goes_on_meanwhile(config: Path) -> None:
 
 
 SCRIPT = """
-import signal, sys
-import framewire
-# Whoever starts the tests in the background of a shell has it ignored.
-signal.signal(signal.SIGINT, signal.default_int_handler)
+import framewire, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # A shell's background jobs ignore it.
 for turn in range(2):
     try:
         for frame in framewire.frames(sys.argv[1], set={"capture.limit": 0, "capture.loops": 0}):

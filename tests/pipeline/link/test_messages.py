@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 from framewire.pipeline.link.greeting import Agreed
 from framewire.pipeline.link.incoming import Incoming, LinkEndedError
 from framewire.pipeline.link.outgoing import CHUNK_BYTES, Outgoing
-from framewire.pipeline.link.seal import Plain, Seal, Sealed, SealMissingError
+from framewire.pipeline.link.seal import Sealed, SealMissingError
 
 AGREED = Agreed(bytes(range(32)), bytes(64))
 SMALL_BUFFER = 4096
 
 
-def plain(listens: bool) -> Seal:
-    return Plain()
+def plain(listens: bool) -> None:
+    """Nothing seals."""
 
 
-def sealed(listens: bool) -> Seal:
+def sealed(listens: bool) -> Sealed:
     return Sealed(AGREED, listens)
 
 
@@ -42,11 +42,11 @@ def connected() -> Iterator[tuple[socket.socket, socket.socket]]:
 class Receiver:
     """The receiving end; `wants` says which of the parts behind a header are needed."""
 
-    def __init__(self, seal: Seal, wants: Callable[[int], bool] = lambda number: True) -> None:
+    def __init__(self, seal: Sealed | None, wants: Callable[[int], bool] = lambda number: True) -> None:
         self.messages: list[tuple[bytes, ...]] = []
         self._wants = wants
         self._targets: list[bytearray] = []
-        self._incoming = Incoming(seal, self._place)
+        self._incoming = Incoming(self._place, seal)
 
     def _place(self, header: bytes, sizes: Sequence[int]) -> list[memoryview | None]:
         self._targets = [bytearray(size if self._wants(number) else 0) for number, size in enumerate(sizes)]
@@ -58,7 +58,7 @@ class Receiver:
             self._targets = []
 
 
-def carried(messages: list[tuple[bytes, ...]], seal: Callable[[bool], Seal], receiver: Receiver) -> None:
+def carried(messages: list[tuple[bytes, ...]], seal: Callable[[bool], Sealed | None], receiver: Receiver) -> None:
     """Send and receive in turn, over a connection that takes little at once."""
     outgoing = Outgoing(seal(True))
     for message in messages:
@@ -78,14 +78,16 @@ PART = st.one_of(
 @both
 @settings(max_examples=40, deadline=None)
 @given(messages=st.lists(st.lists(PART, min_size=1, max_size=4).map(tuple), max_size=6))
-def test_messages_arrive_whole_and_in_order(seal: Callable[[bool], Seal], messages: list[tuple[bytes, ...]]) -> None:
+def test_messages_arrive_whole_and_in_order(
+    seal: Callable[[bool], Sealed | None], messages: list[tuple[bytes, ...]]
+) -> None:
     receiver = Receiver(seal(False))
     carried(messages, seal, receiver)
     assert receiver.messages == messages
 
 
 @both
-def test_parts_that_nobody_needs_are_read_past(seal: Callable[[bool], Seal]) -> None:
+def test_parts_that_nobody_needs_are_read_past(seal: Callable[[bool], Sealed | None]) -> None:
     receiver = Receiver(seal(False), wants=lambda number: number == 1)
     carried([(b"header", b"a" * 10**6, b"b" * 10**6, b"c"), (b"next",)], seal, receiver)
     assert receiver.messages == [(b"header", b"", b"b" * 10**6, b""), (b"next",)]
@@ -160,7 +162,7 @@ def test_an_end_refuses_what_it_has_sent_itself() -> None:
         b"GET / HTTP/1.1\r\n\r\n",
     ],
 )
-def test_bytes_that_are_no_message_end_the_link(seal: Callable[[bool], Seal], raw: bytes) -> None:
+def test_bytes_that_are_no_message_end_the_link(seal: Callable[[bool], Sealed | None], raw: bytes) -> None:
     with connected() as (one, other):
         one.send(raw)
         one.shutdown(socket.SHUT_WR)
