@@ -12,7 +12,8 @@ from msgspec import Struct
 
 from framewire.pipeline.frame.packet import Outcome
 from framewire.pipeline.seen.figures import EventTally, series_of
-from framewire.pipeline.wire.message import Checkpoint, Exceptional, Settle, StreamOpened, StreamState
+from framewire.pipeline.wire.message import Checkpoint, Exceptional, Settle, StreamOpened
+from framewire.pipeline.wire.stream_state import StreamState
 
 SKIPPED = "skipped"
 """Why a frame is dropped that no sink has taken, all of them being such that may skip."""
@@ -85,7 +86,7 @@ class StreamAccount:
         self._undecided: set[int] = set()
         self._mark = 0
         self._end_mark: int | None = None
-        self._is_reopened = False
+        self._is_at_rest = False
 
     @classmethod
     def restored(cls, kept: KeptStream) -> Self:
@@ -124,11 +125,19 @@ class StreamAccount:
             # The end of a stream changes no memory.
             self._memories = {stage: {end: known[self._mark]} for stage, known in self._memories.items()}
             self._mark = end
-            self._is_reopened = True
+            self._is_at_rest = True
         self._end_mark = None
         for sink in self._sinks.values():
             if sink.ended:
                 sink.mark, sink.ended = sink.mark - 1, False
+
+    def rest(self) -> None:
+        """Its source pauses, and no frame from the mark on is in flight."""
+        self._is_at_rest = True
+
+    def go_on(self) -> None:
+        """Its source makes frames again: some may be in flight from now on."""
+        self._is_at_rest = False
 
     @property
     def mark(self) -> int:
@@ -226,7 +235,7 @@ class StreamAccount:
         sizes = (opened.window, opened.height, opened.width) if opened else (0, 0, 0)
         began = opened.began if opened else None
         return StreamState(
-            self.source, self.stream, self._mark, self.ended, marks, memories, *sizes, began, not self._is_reopened
+            self.source, self.stream, self._mark, self.ended, marks, memories, *sizes, began, not self._is_at_rest
         )
 
     @property
@@ -239,7 +248,6 @@ class StreamAccount:
         """Move the mark to where every sink is, or, with memories, to the last frame up to there that all know."""
         mark = self._lowest
         before = self._mark
-        self._is_reopened = self._is_reopened and mark <= self._mark
         if self._memories:
             common = set.intersection(*(set(known) for known in self._memories.values()))
             mark = max((seq for seq in common if seq <= mark), default=0)
@@ -340,6 +348,10 @@ class Ledger:
         for account in self.streams.values():
             account.stage_died(stage)
 
-    def states(self) -> list[StreamState]:
-        """What a worker needs of all streams at the start of an epoch."""
-        return [account.state() for account in self.streams.values()]
+    def go_on(self, sources: Container[str]) -> list[StreamState]:
+        """What a worker needs of all streams at the start of an epoch of these sources, which now go on."""
+        states = [account.state() for account in self.streams.values()]
+        for account in self.streams.values():
+            if account.source in sources:
+                account.go_on()
+        return states

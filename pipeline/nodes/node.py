@@ -19,7 +19,8 @@ from framewire.pipeline.nodes.tracer import Tracer
 from framewire.pipeline.seen.figures import StageFigures
 from framewire.pipeline.stage import Stage, StageError
 from framewire.pipeline.stage_context import StageContext
-from framewire.pipeline.wire.message import Checkpoint, Condemned, Message, StreamState
+from framewire.pipeline.wire.message import Checkpoint, Condemned, Message
+from framewire.pipeline.wire.stream_state import StreamState
 
 CHECKPOINT_SHARE = 4
 """A stateful stage hands out its memory every quarter of a window: the window shrinks by at most that much."""
@@ -170,8 +171,16 @@ class StageNode:
     def _checkpoint(self, packet: Packet) -> None:
         """Hand out the memory every few frames, and at the end of a stream."""
         if packet.end or (packet.seq + 1) % max(1, packet.window // CHECKPOINT_SHARE) == 0:
-            memory = self._memory(packet.stream)
-            self._tell(Checkpoint(self.spec.name, self._incarnation, packet.stream, packet.seq + 1, memory))
+            self._hand_out(packet.stream, packet.seq + 1)
+
+    def make_safe(self, sources: Container[str]) -> None:
+        """Hold back nothing of live streams of these sources, which pause: hand out its memory. Raises StageError."""
+        for stream, at in self._streams.items():
+            if self.spec.remembers and at.source in sources and at.gate is not None:
+                self._hand_out(stream, at.gate.next_seq)
+
+    def _hand_out(self, stream: str, seq: int) -> None:
+        self._tell(Checkpoint(self.spec.name, self._incarnation, stream, seq, self._memory(stream)))
 
     def _memory(self, stream: str) -> bytes:
         memory: object = self.stage.memory(stream)

@@ -4,7 +4,7 @@ import errno
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from operator import index
 from typing import Any, SupportsIndex
 
@@ -25,7 +25,8 @@ from framewire.pipeline.seen.figures import KIND_AND_PLACE, SERIES_TEXT_MAX, Eve
 from framewire.pipeline.seen.histogram import Histogram
 from framewire.pipeline.stage import Sink, StageError
 from framewire.pipeline.stage_context import StageContext
-from framewire.pipeline.wire.message import Exceptional, Settle, StreamState
+from framewire.pipeline.wire.message import Exceptional, Settle
+from framewire.pipeline.wire.stream_state import StreamState
 
 SETTLE_SHARE = 8
 """A busy sink reports its mark once per eighth of a window; an idle one reports at once."""
@@ -46,6 +47,8 @@ class StreamAtSink(Struct):
     the frames left out since the last report, as ranges.
     """
 
+    source: str
+    live: bool
     window: int
     mark: int
     told: int
@@ -101,6 +104,25 @@ class SinkNode(StageNode):
             if told.mark - told.told < step and not (told.ended and not told.ended_told):
                 continue
             yield self._what_is_new(stream, told)
+
+    def make_safe(self, sources: Container[str]) -> None:
+        """Make safe what the sink holds back of live streams of these sources. Raises StageError, as `retry`.
+
+        Frames of other streams come again if they are lost, and files must not depend on when somebody asked.
+        """
+        for stream, told in self._written.items():
+            is_asked = told.live and told.source in sources and not told.ended
+            if not is_asked or told.fails or not told.written or told.written[-1].seq < told.mark:
+                continue
+            self._must_have_lease()
+            last = told.written[-1]
+            try:
+                with self._notes.untimed():
+                    mark = self.stage.settle(last)
+            except OSError as error:
+                self._cannot_write(told, stream, error)
+            else:
+                told.mark = self._checked_mark(told, last, told.mark if mark is None else mark, "settle")
 
     def _first_seq(self, packet: Packet) -> int:
         return self._first.get(packet.stream, 0)
@@ -167,7 +189,9 @@ class SinkNode(StageNode):
                 # The ledger did not know the stream yet: whatever there is of it comes again.
                 self.stage.resume(packet.stream, seq)
             retry = Retry(self._patience_s(packet))
-            told = self._written[packet.stream] = StreamAtSink(packet.window, seq, seq, deque(), retry)
+            told = self._written[packet.stream] = StreamAtSink(
+                packet.source, packet.live, packet.window, seq, seq, deque(), retry
+            )
         return told
 
     def _patience_s(self, packet: Packet) -> float:
@@ -282,17 +306,17 @@ class SinkNode(StageNode):
         self.stage.resume(packet.stream, packet.seq)
         return packet.fail(type(slip).__name__, self.spec.given)
 
-    def _checked_mark(self, told: StreamAtSink, packet: Packet, mark: object) -> int:
+    def _checked_mark(self, told: StreamAtSink, packet: Packet, mark: object, by: str = "write") -> int:
         # First what nearly all are: asking for the protocol takes longer than writing a line.
         if type(mark) is not int and not isinstance(mark, SupportsIndex):
             raise StageError(
-                f"{self.stage.name}.write must return its mark, a whole number (packet.seq + 1 if this frame is safe), "
+                f"{self.stage.name}.{by} must return its mark, a whole number (packet.seq + 1 if this frame is safe), "
                 f"not {'None' if mark is None else type(mark).__name__}"
             )
         number = index(mark)
         if not told.mark <= number <= packet.seq + 1:
             raise StageError(
-                f"{self.stage.name}.write returned mark {number} after frame {packet.seq}: "
+                f"{self.stage.name}.{by} returned mark {number} after frame {packet.seq}: "
                 f"it must be from {told.mark} to {packet.seq + 1}"
             )
         return number

@@ -20,7 +20,8 @@ from framewire.pipeline.nodes.tracer import Tracer
 from framewire.pipeline.seen.figures import SourceFigures, StageFigures
 from framewire.pipeline.stage import Source, StageError, StreamPhase
 from framewire.pipeline.stage_context import StageContext
-from framewire.pipeline.wire.message import CutShort, Message, StreamOpened, StreamState
+from framewire.pipeline.wire.message import CutShort, Message, StreamOpened
+from framewire.pipeline.wire.stream_state import StreamState
 
 WINDOW_FULL = "window_full"
 """Why a live source skipped a picture: earlier frames were not settled yet."""

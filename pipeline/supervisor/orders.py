@@ -6,7 +6,8 @@ from framewire.pipeline.crew.links import Links
 from framewire.pipeline.crew.worker_record import Life, WorkerRecord
 from framewire.pipeline.graph.plan import Plan
 from framewire.pipeline.ledger.ledger import StreamAccount
-from framewire.pipeline.wire.message import Condemned, Connect, Drain, Exit, Mark, Pause, Peer, StreamState
+from framewire.pipeline.wire.message import Condemned, Connect, Drain, Exit, MakeSafe, Mark, Pause, Peer
+from framewire.pipeline.wire.stream_state import StreamState
 
 
 class Orders:
@@ -69,6 +70,19 @@ class Orders:
         for source in sources:
             for name in self._plan.process_of(source).workers:
                 self._workers[name].send(Pause())
+
+    def make_safe(self, sources: frozenset[str]) -> set[str]:
+        """Hold nothing back of these, which pause: to all on their way. Returns the workers asked: each will answer."""
+        asked = [
+            worker
+            for worker in self._workers.values()
+            if worker.life is Life.READY
+            and worker.process.towards is None
+            and sources & self._plan.sources_through(worker.process)
+        ]
+        for worker in asked:
+            worker.send(MakeSafe(sources))
+        return {worker.name for worker in asked}
 
     def close(self, within_s: float) -> None:
         """Close files and exit; who is still to be started, is not."""

@@ -43,6 +43,7 @@ from framewire.pipeline.wire.message import (
     LetGo,
     LinkAt,
     Look,
+    MadeSafe,
     Ready,
     RefusedError,
     Remark,
@@ -104,7 +105,7 @@ class Supervisor:
         self._judge = Judge(spec, self._books, self._crew)
         self._epochs = Epochs(self.plan)
         self._ending = Ending(spec.drain_s, CLOSING_S + max(stage.closing_s for stage in spec.stages))
-        self._departures = Departures(self.plan, self._crew, self._orders, spec.drain_s)
+        self._departures = Departures(self.plan, self._crew, self._orders, self._ledger, spec.drain_s)
         self._signals: deque[tuple[int, float]] = deque()
         self._failure: str | None = None
         self._refusals = Refusals("the supervisor")
@@ -170,9 +171,8 @@ class Supervisor:
             self._keep_deadlines()
             if self._server is not None:
                 self._server.tell_if_due(self.snapshot)
-            now = time.monotonic()
-            if show is not None and now - shown >= SHOW_S:
-                shown = now
+            if show is not None and time.monotonic() - shown >= SHOW_S:
+                shown = time.monotonic()
                 show(self.snapshot)
 
     def _over(self) -> bool:
@@ -324,8 +324,8 @@ class Supervisor:
                 self._server.ready(self._context, message.endpoint)
             case Look() if self._server is not None:
                 self._server.show_pictures(message, self._workers.values(), self._sinks)
-            case LetGo():
-                self._departures.begin(message.machine)
+            case LetGo() | MadeSafe():
+                self._departures.take(message)
             case Closed():
                 if self._workers[message.worker].incarnation == message.incarnation:
                     self._workers[message.worker].said_why()
@@ -350,7 +350,7 @@ class Supervisor:
         if self._server is not None and not self._epochs.due:
             self._server.hasten()
         concerned, condemned, suspects = self._epochs.workers_of(begun), self._judge.condemned(), self._judge.suspects()
-        self._orders.connect(begun, concerned, self._ledger.states(), condemned, suspects)
+        self._orders.connect(begun, concerned, self._ledger.go_on(begun), condemned, suspects)
         if self._ending.is_draining:
             self._orders.drain()
 

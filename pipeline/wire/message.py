@@ -4,7 +4,6 @@ Every process has one inbox. A message is a msgpack array whose first element is
 refused and counted by its receiver, and does no harm.
 """
 
-from collections.abc import Container
 from typing import Annotated, Self, TypeVar
 
 import msgspec
@@ -14,6 +13,7 @@ from framewire.pipeline.frame.happening import Happening
 from framewire.pipeline.frame.packet import NotNegative, Outcome, Packet, Positive
 from framewire.pipeline.seen.figures import EventTally, WorkerFigures
 from framewire.pipeline.seen.snapshot import Snapshot
+from framewire.pipeline.wire.stream_state import StreamState
 
 ASK_MAX = 512
 """Packets that a replica may ask for at once: two batches."""
@@ -45,34 +45,6 @@ class Ask(Struct, frozen=True, array_like=True, tag=2):
     consumer: int
     incarnation: int
     count: Annotated[int, Meta(gt=0, le=ASK_MAX)]
-
-
-class StreamState(Struct, frozen=True, array_like=True):
-    """How far a stream is: `mark` of the stream, and of each of its sinks.
-
-    `memories` are those of the stages that hand them out, as they were before frame `mark`. `window`, `height` and
-    `width` are as announced by its source, 0 if it has not, and so is `began`. `was_cut` says that frames from `mark`
-    on may have been in flight.
-    """
-
-    source: str
-    stream: str
-    mark: int
-    ended: bool
-    sink_marks: dict[str, int]
-    memories: dict[str, bytes] = {}
-    window: int = 0
-    height: int = 0
-    width: int = 0
-    began: float | None = None
-    was_cut: bool = True
-
-    def with_memories_of(self, stages: Container[str]) -> Self:
-        """The same with these stages' memories only."""
-        if not self.memories:
-            return self
-        own = {stage: memory for stage, memory in self.memories.items() if stage in stages}
-        return msgspec.structs.replace(self, memories=own)
 
 
 class Condemned(Struct, frozen=True, array_like=True):
@@ -133,6 +105,12 @@ class Drain(Struct, frozen=True, array_like=True, tag=5):
 
 class Pause(Struct, frozen=True, array_like=True, tag=27):
     """To a source: take no more pictures until the next epoch."""
+
+
+class MakeSafe(Struct, frozen=True, array_like=True, tag=29):
+    """To a worker: hold back nothing of live streams of these sources, which pause."""
+
+    sources: frozenset[str]
 
 
 class Wake(Struct, frozen=True, array_like=True, tag=15):
@@ -296,6 +274,13 @@ class Closed(Struct, frozen=True, array_like=True, tag=13):
     incarnation: int
 
 
+class MadeSafe(Struct, frozen=True, array_like=True, tag=30):
+    """The answer to MakeSafe, after all that there was to tell."""
+
+    worker: str
+    incarnation: int
+
+
 class LinkAt(Struct, frozen=True, array_like=True, tag=26):
     """From the end of a link that listens: at which port."""
 
@@ -348,8 +333,21 @@ class Seen(Struct, frozen=True, array_like=True, tag=21):
     pixels: bytes
 
 
-ToWorker = Deliver | Ask | Connect | Forward | Mark | Drain | Pause | Wake | Watch | Exit
-FromWorker = Settle | Checkpoint | StreamOpened | Ready | Report | Spans | Trouble | CutShort | Enough | Remark | Closed
+ToWorker = Deliver | Ask | Connect | Forward | Mark | Drain | Pause | MakeSafe | Wake | Watch | Exit
+FromWorker = (
+    Settle
+    | Checkpoint
+    | StreamOpened
+    | Ready
+    | Report
+    | Spans
+    | Trouble
+    | CutShort
+    | Enough
+    | Remark
+    | MadeSafe
+    | Closed
+)
 ToSupervisor = FromWorker | LinkAt | ServerReady | Look | LetGo
 ToServer = Told | Seen | Happened
 Message = ToWorker | ToSupervisor | ToServer
@@ -369,6 +367,11 @@ class RefusedError(ValueError):
 def encode(message: Message) -> bytes:
     """The message's wire format."""
     return _encoder.encode(message)
+
+
+def forwarded(worker: str, incarnation: int, raw: bytes) -> bytes:
+    """A message for a worker on another machine, as a porter takes it."""
+    return _encoder.encode(Forward(worker, incarnation, raw))
 
 
 def decode_for_worker(raw: bytes) -> ToWorker:

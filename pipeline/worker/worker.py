@@ -25,7 +25,8 @@ from framewire.pipeline.wire.message import (
     Deliver,
     Drain,
     Exit,
-    Forward,
+    MadeSafe,
+    MakeSafe,
     Mark,
     Message,
     Pause,
@@ -37,6 +38,7 @@ from framewire.pipeline.wire.message import (
     Watch,
     decode_for_worker,
     encode,
+    forwarded,
 )
 from framewire.pipeline.wire.refused import Refusals, delivery_in
 from framewire.pipeline.worker.allocator import resident_bytes
@@ -253,6 +255,12 @@ class Worker:
                 for source in self._sources:
                     source.is_paused = True
                 self.report()
+            case MakeSafe():
+                for node in self._nodes.values():
+                    node.make_safe(message.sources)
+                self._settle(at_once=True)
+                self.report()
+                self._tell(MadeSafe(self.name, self._incarnation))
             case Wake():
                 # The loop checks the source next.
                 self._changed = True
@@ -360,7 +368,7 @@ class Worker:
 
     def _connect(self, message: Connect) -> None:
         self._epochs.update(message.epochs)
-        far = {name: partial(_forwarded, name, peer.incarnation) for name, peer in message.peers.items() if peer.is_far}
+        far = {name: partial(forwarded, name, peer.incarnation) for name, peer in message.peers.items() if peer.is_far}
         self._outboxes.readdress({name: peer.endpoint for name, peer in message.peers.items()}, far)
         self._via.update({name: peer.via for name, peer in message.peers.items()})
         lives = {name: peer.incarnation + peer.via for name, peer in message.peers.items()}
@@ -389,8 +397,3 @@ class Worker:
             self._report_if_due()
         for packet in source.send_again():
             self._emit(source.context.name, packet)
-
-
-def _forwarded(worker: str, incarnation: int, raw: bytes) -> bytes:
-    """A message in the form in which a porter takes it."""
-    return encode(Forward(worker, incarnation, raw))

@@ -101,6 +101,14 @@ class Heatmap(Sink[HeatmapOptions]):
             at.written_at = packet.time
         return at.safe
 
+    def settle(self, packet: Packet) -> int | None:
+        """Write the state; see Sink."""
+        at = self._streams.get(packet.stream)
+        if at is None:
+            return None
+        self._save(packet.stream, at)
+        return at.safe
+
     def end(self, packet: Packet) -> None:
         """Write both files."""
         at = self._streams.get(packet.stream)

@@ -104,6 +104,10 @@ class JsonlWriter(Sink[JsonlWriterOptions]):
             return self._marks.get(packet.stream, packet.mark)
         return self._sync(packet)
 
+    def settle(self, packet: Packet) -> int | None:
+        """What `durable: disk` holds back goes to disk; see Sink."""
+        return None if self._goes_to_pipe else self._sync(packet)
+
     def end(self, packet: Packet) -> None:
         """A stream without any frame has an empty file."""
         if self._goes_to_pipe:

@@ -82,6 +82,11 @@ class Recording:
             self._past.append(past)
         self._writer.add(picture)
 
+    def settle(self) -> int:
+        """Make every frame so far safe; returns the mark. Raises OSError."""
+        self._writer.settle()
+        return self.mark
+
     def finish(self, packet: Packet) -> None:
         """The stream has ended: complete all files. Their journals stay for now: a crash would need them."""
         for writer in self._open_writers():

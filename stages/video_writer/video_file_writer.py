@@ -40,7 +40,8 @@ class VideoFileWriter:
     """Writes frames 0, 1, 2, ... of one stream, or those from `first` on, which begins at time 0.
 
     They become safe `fragment_frames` at a time. Fragments begin at multiples of it, so the file does not depend on
-    where a worker died. All pictures get the size of the first one: others are scaled, with black bars.
+    where a worker died; only `settle` ends one early. All pictures get the size of the first one: others are
+    scaled, with black bars.
     """
 
     def __init__(
@@ -91,11 +92,20 @@ class VideoFileWriter:
             self._encode(picture)
         self._next_seq += 1
         if self._next_seq % self._fragment_frames == 0:
-            self._finish_fragment()
+            self.settle()
+
+    def settle(self) -> None:
+        """End the fragment here: every frame so far becomes safe. Raises OSError."""
+        if self._next_seq == self._journal.mark:
+            return
+        movie = self._fragment.finish() if self._fragment is not None else b""
+        self._fragment = None
+        marker = Marker(self._journal.mark, self._next_seq, self._offset, self._last_time, self._layout)
+        self._journal.append(marker, movie, self._first_time)
 
     def finish(self) -> int:
         """Complete the file; returns the number of pictures in it, 0 if there are none: then nothing is written."""
-        self._finish_fragment()
+        self.settle()
         if self._layout is None:
             return 0
         return remux(self._journal.path, self.target, self._layout.rate, self._to_disk)
@@ -117,14 +127,6 @@ class VideoFileWriter:
             self._first_time = time
         self._fragment.add(fit(picture.pixels, layout.width, layout.height), time)
         self._last_time = time
-
-    def _finish_fragment(self) -> None:
-        if self._next_seq == self._journal.mark:
-            return
-        movie = self._fragment.finish() if self._fragment is not None else b""
-        self._fragment = None
-        marker = Marker(self._journal.mark, self._next_seq, self._offset, self._last_time, self._layout)
-        self._journal.append(marker, movie, self._first_time)
 
     def _first_layout(self, picture: TimedPicture) -> Layout:
         height, width = picture.pixels.shape[:2]

@@ -115,6 +115,10 @@ class VideoWriter(Sink[VideoWriterOptions]):
         recording.add(packet, self._picture(packet) if packet.alive else None)
         return recording.mark
 
+    def settle(self, packet: Packet) -> int:
+        """End the open fragment; see Sink."""
+        return self._recording(packet).settle()
+
     def end(self, packet: Packet) -> None:
         """Complete the file."""
         self._recording(packet).finish(packet)

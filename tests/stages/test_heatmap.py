@@ -81,6 +81,25 @@ def test_who_dies_adds_nothing_twice(tmp_path_factory: pytest.TempPathFactory, d
     assert (run(folder / "killed", deaths) == run(folder / "whole", [])).all()
 
 
+def test_what_is_made_safe_early_is_not_added_again(tmp_path: Path) -> None:
+    frames = [[standing(50, 50)]] * 9
+    for out, pauses in ((tmp_path / "paused", [3, 5]), (tmp_path / "whole", [])):
+        mark = 0
+        for until in [*pauses, 9]:
+            with StageRunner(Heatmap, OPTIONS, out, resumed=mark > 0, killed=until < 9) as runner:
+                if mark:
+                    sink_of(runner).resume("stream", mark)
+                for seq in range(mark, until):
+                    packet = runner.packet(PICTURE, seq=seq).plus(frames[seq])
+                    runner.write(packet)
+                if until == 9:
+                    end(runner, 9)
+                else:
+                    assert sink_of(runner).settle(packet) == until
+            mark = until
+    assert (written(tmp_path / "paused") == written(tmp_path / "whole")).all()
+
+
 @pytest.mark.parametrize("path", ["heat.jpg", "{stram}.png", "{}.png"])
 def test_a_path_that_is_none(tmp_path: Path, path: str) -> None:
     with (

@@ -11,6 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from bench.film import frames_of
+from tests.mjpeg_server import serving
 from tests.system.cluster import Cluster, on_one_machine
 from tests.system.hosts import Agent, Host
 from tests.system.in_full import in_full
@@ -249,3 +251,35 @@ def test_nothing_listens_but_where_it_was_told_to(three: list[Host], tmp_path: P
             assert bool(listing) == (host is three[0])
     finally:
         cluster.close()
+
+
+@in_full
+@pytest.mark.parametrize("sinks", ["at home", "on the machine that leaves"])
+def test_a_camera_loses_no_frame_when_its_machine_is_let_go(
+    sinks: str, tmp_path: Path, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "camera.yaml"
+    far = ", on: n-0}" if sinks != "at home" else "}"
+    text = (PIPELINES / "camera_far.yaml").read_text()
+    config.write_text(text.replace("ultrafast}", f"ultrafast{far}").replace('heat.png"}', f'heat.png"{far}'))
+    with serving() as camera:
+        monkeypatch.setenv("DOOR_URL", camera.url)
+        cluster = Cluster(tmp_path, keys, [None, None], config)
+        written = tmp_path / "home" / "door.jsonl"
+        try:
+            wait_until(lambda: lines_in(written) >= 50, "fifty frames")
+            assert cluster.agents["n-0"].stop() == 0
+            safe = lines_in(written)
+            cluster.agents["n-0"] = cluster.agent(0)
+            wait_until(lambda: lines_in(written) >= safe + 50, "fifty more")
+            cluster.running.process.terminate()
+            finished = cluster.running.finish()
+        finally:
+            cluster.close()
+    assert finished.code == 130, finished.stderr
+    assert finished.summary is not None
+    frames = finished.summary.frames
+    assert (frames.failed, frames.written) == ({}, frames.admitted)
+    assert "n-0 may leave; 0 frames are not settled yet" in finished.stderr
+    film = next(tmp_path.glob("*/door.mp4"))
+    assert sum(1 for _ in frames_of(film)) == frames.written

@@ -2,7 +2,8 @@
 
 from framewire.pipeline.line.clock import ClockOffset, told_by
 from framewire.pipeline.seen.figures import StageFigures, WorkerFigures
-from framewire.pipeline.wire.message import Connect, Report, Span, Spans, StreamOpened, StreamState
+from framewire.pipeline.wire.message import Connect, Report, Span, Spans, StreamOpened
+from framewire.pipeline.wire.stream_state import StreamState
 
 
 def test_the_shortest_round_trip_counts() -> None:

@@ -21,7 +21,7 @@ from framewire.pipeline.nodes.notes import Notes, NotesReader
 from framewire.pipeline.stage import Stage, stage
 from framewire.pipeline.stage_context import StageContext
 from framewire.pipeline.testing import StageRunner, replay
-from framewire.pipeline.wire.message import Condemned
+from framewire.pipeline.wire.message import Checkpoint, Condemned, Message
 
 
 @stage("double")
@@ -69,7 +69,12 @@ class Drawer(Stage[None]):
         return packet
 
 
-def node_of(cls: type[Stage[Any]], out: Path = Path("out"), inputs: tuple[str, ...] = ("s",)) -> StageNode:
+def node_of(
+    cls: type[Stage[Any]],
+    out: Path = Path("out"),
+    inputs: tuple[str, ...] = ("s",),
+    tell: Callable[[Message], None] = lambda message: None,
+) -> StageNode:
     branches = tuple(StageSpec(name=name, use="x", inputs=("s",)) for name in inputs if name != "s")
     spec = StageSpec(
         name="n", use=f"{__name__}:{cls.__name__}", inputs=inputs, ordered=cls.ordered, remembers=cls.remembers()
@@ -79,7 +84,7 @@ def node_of(cls: type[Stage[Any]], out: Path = Path("out"), inputs: tuple[str, .
     context = StageContext("n", out)
     made = cls(None, context)
     made.open()
-    return StageNode(spec, made, context, plan, Notes())
+    return StageNode(spec, made, context, plan, Notes(), tell=tell)
 
 
 def packet(seq: int, **fields: Any) -> Packet:
@@ -191,20 +196,25 @@ def test_a_lost_picture_is_no_answer_and_may_come_again() -> None:
         assert answer.pictures["frame"].generation == 1
 
 
-@stage("looker")
-class Looker(Counter):
-    """Counts a frame before it looks at it."""
-
-    def process(self, packet: Packet) -> Packet:
-        answer = super().process(packet)
-        self.picture(packet)
-        return answer
+@stage("counts")
+class Counts(Counter):
+    """Remembers how many."""
 
     def memory(self, stream: str) -> bytes:
         return str(len(self.seen)).encode()
 
     def remember(self, stream: str, memory: bytes) -> None:
         self.seen = [-1] * int(memory)
+
+
+@stage("looker")
+class Looker(Counts):
+    """Counts a frame before it looks at it."""
+
+    def process(self, packet: Packet) -> Packet:
+        answer = super().process(packet)
+        self.picture(packet)
+        return answer
 
 
 def test_a_frame_whose_picture_is_lost_is_not_in_the_memory_yet() -> None:
@@ -217,6 +227,16 @@ def test_a_frame_whose_picture_is_lost_is_not_in_the_memory_yet() -> None:
         node.reset({"s"}, [], [])
         (answer,) = answers(node, sent)
     assert [one.label for one in answer.detections] == ["1"]
+
+
+@pytest.mark.parametrize(("asked", "handed_out"), [("s", [(2, b"2"), (3, b"3")]), ("t", [(2, b"2")])])
+def test_a_memory_is_handed_out_early_when_its_source_pauses(asked: str, handed_out: list[tuple[int, bytes]]) -> None:
+    told: list[Message] = []
+    node = node_of(Counts, tell=told.append)
+    for seq in range(3):
+        answers(node, packet(seq))
+    node.make_safe({asked})
+    assert [(one.seq, one.memory) for one in told if isinstance(one, Checkpoint)] == handed_out
 
 
 def test_a_picture_lost_during_the_work_voids_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:

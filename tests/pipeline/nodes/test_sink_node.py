@@ -13,7 +13,8 @@ from framewire.pipeline.nodes import retry
 from framewire.pipeline.nodes.notes import NotesReader
 from framewire.pipeline.nodes.sink_node import LeaseOverError, SinkCrashedError, SinkNode
 from framewire.pipeline.stage import Sink, StageError, stage
-from framewire.pipeline.wire.message import Settle, StreamState
+from framewire.pipeline.wire.message import Settle
+from framewire.pipeline.wire.stream_state import StreamState
 from tests.pipeline.nodes.sinks import sink_in
 
 
@@ -128,6 +129,46 @@ def test_without_a_lease_nothing_is_written() -> None:
     with pytest.raises(LeaseOverError):
         node.resume([StreamState("s", "s", 0, False, {"sink": 0})])
     assert (sink.written, sink.cut) == ([0], cut)
+
+
+@stage("by_four_or_less")
+class ByFourOrLess(ByFour):
+    """Can make a rest safe."""
+
+    def settle(self, packet: Packet) -> int:
+        self.mark = packet.seq + 1
+        return self.mark
+
+
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=5), st.booleans(), st.sampled_from(["s", "t"]))
+def test_it_makes_safe_what_a_live_stream_of_these_sources_holds_back(
+    pieces: list[int], live: bool, asked: str
+) -> None:
+    node, sink = sink_of(ByFourOrLess)
+    told: list[Settle] = []
+    seq = 0
+    for piece in pieces:
+        for _ in range(piece):
+            accept(node, packet(seq, live=live))
+            seq += 1
+        node.make_safe({asked})
+        told += node.settled(at_once=True)
+        assert sink.mark == (seq if live and asked == "s" else seq // 4 * 4)
+    assert sink.written == list(range(seq))
+    assert [settle.mark for settle in told] == sorted({settle.mark for settle in told})
+
+
+def test_a_sink_that_can_make_nothing_safe_early_is_left_alone() -> None:
+    node, _ = sink_of(ByFour)
+    for seq in range(6):
+        accept(node, packet(seq, live=True))
+    node.make_safe({"s"})
+    assert [settle.mark for settle in node.settled(at_once=True)] == [4]
+    node, _ = sink_of(ByFourOrLess)
+    accept(node, packet(0, live=True))
+    node.is_lease_over = lambda: True
+    with pytest.raises(LeaseOverError):
+        node.make_safe({"s"})
 
 
 def test_a_sink_may_not_settle_what_it_has_not_seen() -> None:

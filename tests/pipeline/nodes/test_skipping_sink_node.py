@@ -11,7 +11,8 @@ from framewire.pipeline.frame.packet import Outcome, Packet
 from framewire.pipeline.nodes import retry
 from framewire.pipeline.nodes.skipping_sink_node import SkippingSinkNode
 from framewire.pipeline.stage import Sink, stage
-from framewire.pipeline.wire.message import Settle, StreamState
+from framewire.pipeline.wire.message import Settle
+from framewire.pipeline.wire.stream_state import StreamState
 from tests.pipeline.nodes.sinks import sink_in
 
 WINDOW = 8

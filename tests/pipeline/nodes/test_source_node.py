@@ -11,7 +11,8 @@ from framewire.pipeline.nodes.notes import Notes
 from framewire.pipeline.nodes.source_node import WINDOW_FULL, SourceNode
 from framewire.pipeline.stage import Source, StageError, stage
 from framewire.pipeline.stage_context import StageContext
-from framewire.pipeline.wire.message import Message, StreamOpened, StreamState
+from framewire.pipeline.wire.message import Message, StreamOpened
+from framewire.pipeline.wire.stream_state import StreamState
 
 
 @stage("tens")

@@ -89,6 +89,17 @@ def test_after_a_crash_it_goes_on_at_the_mark(tmp_path: Path) -> None:
     assert sorted(path.read_bytes().splitlines()) == sorted(whole.splitlines())
 
 
+def test_what_goes_to_disk_now_and_then_can_be_made_safe_early(tmp_path: Path) -> None:
+    with StageRunner(JsonlWriter, out=tmp_path) as runner:
+        runner.context.to_disk = True
+        packets = [runner.packet(PICTURE) for _ in range(4)]
+        assert [runner.write(packet) for packet in packets] == [0, 2, 2, 4]
+        last = runner.packet(PICTURE)
+        assert runner.write(last) == 4
+        assert runner.stage.settle(last) == 5  # type: ignore[attr-defined]
+    assert [line["seq"] for line in lines(tmp_path / "frames.jsonl")] == [0, 1, 2, 3, 4]
+
+
 def test_a_new_run_starts_a_new_file(tmp_path: Path) -> None:
     (tmp_path / "frames.jsonl").write_text("old\n")
     with StageRunner(JsonlWriter, out=tmp_path) as runner:

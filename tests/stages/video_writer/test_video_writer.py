@@ -116,6 +116,29 @@ def test_a_writer_that_follows_a_dead_one_makes_the_same_file(
     assert times(out / name) == times(tmp_path / "whole" / name)
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+@pytest.mark.parametrize("paused_after", [1, 3, 4, 6, 7])
+def test_what_is_made_safe_early_survives_a_crash_and_the_film_is_whole(
+    paused_after: int, suffix: str, tmp_path: Path
+) -> None:
+    options: dict[str, object] = {"path": f"a{suffix}", "backend": "opencv" if suffix == ".avi" else "pyav"}
+    dead = StageRunner(VideoWriter, options, tmp_path)
+    dead.stage.open()
+    for number in range(paused_after):
+        packet = dead.packet(picture(number, 160, 120))
+        dead.write(packet)
+    mark = dead.stage.settle(packet)  # type: ignore[attr-defined]
+    assert mark == paused_after
+    assert dead.stage.settle(packet) == mark  # type: ignore[attr-defined]
+    with StageRunner(VideoWriter, options, tmp_path, resumed=True) as runner:
+        runner.stage.resume("stream", mark)  # type: ignore[attr-defined]
+        for number in range(mark, FRAMES):
+            packet = runner.packet(picture(number, 160, 120), number)
+            runner.write(packet)
+        runner.end(packet)
+    assert times(tmp_path / f"a{suffix}") == [round(0.04 * number, 6) for number in range(FRAMES)]
+
+
 def test_a_file_whose_stream_never_ended_is_made_whole(tmp_path: Path) -> None:
     with StageRunner(VideoWriter, {"path": "a.mp4"}, tmp_path) as runner:
         for number in range(10):
