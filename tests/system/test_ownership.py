@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.system.in_full import in_full
 from tests.system.running import PIPELINES, Running, framewire, lines_in, wait_until
 
 ENDLESS = PIPELINES / "short.yaml"
@@ -22,7 +23,7 @@ def stop(running: Running) -> None:
     assert running.finish().code == 130
 
 
-@pytest.mark.parametrize("config", ["short.yaml", "apart.yaml"])
+@pytest.mark.parametrize("config", ["apart.yaml", pytest.param("short.yaml", marks=in_full)])
 def test_a_second_run_into_the_folder_is_refused_and_harms_nothing(config: str, tmp_path: Path) -> None:
     first = started(tmp_path)
     before = lines_in(tmp_path / "short.jsonl")
@@ -44,7 +45,7 @@ def test_a_killed_run_leaves_the_folder_to_the_next(tmp_path: Path) -> None:
     first.process.wait()
 
 
-@pytest.mark.parametrize("first_is_inside", [True, False])
+@pytest.mark.parametrize("first_is_inside", [True, pytest.param(False, marks=in_full)])
 def test_a_file_in_the_folder_of_another_run(first_is_inside: bool, tmp_path: Path) -> None:
     """Inside one run's output folder, and named by its whole path in another: whichever comes first."""
     inside = ("--set", "metadata.path=deep/list.jsonl")
@@ -91,7 +92,7 @@ def test_what_a_stage_has_started_does_not_hold_the_folder(tmp_path: Path) -> No
     assert second.code == 0, second.stderr
 
 
-@pytest.mark.parametrize("outer_is_first", [True, False])
+@pytest.mark.parametrize("outer_is_first", [False, pytest.param(True, marks=in_full)])
 def test_an_output_folder_inside_another(outer_is_first: bool, tmp_path: Path) -> None:
     """Both would write to the same file, each by a path within its own folder."""
     (tmp_path / "inner").mkdir()
