@@ -71,7 +71,7 @@ class Orders:
             for name in self._plan.process_of(source).workers:
                 self._workers[name].send(Pause())
 
-    def make_safe(self, sources: frozenset[str]) -> set[str]:
+    def make_safe(self, sources: frozenset[str], number: int) -> frozenset[str]:
         """Hold nothing back of these, which pause: to all on their way. Returns the workers asked: each will answer."""
         asked = [
             worker
@@ -81,8 +81,8 @@ class Orders:
             and sources & self._plan.sources_through(worker.process)
         ]
         for worker in asked:
-            worker.send(MakeSafe(sources))
-        return {worker.name for worker in asked}
+            worker.send(MakeSafe(sources, number))
+        return frozenset(worker.name for worker in asked)
 
     def close(self, within_s: float) -> None:
         """Close files and exit; who is still to be started, is not."""

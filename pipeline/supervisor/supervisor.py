@@ -296,9 +296,8 @@ class Supervisor:
                 self._account.report(message)
                 if message.figures.sources:
                     self._books.take(self._account.progress(message.worker))
-            case Spans():
-                if self._trace is not None:
-                    self._trace.take(message, self.plan)
+            case Spans() if self._trace is not None:
+                self._trace.take(message, self.plan)
             case Ready():
                 self._ready(message)
             case LinkAt():
@@ -351,6 +350,7 @@ class Supervisor:
             self._server.hasten()
         concerned, condemned, suspects = self._epochs.workers_of(begun), self._judge.condemned(), self._judge.suspects()
         self._orders.connect(begun, concerned, self._ledger.go_on(begun), condemned, suspects)
+        self._departures.went_on(begun)
         if self._ending.is_draining:
             self._orders.drain()
 

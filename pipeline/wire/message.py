@@ -108,9 +108,10 @@ class Pause(Struct, frozen=True, array_like=True, tag=27):
 
 
 class MakeSafe(Struct, frozen=True, array_like=True, tag=29):
-    """To a worker: hold back nothing of live streams of these sources, which pause."""
+    """To a worker: hold back nothing of live streams of these sources, which pause. The answer has the same number."""
 
     sources: frozenset[str]
+    number: int
 
 
 class Wake(Struct, frozen=True, array_like=True, tag=15):
@@ -278,7 +279,7 @@ class MadeSafe(Struct, frozen=True, array_like=True, tag=30):
     """The answer to MakeSafe, after all that there was to tell."""
 
     worker: str
-    incarnation: int
+    number: int
 
 
 class LinkAt(Struct, frozen=True, array_like=True, tag=26):

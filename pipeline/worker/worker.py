@@ -260,7 +260,7 @@ class Worker:
                     node.make_safe(message.sources)
                 self._settle(at_once=True)
                 self.report()
-                self._tell(MadeSafe(self.name, self._incarnation))
+                self._tell(MadeSafe(self.name, message.number))
             case Wake():
                 # The loop checks the source next.
                 self._changed = True

@@ -253,24 +253,31 @@ def test_nothing_listens_but_where_it_was_told_to(three: list[Host], tmp_path: P
         cluster.close()
 
 
-@in_full
-@pytest.mark.parametrize("sinks", ["at home", "on the machine that leaves"])
-def test_a_camera_loses_no_frame_when_its_machine_is_let_go(
-    sinks: str, tmp_path: Path, keys: Path, monkeypatch: pytest.MonkeyPatch
+LEAVING = [(["n-0"], "n-0"), (["n-1"], "home"), (["n-0", "n-1"], "home"), (["n-1", "n-0"], "n-1")]
+
+
+@pytest.mark.parametrize(
+    ("leaving", "sinks"), [(["n-0"], "home"), *(pytest.param(*case, marks=in_full) for case in LEAVING)]
+)
+def test_a_camera_loses_no_frame_when_machines_are_let_go(
+    leaving: list[str], sinks: str, tmp_path: Path, keys: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tmp_path / "camera.yaml"
-    far = ", on: n-0}" if sinks != "at home" else "}"
+    far = f", on: {sinks}}}" if sinks != "home" else "}"
     text = (PIPELINES / "camera_far.yaml").read_text()
     config.write_text(text.replace("ultrafast}", f"ultrafast{far}").replace('heat.png"}', f'heat.png"{far}'))
     with serving() as camera:
         monkeypatch.setenv("DOOR_URL", camera.url)
-        cluster = Cluster(tmp_path, keys, [None, None], config)
+        cluster = Cluster(tmp_path, keys, [None, None, None], config)
         written = tmp_path / "home" / "door.jsonl"
         try:
             wait_until(lambda: lines_in(written) >= 50, "fifty frames")
-            assert cluster.agents["n-0"].stop() == 0
+            for name in leaving:
+                cluster.agents[name].process.terminate()
+            assert [cluster.agents[name].process.wait(30) for name in leaving] == [0] * len(leaving)
             safe = lines_in(written)
-            cluster.agents["n-0"] = cluster.agent(0)
+            for name in leaving:
+                cluster.agents[name] = cluster.agent(int(name[-1]))
             wait_until(lambda: lines_in(written) >= safe + 50, "fifty more")
             cluster.running.process.terminate()
             finished = cluster.running.finish()
@@ -280,6 +287,6 @@ def test_a_camera_loses_no_frame_when_its_machine_is_let_go(
     assert finished.summary is not None
     frames = finished.summary.frames
     assert (frames.failed, frames.written) == ({}, frames.admitted)
-    assert "n-0 may leave; 0 frames are not settled yet" in finished.stderr
+    assert all(f"{name} may leave; 0 frames are not settled yet" in finished.stderr for name in leaving)
     film = next(tmp_path.glob("*/door.mp4"))
     assert sum(1 for _ in frames_of(film)) == frames.written
