@@ -339,10 +339,7 @@ class Sink(Stage[OptionsT]):
         """The stream has ended with frame `packet.seq - 1`: finish its file."""
 
     def settle(self, packet: Packet) -> int | None:
-        """Make safe what is held back of a live stream up to `packet`, its last; return its mark, None if unchanged.
-
-        The stream pauses: a machine that takes part in it is about to leave, and its frames could not be had again.
-        """
+        """Make safe what is held back of a live stream, up to this packet; return its mark, or None if it stays."""
         return None
 
     def resume(self, stream: str, mark: int) -> None:

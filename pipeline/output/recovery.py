@@ -121,8 +121,14 @@ def _recover(out: Path, file: UnfinishedFile) -> Iterator[Recovered]:
         return
     if file.named and (growing.exists() or Path(out, file.named).exists()):
         # It keeps the name that it got when its run was stopped.
+        named = Path(out, file.named)
         take_name_back(out, file)
-        yield _finish(file, growing, Path(out, file.named))
+        try:
+            yield _finish(file, growing, named)
+        except RecoveryError:
+            if growing != named:
+                growing.replace(named)
+            raise
     elif growing.exists():
         has_its_name = file.among_many and (growing == target or not target.exists())
         yield _finish(file, growing, target if has_its_name else numbered(target))
@@ -138,7 +144,8 @@ def _finish(file: UnfinishedFile, growing: Path, target: Path) -> Recovered:
         answer = _Answer(error=str(error))
     if answer.error:
         raise RecoveryError(
-            f"a run that was killed left {growing}, which cannot be made whole: {answer.error}; "
+            f"a run that was cut short left {target if file.named else growing}, which cannot be made whole: "
+            f"{answer.error}; "
             "cure that, or move the file elsewhere"
         )
     if target.exists():

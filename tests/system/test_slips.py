@@ -2,6 +2,7 @@
 
 import json
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -152,17 +153,18 @@ STUCK = PIPELINES / "stuck.yaml"
 
 def test_a_stage_that_never_comes_back_loses_its_frame(tmp_path: Path) -> None:
     """It is told, the run is not ready meanwhile, its worker is killed, and no frame but that one is lost."""
-    with served(STUCK, tmp_path, "--set", "source.count=60", "--set", "stuck.stuck_after_s=6") as one:
+    with served(STUCK, tmp_path, "--set", "source.count=60", "--set", "stuck.stuck_after_s=8") as one:
         wait_until(lambda: "stuck has been on frame 10 of source for 2 s" in one.running.stderr(), "the first word")
         wait_until(lambda: b"stuck has been on frame 10 of" in one.get("/readyz").body, "the answer", 3)
         assert one.get("/readyz").status == 503
-        table = framewire("top", one.url, "--once")
-        told = framewire("explain", one.url)
+        with ThreadPoolExecutor() as both:
+            asked = [both.submit(framewire, *command) for command in (("top", one.url, "--once"), ("explain", one.url))]
+            table, told = (answer.result() for answer in asked)
         finished = one.running.finish()
     assert "stuck (limits)" in table.stdout
     assert "stuck has been on frame 10 of source for" in told.stdout
     assert "stuck has been on frame 10 of source for 4 s" in finished.stderr
-    assert "stuck#0 has been on frame 10 of source for 6 s: killing it" in finished.stderr
+    assert "stuck#0 has been on frame 10 of source for 8 s: killing it" in finished.stderr
     assert finished.code == 0, finished.stderr
     assert finished.summary is not None
     assert finished.summary.frames.failed == {"stuck:crashed": 1}

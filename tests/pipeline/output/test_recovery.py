@@ -88,6 +88,17 @@ def test_what_cannot_be_made_whole_stays_as_it_is(text: str, why: str, tmp_path:
     assert told(tmp_path) == [f"{tmp_path / 'v-1.mp4'} (6 frames)"]
 
 
+def test_what_has_its_name_and_cannot_be_made_whole_keeps_that_name(tmp_path: Path) -> None:
+    left(tmp_path, tmp_path / ".v.mp4.part", tmp_path / "v.mp4", "torn")
+    assert Unfinished(tmp_path, "sink", resumed=True).name_as_they_are() == [tmp_path / "v.mp4"]
+    for _ in range(2):
+        with pytest.raises(RecoveryError, match=f"left {tmp_path / 'v.mp4'}, which cannot be made whole: it is torn"):
+            told(tmp_path)
+        assert (tmp_path / "v.mp4").read_text() == "torn"
+    (tmp_path / "v.mp4").write_text("four")
+    assert told(tmp_path) == [f"{tmp_path / 'v.mp4'} (4 frames)"]
+
+
 def test_a_list_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     (tmp_path / FOLDER).mkdir()
     (tmp_path / FOLDER / "sink.unfinished").write_text("{")
