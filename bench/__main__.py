@@ -10,10 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, cast
 
-from framewire.pipeline.terminal.cli import ONE_THREAD
+from framewire.pipeline.terminal.cli import FOR_LIBRARIES
 
-for variable in ONE_THREAD:
-    os.environ.setdefault(variable, "1")
+for variable, setting in FOR_LIBRARIES.items():
+    os.environ.setdefault(variable, setting)
 
 import msgspec  # noqa: E402
 import typer  # noqa: E402

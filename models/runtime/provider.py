@@ -1,6 +1,7 @@
 """Which of onnxruntime's execution providers to try for a model: the one requested, or the best available."""
 
 import importlib
+import os
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
@@ -54,6 +55,8 @@ def load_runtime() -> ModuleType:
             f"{' and '.join(installed)} are installed together and overwrite each other; "
             "pip uninstall them all, then install framewire[cpu] or framewire[gpu]"
         )
+    # Else it tells Microsoft of its sessions. Programs other than ours load models, too.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         return importlib.import_module("onnxruntime")
     except ImportError as error:

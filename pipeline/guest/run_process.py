@@ -23,7 +23,7 @@ from framewire.pipeline.guest.order import Invited, Order, Over, Refused, receiv
 from framewire.pipeline.seen.summary import Summary
 from framewire.pipeline.stage import NoOptions, Stage
 from framewire.pipeline.stage_context import StageContext
-from framewire.pipeline.terminal.cli import ONE_THREAD
+from framewire.pipeline.terminal.cli import FOR_LIBRARIES
 from framewire.pipeline.terminal.display.log_format import JsonLine
 
 _PROGRAM = (
@@ -59,7 +59,7 @@ class RunProcess:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-c", _PROGRAM, str(ends), path],
                 pass_fds=ends,
-                env={**dict.fromkeys(ONE_THREAD, "1"), **os.environ},
+                env={**FOR_LIBRARIES, **os.environ},
                 stderr=subprocess.PIPE,
                 start_new_session=True,
             )

@@ -41,6 +41,8 @@ def test_it_runs(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert finished.summary is not None
     assert finished.summary.frames.admitted == finished.summary.frames.written == FRAMES * len(sources)
     assert list(tmp_path.glob("*.jsonl"))
+    # No library keeps a number of this machine, or what it is going to tell its makers.
+    assert {path.name for path in (tmp_path / "cache").glob("*")} <= {"framewire"}
     if any(stage.use == "face_detect" for stage in stages):
         assert finished.summary.detections["face"] >= FRAMES
 
