@@ -103,6 +103,7 @@ class Machines:
         self._look_at = now
         self._told_at = now
         self._is_ending = False
+        log.info("agents are awaited at %s", socket.address)
 
     @property
     def address(self) -> str:

@@ -1,5 +1,6 @@
 """Which workers are to be started when, and with what."""
 
+import logging
 import time
 from pathlib import Path
 
@@ -7,9 +8,12 @@ from framewire.pipeline.crew.crew import Crew
 from framewire.pipeline.crew.links import Links
 from framewire.pipeline.crew.worker_record import Life, WorkerRecord
 from framewire.pipeline.graph.plan import Plan
-from framewire.pipeline.graph.spec import PipelineSpec
+from framewire.pipeline.graph.spec import HOME, PipelineSpec
 from framewire.pipeline.ledger.bookkeeping import Bookkeeping
-from framewire.pipeline.wire.message import LinkAt
+from framewire.pipeline.ledger.choices import other_choices
+from framewire.pipeline.wire.message import LinkAt, Ready
+
+log = logging.getLogger("framewire")
 
 
 class Starts:
@@ -39,6 +43,20 @@ class Starts:
                 link = self.links.boot(worker)
                 boot = worker.start(self._spec, supervisor, self._out, self._trace_every, self._books, link)
                 self._crew.spawn(worker.name, boot)
+
+    def chose(self, message: Ready) -> str:
+        """What the stages of a worker have chosen; returns why the run cannot go on, if frames would get either answer.
+
+        Where whole streams are dealt out, each gets one, and that is only told.
+        """
+        machine = self._crew.workers[message.worker].machine or HOME
+        for one in other_choices(self._spec, self._books.chosen, message.chosen):
+            text = f"{one.stage}: {one.what} is {one.chosen} on {machine}, {one.theirs} elsewhere"
+            if one.is_replica:
+                return f"{text}; replicas must give the same answers: set it in the file, or install what is missing"
+            log.warning("%s (%s): their streams may get different answers", text, one.other)
+        self._books.chose(message.chosen)
+        return ""
 
     def listens(self, message: LinkAt) -> None:
         """A porter says where it listens: the other end of its link may start."""

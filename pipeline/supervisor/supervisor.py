@@ -137,7 +137,6 @@ class Supervisor:
         try:
             if self._make_machines is not None:
                 self._machines = self._make_machines(self._books)
-                log.info("agents are awaited at %s", self._machines.address)
         except MachinesError as error:
             self._fail(str(error))
         self._crew.begin(self._context, self._machines)
@@ -335,7 +334,8 @@ class Supervisor:
             # The last message of one that has died meanwhile.
             return
         worker.is_ready(message, self._crew.handle_of(worker))
-        self._books.chose(message.chosen)
+        if why := self._starts.chose(message):
+            self._fail(why)
         if self._ending.is_closing:
             worker.send(Exit(self._ending.left_s))
         else:

@@ -300,3 +300,43 @@ def test_a_camera_loses_no_frame_when_machines_are_let_go(
     assert all(f"{name} may leave; 0 frames are not settled yet" in finished.stderr for name in leaving)
     film = next(tmp_path.glob("*/door.mp4"))
     assert sum(1 for _ in frames_of(film)) == frames.written
+
+
+@in_full
+def test_replicas_that_choose_otherwise_end_the_run(
+    tmp_path: Path, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "meet").mkdir()
+    monkeypatch.setenv("MEET", str(tmp_path / "meet"))
+    cluster = Cluster(tmp_path, keys, [None, None, None], PIPELINES / "picks.yaml")
+    try:
+        finished = cluster.running.finish()
+    finally:
+        cluster.close()
+    assert finished.code == 1
+    assert "replicas must give the same answers" in finished.stderr
+    assert "picks: method is n-" in finished.stderr
+
+
+@in_full
+def test_a_stage_that_is_dealt_out_and_chooses_otherwise_is_told_of(
+    tmp_path: Path, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "meet").mkdir()
+    monkeypatch.setenv("MEET", str(tmp_path / "meet"))
+    dealt = tmp_path / "dealt.yaml"
+    text = (
+        (PIPELINES / "picks.yaml")
+        .read_text()
+        .replace(", on: n, replicas: 2", "")
+        .replace("}}}", "}}, on: {streams: [n]}}")
+    )
+    dealt.write_text(text)
+    (tmp_path / "odd_stages.py").write_text((PIPELINES / "odd_stages.py").read_text())
+    cluster = Cluster(tmp_path, keys, [None, None, None], dealt)
+    try:
+        finished = cluster.running.finish()
+    finally:
+        cluster.close()
+    assert finished.code == 0, finished.stderr
+    assert finished.stderr.count("their streams may get different answers") == 1

@@ -52,6 +52,30 @@ class ReadNumber(Stage[None]):
         return packet.plus([Detection(label="number", box=(0, 0, 1, 1), score=float(low))])
 
 
+class PicksOptions(Struct, frozen=True):
+    meet: str
+    """A folder, in which both replicas must have been before either chooses."""
+
+
+@stage("picks")
+class Picks(Stage[PicksOptions]):
+    """Two machines that choose at the same time, and otherwise: by the names of their folders."""
+
+    Options = PicksOptions
+    looks = False
+
+    def open(self) -> None:
+        meet = Path(self.options.meet)
+        (meet / self.context.out.name).touch()
+        with self.context.long_work():
+            while len(list(meet.iterdir())) < 2:
+                time.sleep(0.01)
+        self.as_chosen("method", "auto", lambda asked: self.context.out.name if asked == "auto" else asked, str)
+
+    def process(self, packet: Packet) -> Packet:
+        return packet
+
+
 @stage("happens")
 class Happens(Stage[None]):
     """Something happens in every frame."""
