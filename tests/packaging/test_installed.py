@@ -16,6 +16,7 @@ import pytest
 from framewire.pipeline.graph import load_pipeline
 from framewire.pipeline.terminal.shipped import shipped_names, starter
 from tests.packaging.clashing import FRAMES, write_project
+from tests.system.in_full import in_full
 from tests.system.running import DEADLINE_S, ROOT
 
 Ways = dict[str, list[str]]
@@ -89,14 +90,19 @@ def test_the_wheel_has_one_name_and_all_that_belongs_to_it(wheel: Path) -> None:
     ("way", "where"),
     [
         ("wheel", "project"),
-        ("wheel", "elsewhere"),
-        ("wheel, -m", "project"),
         ("wheel, -m", "checkout"),
         ("checkout", "project"),
-        ("checkout", "checkout"),
-        ("run_pipeline.py", "project"),
         ("run_pipeline.py", "elsewhere"),
-        ("run_pipeline.py", "checkout"),
+        *(
+            pytest.param(*case, marks=in_full)
+            for case in (
+                ("wheel", "elsewhere"),
+                ("wheel, -m", "project"),
+                ("checkout", "checkout"),
+                ("run_pipeline.py", "project"),
+                ("run_pipeline.py", "checkout"),
+            )
+        ),
     ],
 )
 def test_a_project_with_modules_named_like_our_rooms(way: str, where: str, ways: Ways, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.system.in_full import in_full
 from tests.system.running import PIPELINES, Finished, run
 from tests.videos import packet_places, picture, spoil, write_sound, write_video
 
@@ -115,6 +116,7 @@ def test_odd_size_video(tmp_path: Path) -> None:
     assert (lines(tmp_path / "out")[0]["width"], lines(tmp_path / "out")[0]["height"]) == (641, 359)
 
 
+@in_full
 def test_8k(tmp_path: Path) -> None:
     path = write_video(tmp_path / "8k.mp4", 3, 7680, 4320, options={"preset": "ultrafast"})
     finished = copy(path, tmp_path / "out")

@@ -153,8 +153,8 @@ STUCK = PIPELINES / "stuck.yaml"
 
 def test_a_stage_that_never_comes_back_loses_its_frame(tmp_path: Path) -> None:
     """It is told, the run is not ready meanwhile, its worker is killed, and no frame but that one is lost."""
-    with served(STUCK, tmp_path, "--set", "source.count=60", "--set", "stuck.stuck_after_s=8") as one:
-        wait_until(lambda: "stuck has been on frame 10 of source for 2 s" in one.running.stderr(), "the first word")
+    with served(STUCK, tmp_path, "--set", "source.count=60", "--set", "stuck.stuck_after_s=9") as one:
+        wait_until(lambda: "stuck has been on frame 10 of source for 3 s" in one.running.stderr(), "the first word")
         wait_until(lambda: b"stuck has been on frame 10 of" in one.get("/readyz").body, "the answer", 3)
         assert one.get("/readyz").status == 503
         with ThreadPoolExecutor() as both:
@@ -163,8 +163,8 @@ def test_a_stage_that_never_comes_back_loses_its_frame(tmp_path: Path) -> None:
         finished = one.running.finish()
     assert "stuck (limits)" in table.stdout
     assert "stuck has been on frame 10 of source for" in told.stdout
-    assert "stuck has been on frame 10 of source for 4 s" in finished.stderr
-    assert "stuck#0 has been on frame 10 of source for 8 s: killing it" in finished.stderr
+    assert "stuck has been on frame 10 of source for 6 s" in finished.stderr
+    assert "stuck#0 has been on frame 10 of source for 9 s: killing it" in finished.stderr
     assert finished.code == 0, finished.stderr
     assert finished.summary is not None
     assert finished.summary.frames.failed == {"stuck:crashed": 1}

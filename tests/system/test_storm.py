@@ -18,5 +18,5 @@ def test_every_stream_of_every_epoch_is_whole() -> None:
 
 
 def test_every_file_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STORM_FILM", str(demo_clip(tmp_path / "film.mp4", 640)))
+    monkeypatch.setenv("STORM_FILM", str(demo_clip(tmp_path / "film.mp4", 640 if IN_FULL else 320)))
     assert storm(PIPELINES / "storm_of_files.yaml", KILLS, SEED).kills >= KILLS
