@@ -339,7 +339,7 @@ class Sink(Stage[OptionsT]):
         """The stream has ended with frame `packet.seq - 1`: finish its file."""
 
     def settle(self, packet: Packet) -> int | None:
-        """Make safe what is held back of a live stream, up to this packet; return its mark, or None if it stays."""
+        """Make safe what is held back of a live stream, up to this packet; return its new mark, None if it has none."""
         return None
 
     def resume(self, stream: str, mark: int) -> None:

@@ -160,6 +160,10 @@ class Crew:
         machine = worker.machine
         return machine == self._machine or self._machines.is_here(machine)
 
+    def is_here(self, machine: str) -> bool:
+        """Whether a machine's agent serves."""
+        return self._machines.is_here(machine)
+
     @property
     def is_nursery_stopped(self) -> bool:
         """Whether somebody has stopped the nursery: no death would be told."""

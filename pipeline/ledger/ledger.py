@@ -348,8 +348,8 @@ class Ledger:
         for account in self.streams.values():
             account.stage_died(stage)
 
-    def go_on(self, sources: Container[str]) -> list[StreamState]:
-        """What a worker needs of all streams at the start of an epoch of these sources, which now go on."""
+    def begin_epoch(self, sources: Container[str]) -> list[StreamState]:
+        """An epoch of these sources begins, and they go on: what workers need of all streams."""
         states = [account.state() for account in self.streams.values()]
         for account in self.streams.values():
             if account.source in sources:

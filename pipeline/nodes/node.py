@@ -174,7 +174,7 @@ class StageNode:
             self._hand_out(packet.stream, packet.seq + 1)
 
     def make_safe(self, sources: Container[str]) -> None:
-        """Hold back nothing of live streams of these sources, which pause: hand out its memory. Raises StageError."""
+        """Hold back nothing of streams of these sources, which pause: hand out its memory. Raises StageError."""
         for stream, at in self._streams.items():
             if self.spec.remembers and at.source in sources and at.gate is not None:
                 self._hand_out(stream, at.gate.next_seq)

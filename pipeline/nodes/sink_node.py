@@ -106,7 +106,7 @@ class SinkNode(StageNode):
             yield self._what_is_new(stream, told)
 
     def make_safe(self, sources: Container[str]) -> None:
-        """Make safe what the sink holds back of live streams of these sources. Raises StageError, as `retry`.
+        """Make safe what the sink holds back of live streams of these sources. Raises StageError, SinkCrashedError.
 
         Frames of other streams come again if they are lost, and files must not depend on when somebody asked.
         """
@@ -121,6 +121,12 @@ class SinkNode(StageNode):
                     mark = self.stage.settle(last)
             except OSError as error:
                 self._cannot_write(told, stream, error)
+            except StageError as error:
+                note_stage(error, self.spec.name)
+                raise
+            except BaseException as error:
+                self.log_failure(last, error)
+                raise SinkCrashedError(f"{self.spec.name} failed to settle frame {last.seq} of {stream}") from error
             else:
                 told.mark = self._checked_mark(told, last, told.mark if mark is None else mark, "settle")
 

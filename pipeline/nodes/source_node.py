@@ -113,7 +113,8 @@ class SourceNode:
 
     def _has_room(self) -> bool:
         """Whether one more frame may be in flight."""
-        if self.is_paused and not self._exhausted:
+        if self.is_paused and not self._exhausted and not self._lost:
+            # What a crash has cost is told all the same.
             return False
         if self._window is None:
             return True
@@ -199,7 +200,8 @@ class SourceNode:
             self._size = (height, width)
             self._window = SourceWindow(size, self._start)
             began = self.stage.began if self._live else None
-            self._tell(StreamOpened(self.context.name, self.stream, description, width, height, size, expected, began))
+            what = (self.context.name, self.stream, description, width, height, size, expected, began, self._live)
+            self._tell(StreamOpened(*what))
 
     def _slot(self, height: int, width: int) -> Pixels:
         window = self._opened()

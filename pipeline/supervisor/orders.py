@@ -65,14 +65,14 @@ class Orders:
             for name in self._plan.process_of(source).workers:
                 self._workers[name].send(Drain())
 
-    def pause(self, sources: Iterable[str]) -> None:
+    def pause(self, sources: frozenset[str]) -> None:
         """No more frames are wanted of these until their next epoch."""
         for source in sources:
             for name in self._plan.process_of(source).workers:
-                self._workers[name].send(Pause())
+                self._workers[name].send(Pause(sources))
 
     def make_safe(self, sources: frozenset[str], number: int) -> frozenset[str]:
-        """Hold nothing back of these, which pause: to all on their way. Returns the workers asked: each will answer."""
+        """Hold nothing back of these, which pause: to all on their way. Returns the workers asked, each to answer."""
         asked = [
             worker
             for worker in self._workers.values()

@@ -17,7 +17,7 @@ from framewire.pipeline.graph.plan import make_plan
 from framewire.pipeline.graph.spec import PipelineSpec
 from framewire.pipeline.ledger.bookkeeping import Bookkeeping
 from framewire.pipeline.machines.machines import Machines, MachinesError, NoMachines
-from framewire.pipeline.machines.news import Failed, Said, Shown, WantsToLeave
+from framewire.pipeline.machines.news import Failed, Lost, Said, Shown, WantsToLeave
 from framewire.pipeline.processes.signals import how_it_ended, signal_name, waking
 from framewire.pipeline.seen.snapshot import Snapshot
 from framewire.pipeline.seen.summary import Summary, summary_of
@@ -105,7 +105,7 @@ class Supervisor:
         self._judge = Judge(spec, self._books, self._crew)
         self._epochs = Epochs(self.plan)
         self._ending = Ending(spec.drain_s, CLOSING_S + max(stage.closing_s for stage in spec.stages))
-        self._departures = Departures(self.plan, self._crew, self._orders, self._ledger, spec.drain_s)
+        self._departures = Departures(self.plan, self._crew, self._orders, self._ledger, self._ending, spec.drain_s)
         self._signals: deque[tuple[int, float]] = deque()
         self._failure: str | None = None
         self._refusals = Refusals("the supervisor")
@@ -234,8 +234,8 @@ class Supervisor:
                     self._server.show(news.raw)
                 case Failed():
                     self._fail(news.text)
-                case WantsToLeave():
-                    self._departures.begin(news.machine)
+                case WantsToLeave() | Lost():
+                    self._departures.take(news)
             for ended in self._crew.far_ended(news):
                 self._died(self._workers[ended.token], ended.status)
         self._departures.look(self.snapshot)
@@ -349,7 +349,7 @@ class Supervisor:
         if self._server is not None and not self._epochs.due:
             self._server.hasten()
         concerned, condemned, suspects = self._epochs.workers_of(begun), self._judge.condemned(), self._judge.suspects()
-        self._orders.connect(begun, concerned, self._ledger.go_on(begun), condemned, suspects)
+        self._orders.connect(begun, concerned, self._ledger.begin_epoch(begun), condemned, suspects)
         self._departures.went_on(begun)
         if self._ending.is_draining:
             self._orders.drain()

@@ -104,7 +104,9 @@ class Drain(Struct, frozen=True, array_like=True, tag=5):
 
 
 class Pause(Struct, frozen=True, array_like=True, tag=27):
-    """To a source: take no more pictures until the next epoch."""
+    """To these sources: take no more pictures until the next epoch."""
+
+    sources: frozenset[str]
 
 
 class MakeSafe(Struct, frozen=True, array_like=True, tag=29):
@@ -182,7 +184,7 @@ class Checkpoint(Struct, frozen=True, array_like=True, tag=14):
 class StreamOpened(Struct, frozen=True, array_like=True, tag=8):
     """From a source, before its first frame: a stream, what it is, and how many frames its source expects to make.
 
-    `began` is when a live stream did, by the monotonic clock.
+    `began` is when a live stream did, by the monotonic clock. Pictures of one that `is_live` cannot be had again.
     """
 
     source: str
@@ -193,6 +195,7 @@ class StreamOpened(Struct, frozen=True, array_like=True, tag=8):
     window: Positive
     expected: int | None
     began: float | None = None
+    is_live: bool = False
 
 
 class Ready(Struct, frozen=True, array_like=True, tag=9):

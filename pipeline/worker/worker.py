@@ -253,7 +253,7 @@ class Worker:
                     source.drain()
             case Pause():
                 for source in self._sources:
-                    source.is_paused = True
+                    source.is_paused = source.is_paused or source.context.name in message.sources
                 self.report()
             case MakeSafe():
                 for node in self._nodes.values():

@@ -90,7 +90,7 @@ class Heatmap(Sink[HeatmapOptions]):
             at = self._streams[packet.stream] = self._begun(packet)
         heat = at.heat
         if packet.seq < heat.mark:
-            return at.safe
+            return min(at.safe, packet.seq + 1)
         if packet.alive:
             self._add(at, packet)
         heat.mark = packet.seq + 1

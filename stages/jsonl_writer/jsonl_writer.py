@@ -106,7 +106,9 @@ class JsonlWriter(Sink[JsonlWriterOptions]):
 
     def settle(self, packet: Packet) -> int | None:
         """What `durable: disk` holds back goes to disk; see Sink."""
-        return None if self._goes_to_pipe else self._sync(packet)
+        if self._goes_to_pipe or self._parts.key(packet.stream) not in self._open_parts:
+            return None
+        return self._sync(packet)
 
     def end(self, packet: Packet) -> None:
         """A stream without any frame has an empty file."""

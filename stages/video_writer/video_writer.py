@@ -124,7 +124,7 @@ class VideoWriter(Sink[VideoWriterOptions]):
         self._recording(packet).finish(packet)
 
     def resume(self, stream: str, mark: int) -> None:
-        """Continue the journal at `mark`: its fragments begin at multiples of half a window."""
+        """Continue the journal at `mark`, where a fragment ends."""
         recording = self._recordings.pop(stream, None)
         if recording is not None:
             recording.leave()

@@ -73,6 +73,7 @@ def test_who_dies_adds_nothing_twice(tmp_path_factory: pytest.TempPathFactory, d
                 for seq in range(mark, death):
                     runner._seq = seq
                     before, mark = mark, runner.write(runner.packet(PICTURE, seq=seq).plus(frames[seq]))
+                    assert before <= mark <= seq + 1
                 if death == count:
                     end(runner, count)
             mark, resumed = before, True

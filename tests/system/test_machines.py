@@ -11,8 +11,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.film import frames_of
-from tests.mjpeg_server import serving
 from tests.system.cluster import Cluster, on_one_machine
 from tests.system.hosts import Agent, Host
 from tests.system.in_full import in_full
@@ -251,55 +249,6 @@ def test_nothing_listens_but_where_it_was_told_to(three: list[Host], tmp_path: P
             assert bool(listing) == (host is three[0])
     finally:
         cluster.close()
-
-
-LEAVING = [
-    (["n-0"], "n-0", ""),
-    (["n-1"], "home", ""),
-    (["n-0", "n-1"], "home", ""),
-    (["n-1", "n-0"], "n-1", ""),
-    # Its epoch ends the pause of the source, which has to be asked again.
-    (["n-0"], "home", "tracked#0"),
-]
-
-
-@pytest.mark.parametrize(
-    ("leaving", "sinks", "victim"), [(["n-0"], "home", ""), *(pytest.param(*case, marks=in_full) for case in LEAVING)]
-)
-def test_a_camera_loses_no_frame_when_machines_are_let_go(
-    leaving: list[str], sinks: str, victim: str, tmp_path: Path, keys: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    config = tmp_path / "camera.yaml"
-    far = f", on: {sinks}}}" if sinks != "home" else "}"
-    text = (PIPELINES / "camera_far.yaml").read_text()
-    config.write_text(text.replace("ultrafast}", f"ultrafast{far}").replace('heat.png"}', f'heat.png"{far}'))
-    with serving() as camera:
-        monkeypatch.setenv("DOOR_URL", camera.url)
-        cluster = Cluster(tmp_path, keys, [None, None, None], config)
-        written = tmp_path / "home" / "door.jsonl"
-        try:
-            wait_until(lambda: lines_in(written) >= 50, "fifty frames")
-            for name in leaving:
-                cluster.agents[name].process.terminate()
-            if victim:
-                wait_until(lambda: "wants to leave" in cluster.running.stderr(), "the pause")
-                cluster.running.worker(victim).kill()
-            assert [cluster.agents[name].process.wait(30) for name in leaving] == [0] * len(leaving)
-            safe = lines_in(written)
-            for name in leaving:
-                cluster.agents[name] = cluster.agent(int(name[-1]))
-            wait_until(lambda: lines_in(written) >= safe + 50, "fifty more")
-            cluster.running.process.terminate()
-            finished = cluster.running.finish()
-        finally:
-            cluster.close()
-    assert finished.code == 130, finished.stderr
-    assert finished.summary is not None
-    frames = finished.summary.frames
-    assert (frames.failed, frames.written) == ({}, frames.admitted)
-    assert all(f"{name} may leave; 0 frames are not settled yet" in finished.stderr for name in leaving)
-    film = next(tmp_path.glob("*/door.mp4"))
-    assert sum(1 for _ in frames_of(film)) == frames.written
 
 
 @in_full

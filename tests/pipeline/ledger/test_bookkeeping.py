@@ -138,7 +138,7 @@ def test_a_stopped_run_goes_on_where_its_streams_were_ended(out: Path) -> None:
     books.close(has_ended=True)
     after = resumed(out)
     assert not after.has_ended
-    (state,) = after.ledger.go_on(())
+    (state,) = after.ledger.begin_epoch(())
     assert (state.mark, state.ended, state.memories) == (7, False, {"track": b"end"})
 
 

@@ -69,7 +69,7 @@ def test_a_source_that_opens_again_keeps_its_account() -> None:
     ledger.opened(StreamOpened("s", "s", "", 1, 1, 8, None))
     ledger.settle(settle("list", 7))
     ledger.opened(StreamOpened("s", "s", "", 1, 1, 8, None))
-    (state,) = ledger.go_on(())
+    (state,) = ledger.begin_epoch(())
     assert (state.mark, state.sink_marks, state.ended) == (7, {"list": 7}, False)
 
 
@@ -78,8 +78,8 @@ def test_a_stream_at_rest_has_nothing_in_flight_until_its_source_goes_on() -> No
     for name in ("s", "t"):
         ledger.opened(StreamOpened(name, name, "", 1, 1, 8, None))
         ledger.streams[name].rest()
-    assert [state.was_cut for state in ledger.go_on({"s"})] == [False, False]
-    assert [state.was_cut for state in ledger.go_on({"t"})] == [True, False]
+    assert [state.was_cut for state in ledger.begin_epoch({"s"})] == [False, False]
+    assert [state.was_cut for state in ledger.begin_epoch({"t"})] == [True, False]
 
 
 def test_a_mark_stands_only_where_every_memory_is_known() -> None:
