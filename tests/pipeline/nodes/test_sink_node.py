@@ -158,6 +158,30 @@ def test_it_makes_safe_what_a_live_stream_of_these_sources_holds_back(
     assert [settle.mark for settle in told] == sorted({settle.mark for settle in told})
 
 
+class SettlesBadly(ByFour):
+    """Cannot."""
+
+    def settle(self, packet: Packet) -> int:
+        raise self.error
+
+    error: BaseException = KeyError("x")
+
+
+def test_what_goes_wrong_while_it_is_made_safe() -> None:
+    node, sink = sink_of(SettlesBadly)
+    assert isinstance(sink, SettlesBadly)
+    accept(node, packet(0, live=True))
+    with pytest.raises(SinkCrashedError, match="failed to settle frame 0 of s"):
+        node.make_safe({"s"})
+    sink.error = StageError("it is full")
+    with pytest.raises(StageError, match="it is full"):
+        node.make_safe({"s"})
+    sink.error = OSError(errno.ENOSPC, "No space left on device")
+    node.make_safe({"s"})
+    # A live stream's frames are written again when there is room.
+    assert node.retry_at is not None
+
+
 def test_a_sink_that_can_make_nothing_safe_early_is_left_alone() -> None:
     node, _ = sink_of(ByFour)
     for seq in range(6):

@@ -147,17 +147,29 @@ def test_a_live_source_is_asked_only_when_it_is_ready_and_there_is_room() -> Non
     assert [packet.end for packet in made(node)] == [True]
 
 
-def test_what_a_live_source_had_under_way_when_it_died_is_lost_and_told() -> None:
+@pytest.mark.parametrize("pauses", [False, True])
+def test_what_a_live_source_had_under_way_when_it_died_is_lost_and_told(pauses: bool) -> None:
     node, _ = node_of(LiveTens, [StreamState("s", "s", 7, False, {}, {}, 4, 4, 6)])
     source = node.stage
     assert isinstance(source, LiveTens)
     source.waiting = 1
+    node.is_paused = pauses
     lost = made(node)
     assert [(packet.seq, packet.reason, packet.stage) for packet in lost] == [(n, "crashed", "s") for n in range(7, 11)]
     node.settle(11)
+    assert node.may_produce != pauses
+    node.is_paused = False
     (next_one,) = made(node)
     assert next_one.alive
     assert next_one.seq == 11
+
+
+def test_nothing_was_under_way_at_rest() -> None:
+    node, _ = node_of(LiveTens, [StreamState("s", "s", 7, False, {}, {}, 4, 4, 6, was_cut=False)])
+    assert isinstance(node.stage, LiveTens)
+    node.stage.waiting = 1
+    (next_one,) = made(node)
+    assert (next_one.alive, next_one.seq) == (True, 7)
 
 
 def test_draining_ends_the_stream_where_it_is() -> None:
