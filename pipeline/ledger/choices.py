@@ -34,12 +34,14 @@ def other_choices(spec: PipelineSpec, known: Choices, chosen: Choices) -> Iterat
     A stage on one machine may choose anew: it says so itself.
     """
     for stage in spec.stages:
-        for other in spec.stages:
-            if _are_one(stage, other):
-                for what, choice in chosen.get(stage.name, {}).items():
-                    theirs = known.get(other.name, {}).get(what, choice)
-                    if theirs != choice and not what.startswith(HARDWARE):
-                        yield OtherChoice(stage.name, other.name, what, choice, theirs)
+        choices = chosen.get(stage.name)
+        # Nearly all stages have nothing to choose, and there may be thousands.
+        others = [other.name for other in spec.stages if _are_one(stage, other)] if choices else []
+        for what, choice in (choices or {}).items():
+            for other in others:
+                theirs = known.get(other, {}).get(what, choice)
+                if theirs != choice and not what.startswith(HARDWARE):
+                    yield OtherChoice(stage.name, other, what, choice, theirs)
 
 
 def _are_one(stage: StageSpec, other: StageSpec) -> bool:

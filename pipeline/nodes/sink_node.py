@@ -47,8 +47,6 @@ class StreamAtSink(Struct):
     the frames left out since the last report, as ranges.
     """
 
-    source: str
-    live: bool
     window: int
     mark: int
     told: int
@@ -111,11 +109,12 @@ class SinkNode(StageNode):
         Frames of other streams come again if they are lost, and files must not depend on when somebody asked.
         """
         for stream, told in self._written.items():
-            is_asked = told.live and told.source in sources and not told.ended
-            if not is_asked or told.fails or not told.written or told.written[-1].seq < told.mark:
+            last = told.written[-1] if told.written else None
+            if last is None or last.seq < told.mark or not last.live or last.source not in sources:
+                continue
+            if told.ended or told.fails:
                 continue
             self._must_have_lease()
-            last = told.written[-1]
             try:
                 with self._notes.untimed():
                     mark = self.stage.settle(last)
@@ -195,9 +194,7 @@ class SinkNode(StageNode):
                 # The ledger did not know the stream yet: whatever there is of it comes again.
                 self.stage.resume(packet.stream, seq)
             retry = Retry(self._patience_s(packet))
-            told = self._written[packet.stream] = StreamAtSink(
-                packet.source, packet.live, packet.window, seq, seq, deque(), retry
-            )
+            told = self._written[packet.stream] = StreamAtSink(packet.window, seq, seq, deque(), retry)
         return told
 
     def _patience_s(self, packet: Packet) -> float:

@@ -200,8 +200,9 @@ class SourceNode:
             self._size = (height, width)
             self._window = SourceWindow(size, self._start)
             began = self.stage.began if self._live else None
-            what = (self.context.name, self.stream, description, width, height, size, expected, began, self._live)
-            self._tell(StreamOpened(*what))
+            stage, stream = self.context.name, self.stream
+            opened = StreamOpened(stage, stream, description, width, height, size, expected, began, self._live)
+            self._tell(opened)
 
     def _slot(self, height: int, width: int) -> Pixels:
         window = self._opened()

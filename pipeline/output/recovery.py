@@ -145,8 +145,7 @@ def _finish(file: UnfinishedFile, growing: Path, target: Path) -> Recovered:
     if answer.error:
         raise RecoveryError(
             f"a run that was cut short left {target if file.named else growing}, which cannot be made whole: "
-            f"{answer.error}; "
-            "cure that, or move the file elsewhere"
+            f"{answer.error}; cure that, or move the file elsewhere"
         )
     if target.exists():
         # Limits on disk use go by age.

@@ -17,7 +17,7 @@ from framewire.pipeline.supervisor.orders import Orders
 from framewire.pipeline.wire.message import LetGo, MadeSafe
 
 STILL_S = 1.0
-"""When nothing has moved for so long, nothing will: workers report twice a second."""
+"""When nothing has moved for so long, all are asked what they hold back: workers report twice a second."""
 
 log = logging.getLogger("framewire")
 
@@ -72,11 +72,11 @@ class Departures:
 
     def look(self, snapshot: Callable[[], Snapshot]) -> None:
         """Let go who may, and ask who is to be asked. Call it now and then; a run that ends lets all go by itself."""
-        if self._ending.is_draining or self._ending.is_closing:
+        if not self._leaving or self._ending.is_draining or self._ending.is_closing:
             return
-        now = time.monotonic()
+        now, everything = time.monotonic(), snapshot().streams
         for machine, departure in list(self._leaving.items()):
-            streams = {name: one for name, one in snapshot().streams.items() if one.source in departure.sources}
+            streams = {name: one for name, one in everything.items() if one.source in departure.sources}
             in_flight = sum(one.frames.in_flight for one in streams.values())
             if in_flight != departure.in_flight:
                 departure.in_flight, departure.still_since = in_flight, now

@@ -251,41 +251,37 @@ def test_nothing_listens_but_where_it_was_told_to(three: list[Host], tmp_path: P
         cluster.close()
 
 
-@in_full
-def test_replicas_that_choose_otherwise_end_the_run(
-    tmp_path: Path, keys: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where those meet that choose at the same time."""
     (tmp_path / "meet").mkdir()
     monkeypatch.setenv("MEET", str(tmp_path / "meet"))
-    cluster = Cluster(tmp_path, keys, [None, None, None], PIPELINES / "picks.yaml")
+
+
+def run_on_three(folder: Path, keys: Path, config: Path) -> Finished:
+    cluster = Cluster(folder, keys, [None, None, None], config)
     try:
-        finished = cluster.running.finish()
+        return cluster.running.finish()
     finally:
         cluster.close()
+
+
+@in_full
+@pytest.mark.usefixtures("meet")
+def test_replicas_that_choose_otherwise_end_the_run(tmp_path: Path, keys: Path) -> None:
+    finished = run_on_three(tmp_path, keys, PIPELINES / "picks.yaml")
     assert finished.code == 1
     assert "replicas must give the same answers" in finished.stderr
     assert "picks: method is n-" in finished.stderr
 
 
 @in_full
-def test_a_stage_that_is_dealt_out_and_chooses_otherwise_is_told_of(
-    tmp_path: Path, keys: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "meet").mkdir()
-    monkeypatch.setenv("MEET", str(tmp_path / "meet"))
+@pytest.mark.usefixtures("meet")
+def test_a_stage_that_is_dealt_out_and_chooses_otherwise_is_told_of(tmp_path: Path, keys: Path) -> None:
     dealt = tmp_path / "dealt.yaml"
-    text = (
-        (PIPELINES / "picks.yaml")
-        .read_text()
-        .replace(", on: n, replicas: 2", "")
-        .replace("}}}", "}}, on: {streams: [n]}}")
-    )
-    dealt.write_text(text)
+    text = (PIPELINES / "picks.yaml").read_text().replace(", on: n, replicas: 2", "")
+    dealt.write_text(text.replace("}}}", "}}, on: {streams: [n]}}"))
     (tmp_path / "odd_stages.py").write_text((PIPELINES / "odd_stages.py").read_text())
-    cluster = Cluster(tmp_path, keys, [None, None, None], dealt)
-    try:
-        finished = cluster.running.finish()
-    finally:
-        cluster.close()
+    finished = run_on_three(tmp_path, keys, dealt)
     assert finished.code == 0, finished.stderr
     assert finished.stderr.count("their streams may get different answers") == 1

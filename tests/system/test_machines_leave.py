@@ -1,6 +1,7 @@
-"""Machines that leave a run with a camera: no frame is lost that it has taken, and whatever happens meanwhile."""
+"""Machines that leave a run with a camera: no frame that it has taken is lost, whatever happens meanwhile."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,16 +23,26 @@ def camera(monkeypatch: pytest.MonkeyPatch) -> Iterator[MjpegServer]:
         yield server
 
 
-def begun(tmp_path: Path, keys: Path, seconds: float = 0.0, sinks: str = "home") -> Cluster:
+@contextmanager
+def cluster_of(folder: Path, keys: Path, config: Path) -> Iterator[Cluster]:
+    cluster = Cluster(folder, keys, [None, None, None], config)
+    try:
+        yield cluster
+    finally:
+        cluster.close()
+
+
+@contextmanager
+def begun(tmp_path: Path, keys: Path, seconds: float = 0.0, sinks: str = "home") -> Iterator[Cluster]:
     """A run with fifty frames of the camera."""
     far = f", on: {sinks}}}" if sinks != "home" else "}"
     text = (PIPELINES / "camera_far.yaml").read_text().replace("seconds: 0.0", f"seconds: {seconds}")
     config = tmp_path / "camera.yaml"
     config.write_text(text.replace("ultrafast}", f"ultrafast{far}").replace('heat.png"}', f'heat.png"{far}'))
     (tmp_path / "odd_stages.py").write_text((PIPELINES / "odd_stages.py").read_text())
-    cluster = Cluster(tmp_path, keys, [None, None, None], config)
-    wait_until(lambda: written(cluster) >= 50, "fifty frames")
-    return cluster
+    with cluster_of(tmp_path, keys, config) as cluster:
+        wait_until(lambda: written(cluster) >= 50, "fifty frames")
+        yield cluster
 
 
 def written(cluster: Cluster, name: str = "door.jsonl") -> int:
@@ -84,8 +95,7 @@ CASES = [
 def test_a_camera_loses_no_frame(
     leaving: list[str], sinks: str, seconds: float, victim: str, tmp_path: Path, keys: Path, camera: MjpegServer
 ) -> None:
-    cluster = begun(tmp_path, keys, seconds, sinks)
-    try:
+    with begun(tmp_path, keys, seconds, sinks) as cluster:
         for name in leaving:
             leaves(cluster, name)
         if victim:
@@ -95,8 +105,6 @@ def test_a_camera_loses_no_frame(
             cluster.agents[name] = cluster.agent(int(name[-1]))
         goes_on(cluster)
         finished = stopped(cluster)
-    finally:
-        cluster.close()
     assert_none_is_lost(cluster, finished)
     assert all(f"{name} may leave; 0 frames are not settled yet" in finished.stderr for name in leaving)
 
@@ -105,16 +113,13 @@ def test_a_camera_loses_no_frame(
 def test_one_that_is_killed_while_it_leaves_has_a_successor_that_stays(
     tmp_path: Path, keys: Path, camera: MjpegServer
 ) -> None:
-    cluster = begun(tmp_path, keys, SLOW_S)
-    try:
+    with begun(tmp_path, keys, SLOW_S) as cluster:
         leaves(cluster, "n-0")
         cluster.agents["n-0"].kill()
         cluster.agents["n-0"] = cluster.agent(0)
         goes_on(cluster)
         finished = stopped(cluster)
         wait_until(lambda: cluster.agents["n-0"].said().count("the run is over") == 1, "its end")
-    finally:
-        cluster.close()
     assert "may leave" not in finished.stderr
     assert finished.summary is not None
     frames = finished.summary.frames
@@ -123,20 +128,16 @@ def test_one_that_is_killed_while_it_leaves_has_a_successor_that_stays(
 
 @in_full
 def test_a_run_that_is_told_to_stop_meanwhile_loses_nothing(tmp_path: Path, keys: Path, camera: MjpegServer) -> None:
-    cluster = begun(tmp_path, keys, SLOW_S)
-    try:
+    with begun(tmp_path, keys, SLOW_S) as cluster:
         leaves(cluster, "n-0")
         finished = stopped(cluster)
-    finally:
-        cluster.close()
     assert_none_is_lost(cluster, finished)
     assert "may leave" not in finished.stderr
 
 
 @in_full
 def test_a_camera_beside_one_that_has_to_wait_goes_on(tmp_path: Path, keys: Path, camera: MjpegServer) -> None:
-    cluster = Cluster(tmp_path, keys, [None, None, None], PIPELINES / "cameras_fused.yaml")
-    try:
+    with cluster_of(tmp_path, keys, PIPELINES / "cameras_fused.yaml") as cluster:
         wait_until(lambda: min(written(cluster), written(cluster, "hall.jsonl")) >= 20, "twenty frames of each")
         leaves(cluster, "n-1")
         assert cluster.agents["n-1"].process.wait(30) == 0
@@ -147,7 +148,5 @@ def test_a_camera_beside_one_that_has_to_wait_goes_on(tmp_path: Path, keys: Path
         cluster.agents["n-1"] = cluster.agent(1)
         goes_on(cluster)
         finished = stopped(cluster)
-    finally:
-        cluster.close()
     assert finished.summary is not None
     assert not finished.summary.frames.failed

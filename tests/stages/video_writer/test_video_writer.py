@@ -50,6 +50,16 @@ def one_by_one(out: Path, options: dict[str, object], frames: int = FRAMES) -> l
     return marks
 
 
+def go_on(out: Path, options: dict[str, object], mark: int) -> None:
+    """Write the frames from the mark on, in place of a dead writer."""
+    with StageRunner(VideoWriter, options, out, resumed=True) as runner:
+        runner.stage.resume("stream", mark)  # type: ignore[attr-defined]
+        for number in range(mark, FRAMES):
+            packet = runner.packet(picture(number, 160, 120), number)
+            runner.write(packet)
+        runner.end(packet)
+
+
 def test_it_settles_by_half_windows_and_keeps_times(tmp_path: Path) -> None:
     marks = one_by_one(tmp_path, {"path": "a.mp4"})
     half = WINDOW // 2
@@ -106,12 +116,7 @@ def test_a_writer_that_follows_a_dead_one_makes_the_same_file(
         mark = dead.write(dead.packet(picture(number, 160, 120)))
     with (out / f".{name}.part").open("ab") as journal:
         journal.write(b"torn")
-    with StageRunner(VideoWriter, options, out, resumed=True) as runner:
-        runner.stage.resume("stream", mark)  # type: ignore[attr-defined]
-        for number in range(mark, FRAMES):
-            packet = runner.packet(picture(number, 160, 120), number)
-            runner.write(packet)
-        runner.end(packet)
+    go_on(out, options, mark)
     assert pictures(out / name) == pictures(tmp_path / "whole" / name)
     assert times(out / name) == times(tmp_path / "whole" / name)
 
@@ -130,12 +135,7 @@ def test_what_is_made_safe_early_survives_a_crash_and_the_film_is_whole(
     mark = dead.stage.settle(packet)  # type: ignore[attr-defined]
     assert mark == paused_after
     assert dead.stage.settle(packet) == mark  # type: ignore[attr-defined]
-    with StageRunner(VideoWriter, options, tmp_path, resumed=True) as runner:
-        runner.stage.resume("stream", mark)  # type: ignore[attr-defined]
-        for number in range(mark, FRAMES):
-            packet = runner.packet(picture(number, 160, 120), number)
-            runner.write(packet)
-        runner.end(packet)
+    go_on(tmp_path, options, mark)
     assert times(tmp_path / f"a{suffix}") == [round(0.04 * number, 6) for number in range(FRAMES)]
 
 
