@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from tests.servers.server import Name, Server, program
+from tests.system.running import free_port
 
 
 class Line(msgspec.Struct):
@@ -31,10 +32,7 @@ class Mosquitto(Server):
     """Debian's mosquitto with persistence; a subscriber of ours keeps what comes, across its restarts."""
 
     def prepare(self) -> None:
-        self.folder.joinpath("mosquitto.conf").write_text(
-            f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence true\n"
-            f"persistence_location {self.folder}/\nmessage_size_limit 100000\nuser root\nmax_queued_messages 0\n"
-        )
+        self._subscribers_port = free_port()
         self._names: list[Name] = []
         self.availability: list[str] = []
         self._subscriber: Any = None
@@ -46,9 +44,28 @@ class Mosquitto(Server):
         return f"mqtt://127.0.0.1:{self.port}"
 
     def start(self) -> None:
+        if self._subscriber is None:
+            self._subscribe_alone()
         super().start()
-        if self._subscriber is not None:
-            return
+
+    def _subscribe_alone(self) -> None:
+        """Subscribe where nobody publishes yet: a broker keeps no message that came before its subscribers."""
+        public, self.port = self.port, self._subscribers_port
+        self._configure(self._subscribers_port)
+        super().start()
+        self._subscriber = self._subscribed()
+        self.stop()
+        self.port = public
+        self._configure(self._subscribers_port, public)
+
+    def _configure(self, *ports: int) -> None:
+        listeners = "".join(f"listener {port} 127.0.0.1\n" for port in ports)
+        self.folder.joinpath("mosquitto.conf").write_text(
+            f"{listeners}allow_anonymous true\npersistence true\npersistence_location {self.folder}/\n"
+            "message_size_limit 100000\nuser root\nmax_queued_messages 0\n"
+        )
+
+    def _subscribed(self) -> Any:
         from paho.mqtt import client as paho
         from paho.mqtt.enums import CallbackAPIVersion
 
@@ -58,10 +75,10 @@ class Mosquitto(Server):
         client.on_subscribe = lambda *_: subscribed.set()
         client.on_message = lambda _client, _data, message: self._take(message.topic, bytes(message.payload))
         client.reconnect_delay_set(1, 1)
-        client.connect("127.0.0.1", self.port)
+        client.connect("127.0.0.1", self._subscribers_port)
         client.loop_start()
         assert subscribed.wait(20)
-        self._subscriber = client
+        return client
 
     def _subscribe(self, client: Any, *_: object) -> None:
         client.subscribe([("test/#", 1), ("framewire-availability/#", 1)])
