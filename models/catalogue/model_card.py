@@ -34,6 +34,11 @@ class HeadFigures(Struct, frozen=True, kw_only=True):
     error: float | None = None
     confusion: tuple[tuple[int, ...], ...] = ()
 
+    @property
+    def measured(self) -> str:
+        """The figure in words."""
+        return f"off by {self.error:.2f} years" if self.error is not None else f"{self.accuracy or 0.0:.2%}"
+
 
 class ModelCard(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The card of one .onnx; `version` rises when an older reader would misread it."""
@@ -50,7 +55,7 @@ class ModelCard(Struct, frozen=True, kw_only=True, omit_defaults=True):
     data: str = ""
     """The data set's file or folder name, without its path."""
     pictures: int = 0
-    """Pictures it was trained on; `seen` has the hash of each."""
+    """Pictures it was trained on; `seen` has the hash of each, and of those that chose the epoch."""
     seen: str = ""
     """Of SeenPictures: base64 of its sorted little-endian uint64."""
     figures: tuple[HeadFigures, ...] = ()

@@ -1,4 +1,7 @@
-"""Which pictures are held out: by their pixels, so the same on every machine and whatever the files are called."""
+"""Which pictures are trained on, which choose the epoch, which are held out to be measured on.
+
+Their pixels decide, so it is the same on every machine and whatever the files are called.
+"""
 
 import numpy as np
 from msgspec import Struct
@@ -8,36 +11,49 @@ from framewire.models.datasets.array_pictures import TEST, TRAIN, VALIDATION
 from framewire.models.datasets.examples import UNKNOWN, Examples
 
 SHARE = 0.2
-"""Of each class's different pictures."""
+"""Of each class's different pictures: held out."""
+VALIDATION_SHARE = 0.1
+"""Of each class's different pictures to train on: they choose the epoch instead."""
 FEWEST = 5
-"""Different pictures of a class: four to learn from, and one to be measured on."""
+"""Different pictures of a class: three to learn from, one to choose by, one to be measured on."""
+
+Mask = NDArray[np.bool_]
 
 
 class Parting(Struct, frozen=True):
-    """Indices of the pictures to train on and of those held out, and what is worth saying of it."""
+    """Indices of the pictures of each part, and what is worth saying of it. No picture is in two parts.
+
+    Figures are of `held_out` alone. The epoch that is best on some pictures fits these a little: `validation` chooses.
+    """
 
     train: NDArray[np.intp]
+    validation: NDArray[np.intp]
     held_out: NDArray[np.intp]
     remarks: list[str]
 
 
 def part(examples: Examples) -> Parting:
-    """By the parts that the data has, or a fifth of each class. Raises ValueError if a class has too few pictures."""
+    """By the parts that the data has, or by shares of each class. Raises ValueError if a class has too few pictures."""
     held = [one for one in (VALIDATION, TEST) if one in examples.known_parts]
-    of_test = held == [VALIDATION, TEST]
+    validation = np.zeros(len(examples.parts), np.bool_)
+    remarks = []
     if held and TRAIN in examples.known_parts:
-        held_out = np.array([one == held[0] for one in examples.parts])
-        train = np.array([one == TRAIN for one in examples.parts])
-        remarks = ["its part `test` is left alone: `validation` is held out"] if of_test else []
+        held_out, train = (_of_part(examples, one) for one in (held[-1], TRAIN))
+        if len(held) > 1:
+            validation = _of_part(examples, VALIDATION)
     else:
         _need_enough(examples)
-        held_out = _by_hash(examples)
+        held_out = _by_hash(examples, np.ones_like(validation), SHARE)
         train = ~held_out
-        remarks = []
-    both = np.isin(examples.hashes, examples.hashes[held_out]) & train
-    if both.any():
+    measured = np.isin(examples.hashes, examples.hashes[held_out])
+    if (both := measured & train).any():
         remarks.append(f"{int(both.sum())} pictures to train on are held out, too: not trained on")
-    parting = Parting(np.flatnonzero(train & ~both), np.flatnonzero(held_out), remarks)
+    train &= ~measured
+    validation &= ~measured
+    if not validation.any():
+        validation = _spared(examples, train, _by_hash(examples, train, VALIDATION_SHARE))
+    train &= ~np.isin(examples.hashes, examples.hashes[validation])
+    parting = Parting(np.flatnonzero(train), np.flatnonzero(validation), np.flatnonzero(held_out), remarks)
     _check(examples, parting, " that is not held out, too" if both.any() else "")
     return parting
 
@@ -60,18 +76,31 @@ def _need_enough(examples: Examples) -> None:
                 raise ValueError(f"class {name} has {count} different pictures, and at least {FEWEST} are needed")
 
 
-def _by_hash(examples: Examples) -> NDArray[np.bool_]:
-    """Of each class the pictures with the lowest hashes; one that is in two classes counts for the first."""
-    first = examples.labels[:, 0]
-    unique, places = np.unique(examples.hashes, return_index=True)
-    lowest = {int(one): int(first[place]) for one, place in zip(unique, places, strict=True)}
-    for one, label in zip(examples.hashes.tolist(), first.tolist(), strict=True):
-        lowest[one] = min(lowest[one], label)
+def _of_part(examples: Examples, name: str) -> Mask:
+    return np.array([one == name for one in examples.parts])
+
+
+def _by_hash(examples: Examples, among: Mask, share: float) -> Mask:
+    """Among some, of each class the pictures with the lowest hashes; one that is in two classes counts for the first."""
+    lowest: dict[int, int] = {}
+    for one, label in zip(examples.hashes[among].tolist(), examples.labels[among, 0].tolist(), strict=True):
+        lowest[one] = min(lowest.get(one, label), label)
     chosen: set[int] = set()
     for label in sorted(set(lowest.values())):
         own = sorted(one for one, its in lowest.items() if its == label)
-        chosen.update(own[: max(1, round(SHARE * len(own)))])
-    return np.array([one in chosen for one in examples.hashes.tolist()])
+        chosen.update(own[: max(1, round(share * len(own)))])
+    return np.array([one in chosen for one in examples.hashes.tolist()]) & among
+
+
+def _spared(examples: Examples, train: Mask, chosen: Mask) -> Mask:
+    """Without the only pictures from which a class of any head can be learned."""
+    kept = chosen.copy()
+    for place, classes in enumerate(examples.classes.values()):
+        for number in range(len(classes)):
+            own = train & (examples.labels[:, place] == number)
+            if not (own & ~kept).any():
+                kept &= ~np.isin(examples.hashes, examples.hashes[own])
+    return kept
 
 
 def _check(examples: Examples, parting: Parting, lost: str) -> None:

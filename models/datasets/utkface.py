@@ -44,8 +44,17 @@ def person_of(name: str) -> Person | None:
 
 
 def is_held_out(name: str) -> bool:
-    """Whether a file belongs to the validation part: by a hash of its name, so the same on every machine."""
-    return int(hashlib.sha256(PurePosixPath(name).name.encode()).hexdigest(), 16) % 10 < HELD_OUT_OF_TEN
+    """Whether a file belongs to the part that is measured: by a hash of its name, so the same on every machine."""
+    return _tenth(name) < HELD_OUT_OF_TEN
+
+
+def _tenth(name: str) -> int:
+    return int(hashlib.sha256(PurePosixPath(name).name.encode()).hexdigest(), 16) % 10
+
+
+def chooses_epoch(name: str) -> bool:
+    """Whether a file is of another tenth: it is not trained on either, but chooses the epoch."""
+    return _tenth(name) == HELD_OUT_OF_TEN
 
 
 def people_in(data: Path) -> Iterator[tuple[Picture, Person]]:

@@ -221,13 +221,9 @@ def _labelled(data: Data, model: MeasuredModel) -> LabelledPictures:
 
 
 def _of_npz(data: Data, model: MeasuredModel) -> LabelledPictures:
-    try:
-        return read_npz(data.path, data.split, data.colours)
-    except KeyError:
-        if model.seen is None:
-            raise
-        # Without such a part the model's own list tells its training pictures from the others.
-        return read_npz(data.path, Split.ALL, data.colours)
+    # A model's own list tells better than the parts what it was trained on: perhaps its epoch was chosen by one.
+    split = data.split if model.seen is None else Split.ALL
+    return read_npz(data.path, split, data.colours)
 
 
 def _names_file(name: str) -> bool:

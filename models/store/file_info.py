@@ -64,7 +64,10 @@ def _known_again(card: ModelCard) -> str:
         count = len(card.seen_pictures)
     except WrongCardError as error:
         return f"none: {error}"
-    return f"{count} of them, which `evaluate` leaves out" if count else "none: `evaluate` cannot leave them out"
+    if not count:
+        return "none: `evaluate` cannot leave them out"
+    others = count - card.pictures
+    return f"{count} pictures, which `evaluate` leaves out" + (f": {others} chose the epoch" if others > 0 else "")
 
 
 def _labels(head: Head) -> str:

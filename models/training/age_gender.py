@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from framewire.models.classifiers.resize import resized
 from framewire.models.datasets.seen_pictures import SeenPictures, picture_hash
-from framewire.models.datasets.utkface import Person, people_in
+from framewire.models.datasets.utkface import Person, chooses_epoch, people_in
 from framewire.models.picture import Picture
 from framewire.models.training.files.own_file import Sample, WholeModel
 from framewire.models.training.loop.augment import Augmentation, augment, centre, normal
@@ -87,25 +87,35 @@ class AgeGenderModel(WholeModel):
 
 
 class AgeGender:
-    """A Task, measured on the held-out files, a tenth by the hash of their names. Raises ValueError, OSError."""
+    """A Task. By the hash of their names, a tenth of the files chooses the epoch, another is held out.
+
+    Raises ValueError, OSError.
+    """
 
     def __init__(self, data: Path, device: str = "cpu") -> None:
         faces = _load(data)
         held_out = np.array([person.held_out for person in faces.people])
-        if held_out.all() or not held_out.any():
-            raise ValueError(f"of its {len(held_out)} faces {held_out.sum()} are held out: it has too few")
+        choosing = np.array([chooses_epoch(person.name) for person in faces.people])
+        if (held_out | choosing).all() or not held_out.any() or not choosing.any():
+            raise ValueError(
+                f"of its {len(held_out)} faces {held_out.sum()} are held out and {choosing.sum()} choose the epoch: "
+                "it has too few"
+            )
         ages = np.array([min(AGES - 1, person.age) for person in faces.people])
         genders = np.array([person.gender for person in faces.people])
         # Nobody is measured on who was trained on under another name.
-        train = ~held_out & ~np.isin(faces.hashes, faces.hashes[held_out])
+        choosing &= ~np.isin(faces.hashes, faces.hashes[held_out])
+        train = ~np.isin(faces.hashes, faces.hashes[held_out | choosing])
         self._side = SIZE
-        self._images, self._test_images = (_on(faces.stored[one], device) for one in (train, held_out))
-        self._ages, self._test_ages = (_on(ages[one], device) for one in (train, held_out))
-        self._genders, self._test_genders = (_on(genders[one], device) for one in (train, held_out))
+        self._images, self._choosing_images = (_on(faces.stored[one], device) for one in (train, choosing))
+        self._ages, self._choosing_ages = (_on(ages[one], device) for one in (train, choosing))
+        self._genders, self._choosing_genders = (_on(genders[one], device) for one in (train, choosing))
         self._years = torch.arange(AGES, dtype=torch.float32, device=device)
         self.train_count = len(self._images)
-        self.seen = SeenPictures(np.unique(faces.hashes[train]))
-        self.digest = hashlib.sha256(faces.hashes.tobytes() + ages.tobytes() + genders.tobytes()).hexdigest()[:12]
+        self.choosing_count = len(self._choosing_images)
+        self.seen = SeenPictures(np.unique(faces.hashes[train | choosing]))
+        told = (faces.hashes, ages, genders, train, choosing)
+        self.digest = hashlib.sha256(b"".join(one.tobytes() for one in told)).hexdigest()[:12]
         labels = np.stack([ages, genders], 1).astype(np.int64)
         self.held_out = Sample(faces.inputs[held_out], labels[held_out])
         self.shown = Sample(faces.inputs[train], labels[train])
@@ -134,13 +144,13 @@ class AgeGender:
         net.eval()
         errors, right = [], []
         with torch.inference_mode():
-            for start in range(0, len(self._test_images), EVALUATION_BATCH):
+            for start in range(0, len(self._choosing_images), EVALUATION_BATCH):
                 part = slice(start, start + EVALUATION_BATCH)
-                answers = net(normal(centre(self._test_images[part].float() / 255, self._side)))
-                errors.append((self._expected(answers["age"]) - self._test_ages[part]).abs())
-                right.append(answers["gender"].argmax(1) == self._test_genders[part])
+                answers = net(normal(centre(self._choosing_images[part].float() / 255, self._side)))
+                errors.append((self._expected(answers["age"]) - self._choosing_ages[part]).abs())
+                right.append(answers["gender"].argmax(1) == self._choosing_genders[part])
         error, gender = float(torch.cat(errors).mean()), torch.cat(right).float()
-        grown = self._test_ages >= 13
+        grown = self._choosing_ages >= 13
         figures = {"best": float(gender.mean()) - error / 100, "age error": error, "gender": float(gender.mean())}
         return {**figures, "gender from 13": float(gender[grown].mean())} if bool(grown.any()) else figures
 

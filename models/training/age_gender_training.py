@@ -29,7 +29,10 @@ def train_age_gender(order: Order, progress: Progress) -> Path:
     start = _start(order.start) if order.start is not None else None
     device = chosen_device(order.device)
     task = AgeGender(order.source.data, device=device)
-    progress.line(f"{task.train_count} faces to train on, {len(task.held_out.labels)} held out")
+    progress.line(
+        f"{task.train_count} faces to train on, {task.choosing_count} choose the epoch, "
+        f"{len(task.held_out.labels)} held out"
+    )
     key = {
         "task": order.task,
         "data": task.digest,
@@ -59,7 +62,7 @@ def train_age_gender(order: Order, progress: Progress) -> Path:
         data=order.source.data.name,
         pictures=task.train_count,
         seen=task.seen.as_text(),
-        trained_with=trained_with(trainers[0], mirror=True),
+        trained_with=trained_with(trainers[0], True, task.choosing_count),
     )
     done = write_own(model, card, task.shown, task.held_out, order.model, order.bits, progress.line)
     write_page(done, order, progress.line)

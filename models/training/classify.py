@@ -11,6 +11,8 @@ from framewire.models.datasets.examples import UNKNOWN
 from framewire.models.training.loop.augment import Augmentation, augment, normal
 
 EVALUATION_BATCH = 256
+SURELY_NOT = 1e-6
+"""The least probability that counts: one picture that is surely wrong shall not outweigh all others."""
 SMALL = 32
 """Side in pixels below which blurring and erasing leave too little to see."""
 
@@ -46,16 +48,16 @@ class Style(Struct, frozen=True, kw_only=True):
 
 
 class Classification:
-    """A Task: the mean of the heads' accuracies on held-out pictures is what counts.
+    """A Task: the mean of the heads' accuracies on `validation` is what counts, and of equal ones the surer answers.
 
     `heads` are the net's outputs, and what each is called.
     """
 
-    def __init__(self, heads: dict[str, str], train: Pictures, held_out: Pictures, style: Style) -> None:
+    def __init__(self, heads: dict[str, str], train: Pictures, validation: Pictures, style: Style) -> None:
         self._heads = list(heads)
         self._called = heads
         self._train = train
-        self._held_out = held_out
+        self._validation = validation
         self._style = style
         self.train_count = len(train)
 
@@ -74,21 +76,30 @@ class Classification:
     def measure(self, net: nn.Module) -> dict[str, float]:
         """See Task."""
         net.eval()
-        right = dict.fromkeys(self._heads, 0)
+        right, surprise, known = ([0.0] * len(self._heads) for _ in range(3))
         with torch.inference_mode():
-            for start in range(0, len(self._held_out), EVALUATION_BATCH):
+            for start in range(0, len(self._validation), EVALUATION_BATCH):
                 part = slice(start, start + EVALUATION_BATCH)
-                seen = normal(self._held_out.inputs[part].float() / 255)
-                answers = {head: scores.softmax(1) for head, scores in net(seen).items()}
-                if self._style.two_views:
-                    answers = {head: answers[head] + scores.softmax(1) for head, scores in net(seen.flip(-1)).items()}
+                seen = normal(self._validation.inputs[part].float() / 255)
+                answers = self._answers(net, seen)
                 for number, head in enumerate(self._heads):
-                    right[head] += int((answers[head].argmax(1) == self._held_out.labels[part, number]).sum())
-        known = (self._held_out.labels != UNKNOWN).sum(0).tolist()
-        shares = {
-            self._called[head]: right[head] / max(1, count) for head, count in zip(self._heads, known, strict=True)
-        }
-        return {"best": sum(shares.values()) / len(shares), **shares}
+                    wanted = self._validation.labels[part, number]
+                    told, wanted = answers[head][wanted != UNKNOWN], wanted[wanted != UNKNOWN]
+                    right[number] += float((told.argmax(1) == wanted).sum())
+                    surprise[number] -= float(told.gather(1, wanted[:, None]).clamp_min(SURELY_NOT).log().sum())
+                    known[number] += len(wanted)
+        told_of = [number for number, count in enumerate(known) if count]
+        shares = {self._called[self._heads[number]]: right[number] / known[number] for number in told_of}
+        count = max(1, len(shares))
+        doubt = sum(surprise[number] / known[number] for number in told_of) / count
+        return {"best": sum(shares.values()) / count, "doubt": doubt, **shares}
+
+    def _answers(self, net: nn.Module, seen: Tensor) -> dict[str, Tensor]:
+        """Probabilities (n, labels) of each head."""
+        answers = {head: scores.float().softmax(1) for head, scores in net(seen).items()}
+        if not self._style.two_views:
+            return answers
+        return {head: (answers[head] + scores.float().softmax(1)) / 2 for head, scores in net(seen.flip(-1)).items()}
 
     def _apart(self, answers: dict[str, Tensor], labels: Tensor) -> Tensor:
         """How far the answers are from the labels, in all heads; one without any label counts nothing."""

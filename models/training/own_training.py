@@ -55,14 +55,15 @@ def train_own(order: Order, progress: Progress) -> Path:
         Head(attribute=attribute, labels=labels, output=f"scores{number or ''}", answer="scores")
         for number, (attribute, labels) in enumerate(examples.classes.items())
     ]
-    train, held_out = ((inputs[one], examples.labels[one]) for one in (parting.train, parting.held_out))
+    train, validation, held_out = (
+        Sample(inputs[one], examples.labels[one]) for one in (parting.train, parting.validation, parting.held_out)
+    )
     style = style_of(order, order.mirrors(grey, [label for head in heads for label in head.labels]))
     if style.how.mirror and order.mirror is None:
         progress.line("they are mirrored, too; --no-mirror if left and right matter")
-    task = Classification(
-        {head.output: head.attribute for head in heads}, Pictures(*train, device), Pictures(*held_out, device), style
-    )
-    recipe = recipe_for(order, len(train[0]))
+    shown, choosing = (Pictures(one.inputs, one.labels, device) for one in (train, validation))
+    task = Classification({head.output: head.attribute for head in heads}, shown, choosing, style)
+    recipe = recipe_for(order, len(shown))
     # The weights that it starts from are drawn when it is made.
     torch.manual_seed(recipe.seed)
     net = new_net(order.net, inputs.shape[1], side, {head.output: len(head.labels) for head in heads})
@@ -87,11 +88,11 @@ def train_own(order: Order, progress: Progress) -> Path:
         crop=CROPS[order.crop],
         data=order.source.data.name,
         pictures=len(parting.train),
-        seen=SeenPictures(np.unique(examples.hashes[parting.train])).as_text(),
-        trained_with=trained_with(trainer, style.how.mirror),
+        seen=SeenPictures(np.unique(examples.hashes[[*parting.train, *parting.validation]])).as_text(),
+        trained_with=trained_with(trainer, style.how.mirror, len(choosing)),
     )
     model = OwnModel(trainer.best_net(), [head.output for head in heads], style.two_views)
-    done = write_own(model, card, Sample(*train), Sample(*held_out), order.model, order.bits, progress.line)
+    done = write_own(model, card, train, held_out, order.model, order.bits, progress.line)
     write_page(done, order, progress.line)
     return order.model
 
@@ -115,7 +116,12 @@ def run(trainer: Trainer, order: Order, progress: Progress) -> None:
 
 
 def write_page(card: ModelCard, order: Order, tell: Callable[[str], None]) -> None:
-    """The card for people, beside the model. One that is there may have been filled in by hand: it is kept."""
+    """The card for people, beside the model; tells its figures.
+
+    A card that is there may have been filled in by hand: it is kept.
+    """
+    for figures in card.figures:
+        tell(f"held out: {figures.attribute} {figures.measured} of {figures.count} pictures, {card.bits} bits")
     path, page = order.model.with_suffix(".md"), card_page(card, order.command)
     if path.exists() and path.read_text(encoding="utf-8") != page:
         kept = path.replace(path.with_suffix(".earlier.md"))
@@ -156,7 +162,10 @@ def as_inputs(pictures: NDArray[np.uint8], grey: bool) -> NDArray[np.uint8]:
 def say(examples: Examples, parting: Parting, grey: bool, tell: Callable[[str], None]) -> None:
     """What was read, and all that is worth a warning."""
     classes = "; ".join(f"{name}: {', '.join(labels)}" for name, labels in examples.classes.items())
-    tell(f"{len(parting.train)} pictures to train on, {len(parting.held_out)} held out, {'grey' if grey else 'colour'}")
+    tell(
+        f"{len(parting.train)} pictures to train on, {len(parting.validation)} choose the epoch, "
+        f"{len(parting.held_out)} held out, {'grey' if grey else 'colour'}"
+    )
     tell(classes)
     if examples.order:
         tell(f"the array's colours are taken as {examples.order}; --colours says otherwise")
@@ -182,7 +191,7 @@ def say_others(source: Source, tell: Callable[[str], None]) -> None:
 def digest(examples: Examples, parting: Parting) -> str:
     """Of what is learned and measured: pictures, labels, parts, classes; whatever the files are called."""
     whole = hashlib.sha256(repr(examples.classes).encode())
-    for one in (parting.train, parting.held_out):
+    for one in (parting.train, parting.validation, parting.held_out):
         order = np.lexsort((examples.labels[one, 0], examples.hashes[one]))
         whole.update(examples.hashes[one][order].tobytes())
         whole.update(examples.labels[one][order].tobytes())
@@ -191,17 +200,21 @@ def digest(examples: Examples, parting: Parting) -> str:
     return whole.hexdigest()[:12]
 
 
-def trained_with(trainer: Trainer, mirror: bool) -> str:
-    """One line for the card."""
+def trained_with(trainer: Trainer, mirror: bool, choosing: int) -> str:
+    """One line for the card; so many pictures have chosen the epoch."""
     try:
         release = version("framewire")
     except PackageNotFoundError:
         release = "from source"
     recipe = trainer.recipe
     return (
-        f"Framewire {release}; best epoch {trainer.best_epoch} of {trainer.epoch}; seed {recipe.seed}; batch "
-        f"{recipe.batch}; rate {recipe.rate:g}; shifted, turned, zoomed, lit{', mirrored' if mirror else ''}"
+        f"Framewire {release}; epoch {trainer.best_epoch} of {trainer.epoch}, {_chosen(choosing)}; seed {recipe.seed}; "
+        f"batch {recipe.batch}; rate {recipe.rate:g}; shifted, turned, zoomed, lit{', mirrored' if mirror else ''}"
     )
+
+
+def _chosen(choosing: int) -> str:
+    return f"chosen by {choosing} other pictures" if choosing else "the last"
 
 
 def _grey(picture: Picture) -> Picture:

@@ -31,6 +31,8 @@ class OtherChoice(Struct, frozen=True):
 def other_choices(spec: PipelineSpec, known: Choices, chosen: Choices) -> Iterator[OtherChoice]:
     """Where `chosen` differs from what is `known` of replicas on other machines, or of the same stage dealt out there.
 
+    Each choice is told of once, however many others differ.
+
     A stage on one machine may choose anew: it says so itself.
     """
     for stage in spec.stages:
@@ -38,10 +40,12 @@ def other_choices(spec: PipelineSpec, known: Choices, chosen: Choices) -> Iterat
         # Nearly all stages have nothing to choose, and there may be thousands.
         others = [other.name for other in spec.stages if _are_one(stage, other)] if choices else []
         for what, choice in (choices or {}).items():
-            for other in others:
+            # One is enough to say so: a stage may be dealt out over many machines.
+            for other in [] if what.startswith(HARDWARE) else others:
                 theirs = known.get(other, {}).get(what, choice)
-                if theirs != choice and not what.startswith(HARDWARE):
+                if theirs != choice:
                     yield OtherChoice(stage.name, other, what, choice, theirs)
+                    break
 
 
 def _are_one(stage: StageSpec, other: StageSpec) -> bool:

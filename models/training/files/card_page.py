@@ -30,9 +30,8 @@ def card_page(card: ModelCard, command: str) -> str:
     lines += [
         "## Limits",
         "",
-        "- The epoch was chosen by the held-out pictures that the figures are of: on new ones expect a little less.",
-        "- Held-out pictures are of the same source as those trained on. Other cameras, light and people are not",
-        "  measured: measure on your own with `framewire evaluate`.",
+        "- Held-out pictures were neither trained on nor used to choose the epoch, but are of the same source. Other",
+        "  cameras, light and people are not measured: measure on your own with `framewire evaluate`.",
         "- It answers with one of its labels whatever it is shown; it has no word for anything else.",
         "- Not for decisions about people. Where pictures show people: on what ground they were collected, and who is",
         "  missing among them, stands here: TO FILL IN.",

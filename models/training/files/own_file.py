@@ -204,13 +204,9 @@ def _holds(eight: HeadFigures, whole: HeadFigures) -> bool:
 
 def _choice(whole: tuple[HeadFigures, ...], eight: tuple[HeadFigures, ...], holds: bool, bits: Bits) -> str:
     told = ", ".join(
-        f"{one.attribute} {_told(one)} with 32 bits, {_told(other)} with 8"
+        f"{one.attribute} {one.measured} with 32 bits, {other.measured} with 8"
         for one, other in zip(whole, eight, strict=True)
     )
     if bits == "8":
         return f"{told}: 8 bits, as asked"
     return f"{told}: " + ("8 bits kept" if holds else "8 bits cost too much, 32 kept")
-
-
-def _told(figures: HeadFigures) -> str:
-    return f"{figures.accuracy or 0.0:.2%}" if figures.error is None else f"off by {figures.error:.2f} years"

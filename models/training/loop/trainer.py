@@ -21,6 +21,8 @@ SAVED_EVERY = 20.0
 HAS_BFLOAT16 = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 """Half the time of float32 where the processor has it, ten times as long where it has not."""
 
+RANKING = ("best", "doubt")
+"""Figures that choose the epoch, and are not shown."""
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
@@ -37,7 +39,7 @@ class Task(Protocol):
         """The loss on these training examples."""
 
     def measure(self, net: nn.Module) -> dict[str, float]:
-        """Figures on held-out data; `best` is the one to select by, higher being better."""
+        """Figures on pictures that choose the epoch: by `best`, the higher, and of equal ones by `doubt`, the lower."""
 
 
 class Progress(Protocol):
@@ -117,14 +119,15 @@ class Trainer:
             loss = self._one_epoch(progress)
             figures = self.task.measure(self.average.module)
             self.epoch += 1
-            if figures["best"] > self.best.get("best", -math.inf):
+            if not self.best or _rank(figures) >= _rank(self.best):
                 self.best, self.best_epoch = figures, self.epoch
                 self.best_weights = {name: value.clone() for name, value in self.average.module.state_dict().items()}
             self._place = _Place()
             self._save()
-            words = ", ".join(f"{name} {value:.4f}" for name, value in figures.items() if name != "best")
+            words = ", ".join(f"{name} {value:.4f}" for name, value in figures.items() if name not in RANKING)
             seconds = time.monotonic() - started
-            progress.line(f"epoch {self.epoch} of {self.recipe.epochs}: loss {loss:.4f}, {words} ({seconds:.0f} s)")
+            said = ", ".join(filter(None, (f"loss {loss:.4f}", words)))
+            progress.line(f"epoch {self.epoch} of {self.recipe.epochs}: {said} ({seconds:.0f} s)")
 
     def best_net(self) -> nn.Module:
         """The moving average at the epoch that measured best, on the CPU."""
@@ -205,6 +208,11 @@ class Trainer:
         torch.set_rng_state(state["random"])
         if self.device == "cuda" and state.get("random_there") is not None:
             torch.cuda.set_rng_state(state["random_there"])
+
+
+def _rank(figures: dict[str, float]) -> tuple[float, float]:
+    """The greater, the better. Of equal epochs the later is taken: its rate was lower."""
+    return figures["best"], -figures.get("doubt", 0.0)
 
 
 def key_and_best(checkpoint: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

@@ -70,7 +70,7 @@ def test_parts_of_a_folder_are_held_out_and_never_trained_on(tmp_path: Path) -> 
     cv2.imwrite(str(tmp_path / "pets" / "train" / "cat" / "again.png"), noise(3, seed=50)[0])
     examples = read(tmp_path / "pets")
     parting = part(examples)
-    assert (len(parting.train), len(parting.held_out)) == (2 * COUNT, 6)
+    assert (len(parting.train), len(parting.validation), len(parting.held_out)) == (2 * COUNT - 2, 2, 6)
     assert "1 pictures to train on are held out, too" in parting.remarks[0]
 
 

@@ -52,7 +52,9 @@ class TestWithPyTorch:
         card = card_in(session.metadata, "shapes.onnx")
         assert card is not None
         assert card.heads[0].labels == KINDS
-        assert card.pictures == len(card.seen_pictures) == 192
+        # A tenth of what is not held out chooses the epoch: not new to the file either.
+        assert (card.pictures, len(card.seen_pictures)) == (174, 192)
+        assert "chosen by 18 other pictures" in card.trained_with
         (figures,) = card.figures
         assert figures.count == 48
         assert figures.accuracy is not None
@@ -65,6 +67,7 @@ class TestWithPyTorch:
         answers = Classifier(session, card.input, card.heads).classify([one for one, _ in held_out])
         right = [answer["shape"].label == KINDS[label] for answer, (_, label) in zip(answers, held_out, strict=True)]
         assert np.mean(right) == pytest.approx(figures.accuracy)
+        assert f"held out: shape {figures.accuracy:.2%} of 48 pictures, {card.bits} bits" in done.stdout
         page = (tmp_path / "out" / "shapes.md").read_text()
         assert f"Accuracy {figures.accuracy:.2%}" in page
         again = train(shapes, "--net", "resnet", *QUICK, "--attribute", "shape", "--out", tmp_path / "out")

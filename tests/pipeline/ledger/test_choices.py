@@ -32,10 +32,10 @@ def test_replicas(chosen: dict[str, str], shared_by: tuple[str, ...], told: list
 def test_a_stage_that_is_dealt_out() -> None:
     dealt = [
         StageSpec(name=f"faces-n-{number}", use="face_detect", machine=f"n-{number}", unfolded_from="faces")
-        for number in range(2)
+        for number in range(3)
     ]
     assert {stage.given for stage in dealt} == {"faces"}
     spec = spec_of(*dealt, StageSpec(name="eyes", use="eye_detect"))
-    known = {"faces-n-0": {"method": "dnn"}, "eyes": {"method": "landmarks"}}
-    (one,) = other_choices(spec, known, {"faces-n-1": {"method": "haar"}})
-    assert (one.stage, one.other, one.is_replica) == ("faces-n-1", "faces-n-0", False)
+    known = {"faces-n-0": {"method": "dnn"}, "faces-n-1": {"method": "dnn"}, "eyes": {"method": "landmarks"}}
+    (one,) = other_choices(spec, known, {"faces-n-2": {"method": "haar"}})
+    assert (one.stage, one.other, one.is_replica) == ("faces-n-2", "faces-n-0", False)
