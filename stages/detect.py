@@ -18,7 +18,7 @@ from framewire.models.objects.labels import SETS
 from framewire.models.objects.load_detector import find_detector, is_file, load_detector
 from framewire.models.objects.tiles import Tiling
 from framewire.models.runtime.network import told
-from framewire.models.runtime.provider import Device, Execution, Precision
+from framewire.models.runtime.provider import RUNTIME_CURE, Device, Execution, Precision
 from framewire.models.store.model_store import ModelStore
 from framewire.pipeline.frame.packet import Detection, Packet
 from framewire.pipeline.nearest import nearest
@@ -211,7 +211,8 @@ class Detect(Stage[DetectOptions]):
         options = self.options
         if self._method == "hog":
             if options.method == AUTO:
-                how = f"because {options.model} cannot run here; `models pull {options.model}` gets it"
+                cure = cure_of(options, self.context.files)
+                how = f"because {f'{options.model} cannot run here; {cure}' if cure else 'this run began with it'}"
                 self.context.facts["hog"] = how
                 self.log.info("hog %s", how)
             return HogPeople(options.width, options.score, options.nms)
@@ -245,7 +246,16 @@ def method_of(options: DetectOptions, lent: Mapping[str, Path] | None = None) ->
     """The method, with `auto` resolved: the network if its file and onnxruntime are here. Downloads nothing."""
     if options.method != "auto":
         return options.method
-    return "hog" if find_spec("onnxruntime") is None or _is_missing(options, lent) else "dnn"
+    return "hog" if cure_of(options, lent) else "dnn"
+
+
+def cure_of(options: DetectOptions, lent: Mapping[str, Path] | None = None) -> str:
+    """What would make the network run here; empty if it can."""
+    if find_spec("onnxruntime") is None:
+        return f"onnxruntime is not installed: {RUNTIME_CURE}"
+    if not _is_missing(options, lent):
+        return ""
+    return "there is no such file" if is_file(options.model) else f"`models pull {options.model}` gets it"
 
 
 def _is_missing(options: DetectOptions, lent: Mapping[str, Path] | None = None) -> bool:

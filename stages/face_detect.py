@@ -17,7 +17,7 @@ from framewire.models.finders.face_finder import FaceFinder, Thresholds
 from framewire.models.finders.haar import Box, HaarCascade, Search, can_compile
 from framewire.models.finders.load_face_finder import load_face_finder
 from framewire.models.runtime.network import told
-from framewire.models.runtime.provider import Device, Execution, Precision
+from framewire.models.runtime.provider import RUNTIME_CURE, Device, Execution, Precision
 from framewire.models.store.model_store import ModelStore
 from framewire.pipeline.frame.packet import Detection, Packet
 from framewire.pipeline.frame.ring import Pixels
@@ -143,9 +143,9 @@ class FaceDetect(Stage[FaceDetectOptions]):
                         self.options.cascade, f"searched by OpenCV; {OPENCV_ALONE if can_compile() else QUICKER}"
                     )
                 if self.options.method == AUTO:
-                    missing = method_of(self.options, self.context.files) == "haar"
-                    cure = f"because {model} cannot run here; `models pull {model}` gets it"
-                    self._tell("haar", cure if missing else "because this run began with it")
+                    cure = cure_of(self.options, self.context.files)
+                    why = f"{model} cannot run here; {cure}" if cure else "this run began with it"
+                    self._tell("haar", f"because {why}")
         except CannotLoadError as error:
             raise StageError(str(error)) from error
 
@@ -239,14 +239,20 @@ def method_of(options: FaceDetectOptions, lent: Mapping[str, Path] | None = None
     """The method, with `auto` resolved: the network if its file and onnxruntime are here. Downloads nothing."""
     if options.method != "auto":
         return options.method
+    return "haar" if cure_of(options, lent) else "dnn"
+
+
+def cure_of(options: FaceDetectOptions, lent: Mapping[str, Path] | None = None) -> str:
+    """What would make the network run here; empty if it can."""
     entry = find_entry(options.model)
+    if entry.runtime != "cv2.dnn" and find_spec("onnxruntime") is None:
+        return f"onnxruntime is not installed: {RUNTIME_CURE}"
     try:
         here = _store(options, lent).find(entry) is not None
     except CannotLoadError:
         # A corrupt file is reported when it is loaded.
         here = True
-    runs = entry.runtime == "cv2.dnn" or find_spec("onnxruntime") is not None
-    return "dnn" if here and runs else "haar"
+    return "" if here else f"`models pull {options.model}` gets it"
 
 
 def _store(options: FaceDetectOptions, lent: Mapping[str, Path] | None = None) -> ModelStore:

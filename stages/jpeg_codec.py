@@ -6,7 +6,7 @@ import numpy as np
 from framewire.pipeline.frame.ring import Pixels
 
 QUALITY = 90
-"""Detectors find the same in it, and it has a fortieth of the bytes."""
+"""Detectors find the same in it, and it has a fortieth to a twenty-fifth of the bytes."""
 HEAD_BYTES_MAX = 2**16
 """Of a picture so small or so noisy that its JPEG is larger than itself."""
 

@@ -20,6 +20,7 @@ PROVIDERS: dict[Device, str] = {
     "openvino": "OpenVINOExecutionProvider",
     "cpu": "CPUExecutionProvider",
 }
+RUNTIME_CURE = "install framewire[cpu] or framewire[gpu]"
 _PACKAGES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino")
 """Each provides a module `onnxruntime`; the last one installed wins."""
 _AUTO: tuple[Device, ...] = ("cuda", "cpu")
@@ -61,7 +62,7 @@ def load_runtime() -> ModuleType:
         return importlib.import_module("onnxruntime")
     except ImportError as error:
         raise RuntimeMissingError(
-            "models run on onnxruntime, which is not installed; install framewire[cpu] or framewire[gpu]"
+            f"models run on onnxruntime, which is not installed; {RUNTIME_CURE}"
         ) from error
 
 

@@ -1,5 +1,6 @@
 """Keys of a run and of the agents that it admits: CURVE pairs, in files that only their owner reads."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -41,8 +42,14 @@ KeysT = TypeVar("KeysT", AgentKey, RunKeys)
 
 
 def make_keys(folder: Path, machines: list[str]) -> list[Path]:
-    """Write new keys: `home.key` for the run, NAME.key for each machine. Raises OSError, FileExistsError."""
+    """Write new keys: `home.key` for the run, NAME.key for each machine.
+
+    Raises OSError; FileExistsError if there are keys of any of these names already, and then writes none.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    for name in (HOME, *machines):
+        if (path := folder / f"{name}{SUFFIX}").exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
     public, secret = new_pair()
     pairs = {machine: new_pair() for machine in machines}
     run = RunKeys(public, secret, {machine: pair[0] for machine, pair in pairs.items()})

@@ -53,7 +53,7 @@ class Webhook(Place):
         for name, value in {"token": options.token, **options.settings.headers}.items():
             if not value.isprintable() or not value.isascii() or value != value.strip():
                 raise StageError(
-                    f"{name}: no header can have it: it has spaces or line ends around it, or is not ASCII"
+                    f"{name}: not a valid header: it has control characters, spaces around it, or is not ASCII"
                 )
         self.batch_max = REQUESTS * options.settings.at_once
         self._client: Any = None

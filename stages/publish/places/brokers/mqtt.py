@@ -59,7 +59,7 @@ class Mqtt(Place):
         )
         for name, topic in (("topic", options.destination), ("availability", self._availability)):
             if not topic or "#" in topic or "+" in topic or "\0" in topic:
-                raise StageError(f"{name} {topic!r} is none to publish to; it must not be empty, nor have + or #")
+                raise StageError(f"{name} {topic!r} is not valid: it must not be empty, nor contain +, # or NUL")
         first = options.destination.partition("{")[0]
         if self._availability == options.destination or (first and self._availability.startswith(first)):
             raise StageError(f"availability {self._availability!r} lies in the topic of the messages; name another")
