@@ -38,7 +38,7 @@ class BlurOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ] = 15
     unsearched: Annotated[
         Literal["hide", "show"],
-        Meta(description="A frame that no detector has searched, and no tracker filled, is hidden whole, or shown"),
+        Meta(description="A frame that no detector has searched and no tracker filled: hide all of it, or show it"),
     ] = "hide"
 
 
@@ -109,8 +109,8 @@ class Blur(Stage[BlurOptions]):
             if label not in packet.unsearched and not self._told:
                 self._told = True
                 self.log.warning(
-                    "nobody has searched frame %d of %s for %r: such frames are hidden whole; put a detector before "
-                    "this stage (one of your own says so by packet.with_search(%r))",
+                    "no detector has searched frame %d of %s for %r: such frames are hidden whole; put a detector "
+                    "before this stage (one of your own declares it by packet.with_search(%r))",
                     *(packet.seq, packet.stream, label, label),
                 )
         return bool(missing)

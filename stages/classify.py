@@ -52,7 +52,7 @@ class ClassifierOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     name: Annotated[
         str,
         Meta(
-            description="Name of the attribute; of several, what stands before their own, as in NAME_age; default: the "
+            description="Name of the attribute; if there are several, their prefix, as in NAME_age; default: the "
             "card's or the catalogue's, or the file's name"
         ),
     ] = ""
@@ -66,8 +66,8 @@ class ClassifierOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     answer: Annotated[
         AnswerKind,
         Meta(
-            description="What the file's numbers are: softmax or sigmoid makes scores of them, they are scores, or one "
-            "value is the answer; auto: by the graph's last operation"
+            description="What the file outputs: numbers that softmax or sigmoid turns into scores, scores, or one "
+            "value that is the answer; auto: by the graph's last operation"
         ),
     ] = "auto"
     height: Annotated[int, Meta(ge=0, description="Input height, if the model leaves it open")] = 0
@@ -102,7 +102,7 @@ class ClassifyOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ] = "face"
     device: Annotated[Device, Meta(description="Where the networks run; auto: the best available")] = "auto"
     threads: Annotated[
-        int, Meta(ge=0, le=64, description="CPU threads per replica; 0: what the other workers leave")
+        int, Meta(ge=0, le=64, description="CPU threads per replica; 0: what the other workers leave free")
     ] = 0
     precision: Annotated[Precision, Meta(description="tensorrt: float16 is faster but slightly less exact")] = "float32"
     model_dir: Annotated[InputFolder, Meta(description="Model folder; default: FRAMEWIRE_MODELS, then the cache")] = ""

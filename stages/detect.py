@@ -49,7 +49,7 @@ class DetectOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     only: Annotated[list[str], Meta(description="Labels to keep, such as [person, car]; default: all")] = []
     score: Annotated[float, Meta(gt=0, lt=1, description="Minimum score of an object")] = 0.4
     nms: Annotated[
-        float, Meta(gt=0, le=1, description="IoU above which a better box of the same label drops another")
+        float, Meta(gt=0, le=1, description="IoU above which a better box of the same label suppresses another")
     ] = 0.5
     min_size: Annotated[int, Meta(ge=0, description="Smallest object: its shorter side in frame pixels")] = 0
     detect_every: Annotated[
@@ -59,11 +59,11 @@ class DetectOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         str,
         Meta(
             pattern="^[1-9][0-9]?x[1-9][0-9]?$",
-            description="For small objects: search so many parts, across x down, besides the whole frame",
+            description="For small objects: search this many tiles, across x down, and the whole frame",
         ),
     ] = "1x1"
     overlap: Annotated[
-        float, Meta(ge=0, le=0.5, description="tiles: what neighbours share, as a share of a tile's side")
+        float, Meta(ge=0, le=0.5, description="tiles: overlap of neighbours, as a share of a tile's side")
     ] = 0.2
     head: Annotated[
         HeadName, Meta(description="An .onnx file's kind of outputs; auto: by their shapes, see docs/stages.md")
@@ -96,7 +96,7 @@ class DetectOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ] = None
     device: Annotated[Device, Meta(description="Where the network runs; auto: the best available")] = "auto"
     threads: Annotated[
-        int, Meta(ge=0, le=64, description="CPU threads per replica; 0: what the other workers leave")
+        int, Meta(ge=0, le=64, description="CPU threads per replica; 0: what the other workers leave free")
     ] = 0
     precision: Annotated[Precision, Meta(description="tensorrt: float16 is faster but slightly less exact")] = "float32"
     model_dir: Annotated[InputFolder, Meta(description="Model folder; default: FRAMEWIRE_MODELS, then the cache")] = ""

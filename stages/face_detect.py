@@ -85,7 +85,7 @@ class FaceDetectOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     )
     device: Annotated[Device, Meta(description="dnn: where the network runs; auto: the best available")] = "auto"
     threads: Annotated[
-        int, Meta(ge=0, le=64, description="dnn: CPU threads per replica; 0: what the other workers leave")
+        int, Meta(ge=0, le=64, description="dnn: CPU threads per replica; 0: what the other workers leave free")
     ] = 0
     precision: Annotated[Precision, Meta(description="tensorrt: float16 is faster but slightly less exact")] = "float32"
     model_dir: Annotated[
@@ -188,7 +188,7 @@ class FaceDetect(Stage[FaceDetectOptions]):
         if not tally.is_told and tally.left_out >= MANY and tally.left_out > tally.kept:
             tally.is_told = True
             self.log.warning(
-                "%d of %d faces were smaller than min_size (%d pixels) and are left out; lower it to have them",
+                "%d of %d faces were smaller than min_size (%d pixels) and are left out; lower it to keep them",
                 *(tally.left_out, tally.left_out + tally.kept, self._min_size),
             )
         return packet.plus(kept).with_search(FACE)

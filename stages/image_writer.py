@@ -84,7 +84,7 @@ class ImageWriter(Sink[ImageWriterOptions]):
             raise StageError(f"the path {self.options.path!r} cannot be filled in: {error}") from error
         self._labels = labels_of(self.options.of)
         if WHOLE_FRAME in self._labels and len(self._labels) > 1:
-            raise StageError(f"`of: {WHOLE_FRAME}` stands alone; write crops by another image_writer")
+            raise StageError(f"`of: {WHOLE_FRAME}` takes no other labels; write crops with another image_writer")
         if not cv2.haveImageWriter(str(example)):
             raise StageError(f"{self.options.path}: {example.suffix or 'no suffix'} is invalid; use .jpg or .png")
         try:

@@ -34,7 +34,7 @@ class OverlayOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What to draw; places are fractions of the picture, as in `count`."""
 
     trace_s: Annotated[
-        float, Meta(ge=0, le=600, description="Draw the way of each track over so many seconds; 0: none")
+        float, Meta(ge=0, le=600, description="Draw the path of each track over this many seconds; 0: none")
     ] = 2.0
     of: Annotated[Labels | None, Meta(description="Labels whose tracks have traces; default: all")] = None
     anchor: Annotated[
@@ -42,12 +42,12 @@ class OverlayOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = "middle"
     lines: Annotated[
         dict[str, tuple[Place, Place]],
-        Meta(description="Lines of `count` before it: drawn, with how many crossed them each way"),
+        Meta(description="Lines of the `count` stage before it: drawn with the crossings each way"),
     ] = {}
     zones: Annotated[
-        dict[str, list[Place]], Meta(description="Zones of `count` before it: drawn, with how many are in them")
+        dict[str, list[Place]], Meta(description="Zones of the `count` stage before it: drawn with how many are inside")
     ] = {}
-    color: Annotated[str, Meta(pattern="^#[0-9a-fA-F]{6}$", description="Of lines and zones, #rrggbb")] = "#f0e442"
+    color: Annotated[str, Meta(pattern="^#[0-9a-fA-F]{6}$", description="Line and zone colour, #rrggbb")] = "#f0e442"
     font: Annotated[InputFile, Meta(description="A .ttf, .otf or .ttc file; default: Pillow's own")] = ""
 
 

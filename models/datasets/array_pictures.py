@@ -67,7 +67,7 @@ def read_arrays(path: Path, order: str = "") -> ArrayPictures:
     Raises ValueError for whatever cannot be understood, KeyError if there are no images, OSError.
     """
     if not zipfile.is_zipfile(path):
-        raise ValueError("it is no .npz")
+        raise ValueError("it is not an .npz")
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name.lower(): name for name in file.files}
@@ -83,7 +83,7 @@ def read_arrays(path: Path, order: str = "") -> ArrayPictures:
             said = next((file[arrays[name]] for name in CLASSES if name in arrays), None)
             told = str(file[arrays[ORDER]]) if ORDER in arrays else ""
     except (zipfile.BadZipFile, EOFError, AttributeError) as error:
-        raise ValueError(f"it is no .npz: {error}") from error
+        raise ValueError(f"it is not an .npz: {error}") from error
     except ValueError as error:
         if "allow_pickle" not in str(error):
             raise

@@ -48,8 +48,8 @@ def in_class_folders(data: Path, broken: Callable[[str], None]) -> Iterator[Exam
     wrong = [name for name in names if len(PurePosixPath(name).parts) != depth]
     if wrong:
         raise ValueError(
-            f"{wrong[0]}{f' and {len(wrong) - 1} more' if len(wrong) > 1 else ''} do not lie as the others: "
-            "every picture must lie in the folder of its class, with no folder inside that"
+            f"{wrong[0]}{f' and {len(wrong) - 1} more' if len(wrong) > 1 else ''} out of place: "
+            "every picture must be directly in the folder of its class"
         )
     for name, picture in picture_files(data, lambda name: not is_hidden(name), broken):
         folders = PurePosixPath(name).parts
@@ -87,8 +87,8 @@ def as_listed(data: Path, listing: Path, broken: Callable[[str], None]) -> Itera
             missing.discard(known)
             yield Example(name, picture, words[known])
     if missing:
-        more = f", as {len(missing) - 1} more" if len(missing) > 1 else ""
-        broken(f"{min(missing)} (listed, and not there{more})")
+        more = f", as are {len(missing) - 1} more" if len(missing) > 1 else ""
+        broken(f"{min(missing)} (listed but missing{more})")
 
 
 def listed_as(name: str, listed: Container[str]) -> str:

@@ -114,7 +114,7 @@ class _Reader:
             self.order = read.order
             return _of_arrays(read)
         if data.is_file() and not zipfile.is_zipfile(data):
-            raise ValueError(f"{data} is no folder, .zip or .npz")
+            raise ValueError(f"{data} is not a folder, .zip or .npz")
         if self._source.listing is not None:
             return as_listed(data, self._source.listing, self._broken)
         return in_class_folders(data, self._broken)

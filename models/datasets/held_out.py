@@ -47,14 +47,14 @@ def part(examples: Examples) -> Parting:
         train = ~held_out
     measured = np.isin(examples.hashes, examples.hashes[held_out])
     if (both := measured & train).any():
-        remarks.append(f"{int(both.sum())} pictures to train on are held out, too: not trained on")
+        remarks.append(f"{int(both.sum())} training pictures are also held out; they are not trained on")
     train &= ~measured
     validation &= ~measured
     if not validation.any():
         validation = _spared(examples, train, _by_hash(examples, train, VALIDATION_SHARE))
     train &= ~np.isin(examples.hashes, examples.hashes[validation])
     parting = Parting(np.flatnonzero(train), np.flatnonzero(validation), np.flatnonzero(held_out), remarks)
-    _check(examples, parting, " that is not held out, too" if both.any() else "")
+    _check(examples, parting, " that is not also held out" if both.any() else "")
     return parting
 
 
@@ -81,7 +81,7 @@ def _of_part(examples: Examples, name: str) -> Mask:
 
 
 def _by_hash(examples: Examples, among: Mask, share: float) -> Mask:
-    """Among some, of each class the pictures with the lowest hashes; one that is in two classes counts for the first."""
+    """Among some, the pictures of each class with the lowest hashes; one in two classes counts for the first."""
     lowest: dict[int, int] = {}
     for one, label in zip(examples.hashes[among].tolist(), examples.labels[among, 0].tolist(), strict=True):
         lowest[one] = min(lowest.get(one, label), label)

@@ -107,7 +107,7 @@ def evaluate(
     known = Path(name).stem if _names_file(name) else name
     picture = pictures / f"{known}-on-{data.stem}{f'-with-{detector}' if detector else ''}.png"
     if _names_file(name) and not Path(name).is_file():
-        typer.echo(f"error: {name}: {'it is no file' if Path(name).exists() else 'there is no such file'}", err=True)
+        typer.echo(f"error: {name}: {'it is not a file' if Path(name).exists() else 'there is no such file'}", err=True)
         raise typer.Exit(WRONG)
     try:
         asked = Data(data, split, labels, head, labels_file, colours.taken)
@@ -159,7 +159,7 @@ def _tell_unknown(name: str, split: Split) -> None:
     unknown = f"{name} does not say which pictures it was trained on"
     if split == Split.TRAIN:
         raise ValueError(f"{unknown}; leave --split train out")
-    typer.echo(f"warning: {unknown}: they count where they are among these", err=True)
+    typer.echo(f"warning: {unknown}: any of them in this data are measured, too", err=True)
 
 
 def _cut(data: LabelledPictures, crop: FaceCrop) -> LabelledPictures:
@@ -201,7 +201,7 @@ def show(figures: Figures, split: Split = Split.VALIDATION) -> None:
         text = f"left out: {figures.left_out} pictures that the model {which} (--split all: measure on all)"
         console.print(text, soft_wrap=True)
     if isinstance(figures, ClassFigures) and figures.unknown:
-        console.print(_literal(f"no label of the model, so wrong on: {', '.join(figures.unknown)}"), soft_wrap=True)
+        console.print(_literal(f"not among the model's labels, so wrong: {', '.join(figures.unknown)}"), soft_wrap=True)
 
 
 def _literal(text: str) -> Text:

@@ -52,7 +52,7 @@ def load_measured(model: str, store: ModelStore, labels: Path | None = None) -> 
         return _from_file(Path(model), labels)
     entry = find_entry(model)
     if labels is not None:
-        raise ModelError(f"--labels-file is for .onnx files without a card, and {entry.name} is of the catalogue")
+        raise ModelError(f"--labels-file is for .onnx files without a card, and {entry.name} is in the catalogue")
     trained_on = TrainedOn.read(PACKAGED / entry.trained_on) if entry.trained_on else None
     classifier = load_classifier(entry, store, Execution("cpu"))
     return MeasuredModel(entry.name, classifier, entry.answers, entry.crop, names=trained_on)
@@ -72,12 +72,12 @@ def head_for(model: MeasuredModel, classes: Sequence[str], wanted: str) -> Head:
     best = [head for head in model.answers if shared[head.attribute] == max(shared.values())]
     if not max(shared.values()):
         raise ValueError(
-            f"{model.name} predicts {len(model.answers)} attributes ({named}), and its classes "
-            f"({', '.join(classes[:SHOWN])}) are the labels of none"
+            f"{model.name} predicts {len(model.answers)} attributes ({named}), but the data's classes "
+            f"({', '.join(classes[:SHOWN])}) match the labels of none"
         )
     if len(best) > 1:
         which = ", ".join(head.attribute for head in best)
-        raise ValueError(f"{model.name} has several heads whose labels fit its classes ({which}); choose one by --head")
+        raise ValueError(f"{model.name} has several heads whose labels fit the data ({which}); choose one with --head")
     return best[0]
 
 
@@ -85,7 +85,7 @@ def _from_file(path: Path, labels: Path | None) -> MeasuredModel:
     try:
         file = described(path, Asked(labels=labels_in(labels) if labels else ()))
     except NoLabelsError as error:
-        raise NoLabelsError(f"{path}: it has no card: name its labels by --labels-file FILE, one per line") from error
+        raise NoLabelsError(f"{path}: it has no card: give its labels with --labels-file FILE, one per line") from error
     classifier = classifier_of(file, open_network([path], Execution("cpu")))
     seen = file.card.seen_pictures if file.card is not None else None
     return MeasuredModel(path.stem, classifier, file.heads, file.crop, file.whole, seen=seen or None)

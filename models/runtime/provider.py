@@ -61,9 +61,7 @@ def load_runtime() -> ModuleType:
     try:
         return importlib.import_module("onnxruntime")
     except ImportError as error:
-        raise RuntimeMissingError(
-            f"models run on onnxruntime, which is not installed; {RUNTIME_CURE}"
-        ) from error
+        raise RuntimeMissingError(f"models run on onnxruntime, which is not installed; {RUNTIME_CURE}") from error
 
 
 def candidates(execution: Execution, available: list[str], engines: Path) -> list[Candidate]:

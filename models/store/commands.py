@@ -45,7 +45,7 @@ def info(
         str, typer.Argument(help="A model in the catalogue, or the path of an .onnx file", show_default=False)
     ],
 ) -> None:
-    """Show what is known about a model: of a file, what its card says."""
+    """Show what is known about a model; for a file, what its card says."""
     if _is_file(name):
         _file_info(Path(name))
         return
@@ -74,7 +74,7 @@ def pull(
     model_dir: Folder = None,
     trust: Trust = False,
     recommended: Annotated[
-        bool, typer.Option("--recommended", help="Those with which the pipelines that come along find more")
+        bool, typer.Option("--recommended", help="The models with which the bundled pipelines find more")
     ] = False,
 ) -> None:
     """Download models into the cache, or find them in your folder, and check them."""
@@ -133,7 +133,7 @@ def _is_file(name: str) -> bool:
 
 def _file_info(path: Path) -> None:
     if not path.is_file():
-        typer.echo(f"error: {path}: {'it is no file' if path.exists() else 'there is no such file'}", err=True)
+        typer.echo(f"error: {path}: {'it is not a file' if path.exists() else 'there is no such file'}", err=True)
         raise typer.Exit(WRONG)
     # Loads onnxruntime, which the other commands do without.
     from framewire.models.store.file_info import rows_of

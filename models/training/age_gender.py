@@ -98,8 +98,8 @@ class AgeGender:
         choosing = np.array([chooses_epoch(person.name) for person in faces.people])
         if (held_out | choosing).all() or not held_out.any() or not choosing.any():
             raise ValueError(
-                f"of its {len(held_out)} faces {held_out.sum()} are held out and {choosing.sum()} choose the epoch: "
-                "it has too few"
+                f"it has too few faces: of {len(held_out)}, {held_out.sum()} are held out and {choosing.sum()} choose "
+                "the epoch"
             )
         ages = np.array([min(AGES - 1, person.age) for person in faces.people])
         genders = np.array([person.gender for person in faces.people])

@@ -102,5 +102,5 @@ def _start(checkpoint: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
     wrong = [f"{name} {key.get(name, 'unknown')}" for name, value in wanted.items() if key.get(name) != value]
     if wrong or not weights:
         why = ", ".join(wrong) or "no epoch finished"
-        raise ValueError(f"--start {checkpoint}: it must be of `--task emotion` with face-net, and is of {why}")
+        raise ValueError(f"--start {checkpoint}: it must be from `--task emotion` with face-net, but is from {why}")
     return key, weights

@@ -84,14 +84,14 @@ def train(
         ),
     ],
     task: Annotated[
-        TaskName, typer.Option(help="emotion, and age-gender of UTKFace's names: the recipes of our own models")
+        TaskName, typer.Option(help="emotion, age-gender (files named like UTKFace): the recipes of our own models")
     ] = TaskName.CLASSIFY,
     net: Annotated[
         NetName | None, typer.Option(help="Which network; default: resnet, for emotion face-net", show_default=False)
     ] = None,
     size: Annotated[int, typer.Option(min=0, help=f"The input's side in pixels; 0: {_SIZES}")] = 0,
     epochs: Annotated[
-        int, typer.Option(min=0, help="Rounds through the data; 0: as the network needs, more for few pictures")
+        int, typer.Option(min=0, help="Passes over the data; 0: as the network needs, more for few pictures")
     ] = 0,
     out: Annotated[Path, typer.Option(help="Folder for the model, its card and the checkpoint")] = Path("out/training"),
     name: Annotated[str, typer.Option(help="The model's name; default: that of the data", show_default=False)] = "",
@@ -100,7 +100,7 @@ def train(
     ] = None,
     labels: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="A .csv: name, and a column for each answer, with a header"),
+        typer.Option(exists=True, dir_okay=False, help="A .csv with a header: name, and a column for each answer"),
     ] = None,
     attribute: Annotated[
         str, typer.Option(help="What the answer is called in results; default: class, or emotion", show_default=False)
@@ -126,16 +126,16 @@ def train(
             exists=True, dir_okay=False, help="age-gender: training.pt of an emotion training, for a second net"
         ),
     ] = None,
-    bits: Annotated[Bits, typer.Option(help="auto: 8 where accuracy stays within half a point")] = Bits.AUTO,
-    patience: Annotated[int, typer.Option(min=0, help="End after so many epochs without gain; 0: never")] = 0,
+    bits: Annotated[Bits, typer.Option(help="Weight bits; auto: 8 if accuracy stays within half a point")] = Bits.AUTO,
+    patience: Annotated[int, typer.Option(min=0, help="Stop after this many epochs without gain; 0: never")] = 0,
     device: Annotated[Device, typer.Option(help="Where to train")] = Device.AUTO,
-    seed: Annotated[int, typer.Option(help="Of the random numbers: the same seed, the same model")] = 7,
+    seed: Annotated[int, typer.Option(help="Random seed: the same seed gives the same model")] = 7,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads")] = 2,
     minutes: Annotated[
-        float, typer.Option(min=0, help="Stop after this many; the same command goes on", show_default=False)
+        float, typer.Option(min=0, help="Stop after this many; the same command resumes", show_default=False)
     ] = math.inf,
 ) -> None:
-    """Train a classifier on labelled pictures. Stopped or killed, the same command goes on where it was."""
+    """Train a classifier on labelled pictures. If stopped or killed, the same command resumes where it was."""
     missing = [one for one in NEEDED if importlib.util.find_spec(one) is None]
     if missing:
         _end(CURE.format(missing=" and ".join(missing)), FAILED)
@@ -202,10 +202,10 @@ def _done(order: Order, progress: Progress) -> Path:
         with alone_in(order.out):
             return run(order, progress)
     except StoppedError as stop:
-        typer.echo(f"{stop}; the same command goes on from there", err=True)
+        typer.echo(f"{stop}; the same command resumes from there", err=True)
         raise typer.Exit(INTERRUPTED + progress.stopped) from stop
     except KeyboardInterrupt as stop:
-        typer.echo("stopped; the same command goes on from the last checkpoint", err=True)
+        typer.echo("stopped; the same command resumes from the last checkpoint", err=True)
         raise typer.Exit(INTERRUPTED + signal.SIGINT) from stop
     except (KeyError, ValueError, zipfile.BadZipFile) as error:
         _end(f"cannot train on {order.source.data}: {error.args[0] if error.args else error}", WRONG)
@@ -220,7 +220,7 @@ def _done(order: Order, progress: Progress) -> Path:
 def _named(name: str) -> None:
     """Raises ValueError for what is no file's name."""
     if not name.strip() or name.startswith(".") or "/" in name or "\0" in name:
-        raise ValueError(f"--name {name!r} is no name for a file; the folder is said by --out")
+        raise ValueError(f"--name {name!r} is not a valid file name; --out sets the folder")
 
 
 def _runner(task: str) -> Callable[[Order, Progress], Path]:

@@ -60,7 +60,7 @@ def train_own(order: Order, progress: Progress) -> Path:
     )
     style = style_of(order, order.mirrors(grey, [label for head in heads for label in head.labels]))
     if style.how.mirror and order.mirror is None:
-        progress.line("they are mirrored, too; --no-mirror if left and right matter")
+        progress.line("pictures are mirrored, too; use --no-mirror if left and right matter")
     shown, choosing = (Pictures(one.inputs, one.labels, device) for one in (train, validation))
     task = Classification({head.output: head.attribute for head in heads}, shown, choosing, style)
     recipe = recipe_for(order, len(shown))
@@ -107,12 +107,12 @@ def style_of(order: Order, mirror: bool) -> Style:
 def run(trainer: Trainer, order: Order, progress: Progress) -> None:
     """Train to the end, or go on to it. Raises StoppedError, ValueError if there was no time for one epoch."""
     if trainer.resumed:
-        place = f"goes on in epoch {trainer.epoch + 1}" if not trainer.finished else "is done"
+        place = f"resuming in epoch {trainer.epoch + 1}" if not trainer.finished else "is done"
         progress.line(f"{trainer.checkpoint}: {place}")
     with progress.shown():
         trainer.run(progress, order.minutes)
     if not trainer.best_weights:
-        raise ValueError("no epoch was finished: allow more --minutes")
+        raise ValueError("no epoch was finished; allow more --minutes")
 
 
 def write_page(card: ModelCard, order: Order, tell: Callable[[str], None]) -> None:
@@ -125,21 +125,21 @@ def write_page(card: ModelCard, order: Order, tell: Callable[[str], None]) -> No
     path, page = order.model.with_suffix(".md"), card_page(card, order.command)
     if path.exists() and path.read_text(encoding="utf-8") != page:
         kept = path.replace(path.with_suffix(".earlier.md"))
-        tell(f"note: the card that was there is now {kept}")
+        tell(f"note: the previous card is now {kept}")
     path.write_text(page, encoding="utf-8")
 
 
 def refuse_foreign(path: Path) -> None:
     """Raises ValueError for a file that no training of ours has made: it is not ours to replace."""
     if path.exists() and KEY not in metadata(path):
-        raise ValueError(f"{path} is there, and not made by `framewire train`; name another --out or --name")
+        raise ValueError(f"{path} exists and was not made by `framewire train`; name another --out or --name")
 
 
 def chosen_device(asked: str) -> str:
     """`cuda` if it is there, else `cpu`. Raises CannotLoadError if what is asked for is not."""
     there = torch.cuda.is_available()
     if asked == "cuda" and not there:
-        raise CannotLoadError("--device cuda: this PyTorch finds no GPU; say --device cpu, or install its CUDA build")
+        raise CannotLoadError("--device cuda: this PyTorch finds no GPU; use --device cpu, or install its CUDA build")
     return "cuda" if there and asked != "cpu" else "cpu"
 
 
@@ -168,12 +168,12 @@ def say(examples: Examples, parting: Parting, grey: bool, tell: Callable[[str], 
     )
     tell(classes)
     if examples.order:
-        tell(f"the array's colours are taken as {examples.order}; --colours says otherwise")
+        tell(f"the array's colours are assumed to be {examples.order}; --colours overrides this")
     if examples.broken:
         more = f" and {len(examples.broken) - NAMED} more" if len(examples.broken) > NAMED else ""
         tell(f"warning: {len(examples.broken)} unreadable: {', '.join(examples.broken[:NAMED])}{more}")
     if examples.unanswered:
-        tell(f"note: {examples.unanswered} pictures have no answer in the list: left out")
+        tell(f"note: {examples.unanswered} pictures have no answer in the list and are left out")
     if double := contradictions(examples):
         tell(f"warning: {double} pictures are in two classes at once")
     for remark in parting.remarks:
@@ -185,7 +185,7 @@ def say_others(source: Source, tell: Callable[[str], None]) -> None:
     for data in (source.data, source.held_out):
         if data is not None and data.suffix.lower() != ".npz" and (others := other_files(data)):
             named = ", ".join(f"{count} {suffix}" for suffix, count in others.items())
-            tell(f"note: in {data} these are no pictures, and not read: {named}")
+            tell(f"note: these files in {data} are not pictures and were not read: {named}")
 
 
 def digest(examples: Examples, parting: Parting) -> str:

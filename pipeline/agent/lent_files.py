@@ -68,7 +68,7 @@ class LentFiles:
                 if digest.hexdigest() == file.sha256:
                     self._places[_key(file)] = path.absolute()
                 elif path == _place(file):
-                    self.news.append(f"{file.stage}: {path} is another file than at home, whose own is used")
+                    self.news.append(f"{file.stage}: {path} differs from the file at home, which is used instead")
             if _key(file) not in self._places:
                 lacking[file.sha256] = file
         yield from self._begin(list(lacking.values()))

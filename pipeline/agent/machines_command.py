@@ -13,7 +13,7 @@ from framewire.pipeline.server.listen import DEFAULT
 from framewire.pipeline.terminal.elsewhere import NoAnswerError, order
 from framewire.pipeline.terminal.exit_code import FAILED, WRONG
 
-app = typer.Typer(help="Machines: make their keys, let one go.", no_args_is_help=True)
+app = typer.Typer(help="Machines: create their keys, drain one.", no_args_is_help=True)
 
 
 @app.callback()
@@ -24,9 +24,9 @@ def machines() -> None:
 @app.command("keys")
 def write_keys(
     names: Annotated[list[str], typer.Argument(help="The machines' names", show_default=False)],
-    folder: Annotated[Path, typer.Option("--folder", help="Where to put them; it must have none yet")] = Path("keys"),
+    folder: Annotated[Path, typer.Option("--folder", help="Folder for the keys; it must have none yet")] = Path("keys"),
 ) -> None:
-    """Make new keys: home.key stays with the run, NAME.key goes to the machine NAME by a safe way (scp)."""
+    """Create new keys: home.key stays with the run, NAME.key goes to the machine NAME by a secure channel (scp)."""
     for name in names:
         if wrong := wrong_name(name):
             typer.echo(f"error: {wrong}", err=True)
@@ -38,7 +38,7 @@ def write_keys(
     try:
         written = make_keys(folder, names)
     except FileExistsError as error:
-        typer.echo(f"error: {error.filename} is there already; keys are made anew, all of them: remove it", err=True)
+        typer.echo(f"error: {error.filename} already exists; all keys are created together: remove it", err=True)
         raise typer.Exit(WRONG) from error
     except OSError as error:
         typer.echo(f"error: {error.filename or folder}: {error.strerror}", err=True)
@@ -50,9 +50,9 @@ def write_keys(
 @app.command()
 def drain(
     name: Annotated[str, typer.Argument(help="The machine's name", show_default=False)],
-    url: Annotated[str, typer.Option("--url", help="Where the run serves its page")] = f"http://{DEFAULT}",
+    url: Annotated[str, typer.Option("--url", help="URL of the run's page")] = f"http://{DEFAULT}",
 ) -> None:
-    """Let a machine go: its streams pause, what is in flight is settled, its agent ends; another may take its place."""
+    """Drain a machine: its streams pause, what is in flight is settled, its agent exits; another may take over."""
     try:
         typer.echo(f"{name}: {order(url, f'/machines/{quote(name)}/drain')}")
     except NoAnswerError as error:

@@ -37,7 +37,7 @@ def node(
     out: Annotated[Path, typer.Option("--out", help="The folder that stages on this machine write to")] = Path("out"),
     once: Annotated[bool, typer.Option("--once", help="Serve one run, and exit with how it ended")] = False,
 ) -> None:
-    """Run stages on this machine for a run on another. Films and models are looked for in the current folder."""
+    """Run stages on this machine for a run on another. Video files and models are looked up in the current folder."""
     outlast()
     try:
         home = Home(*parse_agents_address(join, "--join"))

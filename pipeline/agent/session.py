@@ -83,9 +83,9 @@ class SessionEnd(Enum):
     OVER = "the run is over"
     LOST = "the run is gone, or cannot be reached"
     STOPPED = "it was told to stop"
-    DISMISSED = "it was told to stop, and might go"
-    REFUSED = "it may not serve"
-    UNABLE = "it cannot serve"
+    DISMISSED = "the run let it leave"
+    REFUSED = "the run refused it"
+    UNABLE = "it cannot serve the run"
 
 
 class Session:
@@ -231,7 +231,7 @@ class Session:
                 return SessionEnd.STOPPED
             if stops and not served.is_leaving:
                 served.is_leaving = True
-                log.info("told to stop: leaving when what is in flight is settled; again to stop at once")
+                log.info("told to stop: leaving once what is in flight is settled; signal again to stop at once")
                 self._say(Leaving())
             # First what has come: a lease that was granted in time is one, however late that is read.
             self._hear(served)
@@ -240,7 +240,7 @@ class Session:
             if served.is_dismissed:
                 return SessionEnd.DISMISSED
             if served.lease.is_out(time.monotonic()):
-                log.warning("the run has not been heard for %g s: ending its workers", served.lease.seconds)
+                log.warning("the run has not been heard from for %g s: ending its workers", served.lease.seconds)
                 return SessionEnd.LOST
             if self._wait(served.lease.due, waiting):
                 self._ended(served)
@@ -342,7 +342,7 @@ class Session:
             payload = self._line.take(frame, time.monotonic())
             return to_agent(payload) if payload else None
         except (msgspec.DecodeError, MisheardError) as error:
-            log.warning("the run has said something that is no message (%s)", error)
+            log.warning("the run has sent an invalid message (%s)", error)
             return None
         finally:
             if self._line.owes:

@@ -47,9 +47,9 @@ ASK = "from ray.scripts.scripts import main; main()"
 TOKEN = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 SAYS_NO = ("AuthenticationError", "InvalidAuthToken", "UNAUTHENTICATED", "Unauthenticated")
 OPEN_TO_ALL = (
-    "the Ray cluster at {address} asks for no token: Ray listens on all interfaces, and whoever reaches it runs code "
-    "there; start its nodes with RAY_AUTH_MODE=token (Ray 2.52 or later), or say --insecure-ray if nobody else can "
-    "reach them"
+    "the Ray cluster at {address} requires no token: Ray listens on all interfaces, and anyone who can reach it can "
+    "run code there; start its nodes with RAY_AUTH_MODE=token (Ray 2.52 or later), or use --insecure-ray if nobody "
+    "else can reach them"
 )
 
 

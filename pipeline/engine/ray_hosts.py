@@ -142,7 +142,7 @@ class RayHosts:
         where = f"--address {self._address}" if self._address else "of the local Ray"
         if why := self._why.get(machine):
             return f"Ray cannot keep an agent there: {why}"
-        return f"Ray has no node with {asked} free; `ray status {where}` says what there is"
+        return f"Ray has no node with {asked} free; `ray status {where}` shows what is available"
 
     def close(self) -> None:
         """See Hosts."""
@@ -233,9 +233,9 @@ class RayHosts:
         self.close()
         self._again_at = self._deaths.died(time.monotonic())
         if self._again_at is None:
-            yield f"the process that speaks with Ray has died again and again ({why})"
+            yield f"the process that talks to Ray keeps dying ({why})"
             return
-        log.warning("the process that speaks with Ray has died (%s); starting it again", why)
+        log.warning("the process that talks to Ray has died (%s); starting it again", why)
 
     def _last_words(self) -> str:
         status = self._reap()

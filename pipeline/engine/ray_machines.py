@@ -33,7 +33,7 @@ def ray_machines(
         socket = RunSocket(host, ANY_PORT, RunKeys(public, secret, {}))
     except zmq.ZMQError as error:
         hosts.close()
-        why = f"cannot listen for agents at {host}, as Ray knows this machine ({error.strerror})"
+        why = f"cannot listen for agents on {host}, this machine's address in Ray ({error.strerror})"
         raise MachinesError(why) from error
     machines = Machines(spec, socket, importlib.metadata.version("framewire"), past, luggage, out, hosts)
     hosts.seek(machines.address, public, socket.admit)

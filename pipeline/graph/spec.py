@@ -132,7 +132,8 @@ class LinksSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How packets travel between machines."""
 
     pixels: Annotated[
-        LinkPixels, Meta(description="raw: as they are; jpeg: about a thirtieth of the bytes, not quite the same picture")
+        LinkPixels,
+        Meta(description="raw: as they are; jpeg: about a thirtieth of the bytes, almost the same picture"),
     ] = "raw"
     secure: Annotated[
         LinkSecurity, Meta(description="auto: what goes beyond this machine is encrypted; always: also what does not")

@@ -54,7 +54,7 @@ def run_porter(boot: PorterBoot) -> int:
         tell.trouble(boot.worker, f"on {boot.link.here}: {error}")
         return 1
     except OSError as error:
-        tell.trouble(boot.worker, f"cannot listen at {boot.link.host} ({error.strerror})")
+        tell.trouble(boot.worker, f"cannot listen on {boot.link.host} ({error.strerror})")
         return 1
     except BaseException as error:
         log.error("unexpected, please report it:\n%s", traceback.format_exc())

@@ -9,7 +9,7 @@ from framewire.pipeline.link.greeting import Agreed
 TAG_BYTES = 16
 KEY_BYTES = 32
 SEAL_MISSING = (
-    'pictures cross to other machines encrypted, by a package that is missing: `pip install "framewire[machines]"`'
+    'pictures to other machines are encrypted, and the package for it is missing: `pip install "framewire[machines]"`'
 )
 TO_DIALER = b"framewire link, to the end that dials"
 TO_LISTENER = b"framewire link, to the end that listens"

@@ -103,7 +103,7 @@ class Machines:
         self._look_at = now
         self._told_at = now
         self._is_ending = False
-        log.info("agents are awaited at %s", socket.address)
+        log.info("waiting for agents at %s", socket.address)
 
     @property
     def address(self) -> str:
@@ -158,7 +158,7 @@ class Machines:
         now = time.monotonic()
         for machine in self.machines.values():
             if machine.is_here and now >= machine.over_at:
-                log.warning("%s has not been heard for %g s: it counts as lost", machine.name, self._spec.lease_s)
+                log.warning("%s has not been heard from for %g s: it counts as lost", machine.name, self._spec.lease_s)
                 yield self._lose(machine, now)
         if now >= self._look_at:
             self._look_at = now + min(AGAIN_S, self._hosts.look_s)
@@ -207,7 +207,7 @@ class Machines:
                 return self._served(machine, message, now) if message is not None else ()
             message = from_agent(frame.payload)
         except (msgspec.DecodeError, MisheardError) as error:
-            log.warning("%s: its agent said something that is no message (%s)", heard.machine, error)
+            log.warning("%s: its agent sent an invalid message (%s)", heard.machine, error)
             return ()
         except LineFullError:
             assert machine is not None
@@ -217,14 +217,14 @@ class Machines:
     def _unknown(self, heard: Heard, machine: Machine | None, message: FromAgent, now: float) -> Iterable[News]:
         """An agent that does not serve: one that wants to, or one whose lease is out."""
         if not isinstance(message, Hello):
-            return self._refuse(heard, Refusal("its lease is out", is_final=False))
+            return self._refuse(heard, Refusal("its lease has expired", is_final=False))
         refusal = self._refusal(message, machine)
         if machine is None or refusal is not None:
             text = f"no stage of {self._spec.name!r} runs on {heard.machine!r}"
             return self._refuse(heard, refusal or Refusal(text, is_final=False))
         machine.welcome(heard.session, message.cores, message.host, self._past.is_resumed, now)
         machine.whisper(self._welcome(message, machine, now))
-        log.info("%s is here, with %d cores", machine.name, machine.cores)
+        log.info("%s has joined, with %d cores", machine.name, machine.cores)
         self._hosts.came(machine.name)
         return [Came(machine.name)]
 
@@ -240,7 +240,7 @@ class Machines:
         if python.split(".")[:2] != ours.split(".")[:2]:
             return Refusal(f"it has Python {python}, the run {ours}: use the same", True)
         if machine is not None and machine.is_here:
-            return Refusal(f"another agent serves {machine.name!r}, or its lease is not out yet", False)
+            return Refusal(f"another agent serves {machine.name!r}, or its lease has not expired yet", False)
         return None
 
     def _welcome(self, hello: Hello, machine: Machine, now: float) -> Welcome:
@@ -308,7 +308,7 @@ class Machines:
         longest = min(absent, key=lambda machine: machine.away_since)
         if now - longest.away_since >= self._spec.node_wait_s:
             yield Failed(
-                f"the machine {longest.name!r} has not come within {self._spec.node_wait_s:g} s; "
+                f"the machine {longest.name!r} has not joined within {self._spec.node_wait_s:g} s; "
                 f"{self._hosts.cure(longest.name)}"
             )
         elif now - self._told_at >= TOLD_S:

@@ -58,7 +58,7 @@ def of_machines(now: Snapshot) -> Iterator[Metric]:
     yield counter(
         now,
         "connections_refused",
-        "Connections of strangers, refused where agents come",
+        "Connections from strangers, refused on the agents' port",
         (),
         [((), float(now.strangers))],
     )

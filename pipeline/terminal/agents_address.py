@@ -23,7 +23,7 @@ from framewire.pipeline.server.listen import is_loopback, parse_address
 
 DEFAULT_AGENTS = "127.0.0.1:9798"
 DEFAULT_KEYS = Path("keys")
-SEAL_MISSING = 'pictures cross to other machines encrypted: `pip install "framewire[machines]"`, here and there'
+SEAL_MISSING = 'pictures to other machines are encrypted: `pip install "framewire[machines]"` here and on those'
 RAY_ADDRESS = "RAY_ADDRESS"
 """Ray's own variable: `ray job submit` sets it."""
 
@@ -109,5 +109,5 @@ def _listening(
     try:
         socket = RunSocket(host, port, keys)
     except zmq.ZMQError as error:
-        raise MachinesError(f"cannot listen for agents at {host}:{port} ({error.strerror}); set --agents") from error
+        raise MachinesError(f"cannot listen for agents on {host}:{port} ({error.strerror}); set --agents") from error
     return Machines(spec, socket, importlib.metadata.version("framewire"), past, luggage, out)

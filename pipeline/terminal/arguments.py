@@ -33,22 +33,22 @@ Sets = Annotated[
 ]
 Out = Annotated[Path, typer.Option("--out", help="The folder that stages write to")]
 Agents = Annotated[
-    str, typer.Option("--agents", metavar="HOST:PORT", help="Where the agents of other machines find this run")
+    str, typer.Option("--agents", metavar="HOST:PORT", help="Where this run listens for the agents of other machines")
 ]
 Keys = Annotated[Path, typer.Option("--keys", help="The folder with home.key, for runs with other machines")]
 Engine = Annotated[
-    EngineName | None, typer.Option("--engine", help="Who runs the stages, instead of what the file says")
+    EngineName | None, typer.Option("--engine", help="What runs the stages; overrides the pipeline file")
 ]
 RayAddress = Annotated[
     str | None,
     typer.Option(
         "--ray-address",
         metavar="HOST:PORT",
-        help="The Ray cluster, with engine ray; default: $RAY_ADDRESS, or a Ray on this machine, for this run alone",
+        help="The Ray cluster, with engine ray; default: $RAY_ADDRESS, or a local Ray for this run only",
     ),
 ]
 InsecureRay = Annotated[
-    bool, typer.Option("--insecure-ray", help="Use a Ray cluster even if everybody who reaches it can run code there")
+    bool, typer.Option("--insecure-ray", help="Use a Ray cluster even if anyone who can reach it can run code there")
 ]
 SummaryFile = Annotated[Path | None, typer.Option("--summary", help="Write the summary as JSON to this file")]
 TraceFilePath = Annotated[

@@ -100,7 +100,7 @@ def run(
     trace: TraceFilePath = None,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Go on with a run into this folder that was killed or stopped, if there is one"),
+        typer.Option("--resume", help="Resume a killed or stopped run in the output folder, if there is one"),
     ] = False,
     trace_every: Annotated[int, typer.Option("--trace-every", min=1, help="Trace only every n-th frame")] = 1,
     log_format: Annotated[
@@ -145,7 +145,7 @@ def _say_how_it_goes_on(books: Bookkeeping, out: Path) -> None:
     if not books.can_be_resumed or not books.ledger.streams:
         return
     cure = "" if books.ledger.complete else f"; or `framewire recover {out}` finishes its files"
-    logging.getLogger("framewire").info("this run goes on with --resume%s", cure)
+    logging.getLogger("framewire").info("this run can be resumed with --resume%s", cure)
 
 
 @app.command()
@@ -157,11 +157,11 @@ def demo(out: Out = Path("out")) -> None:
 @app.command()
 def init(
     name: Annotated[
-        str, typer.Argument(help=f"Which one: {', '.join(shipped_names())}", autocompletion=shipped_names)
+        str, typer.Argument(help=f"The pipeline: {', '.join(shipped_names())}", autocompletion=shipped_names)
     ] = "faces",
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists")] = False,
 ) -> None:
-    """Write a commented pipeline file, NAME.yaml, to the current folder, to start your own from."""
+    """Write a commented pipeline file, NAME.yaml, to the current folder, as a starting point for your own."""
     path = Path(f"{name}.yaml")
     if name not in shipped_names():
         near = nearest(name, shipped_names()) or f"; choose from {', '.join(shipped_names())}"
@@ -205,7 +205,7 @@ def check(
     _say_where(spec, sizes)
     if is_wrong:
         raise typer.Exit(WRONG)
-    typer.echo(f"{config}: good; {len(spec.stages)} stages in {make_plan(spec).workers} processes")
+    typer.echo(f"{config}: valid; {len(spec.stages)} stages in {make_plan(spec).workers} processes")
 
 
 def _say_where(spec: PipelineSpec, sizes: dict[str, tuple[int, int]]) -> None:
@@ -237,7 +237,7 @@ def graph(
 
 @app.command()
 def stages(
-    name: Annotated[str | None, typer.Argument(help="One stage; or module:Class", show_default=False)] = None,
+    name: Annotated[str | None, typer.Argument(help="A stage's name, or module:Class", show_default=False)] = None,
 ) -> None:
     """List all stages, or describe one of them."""
     look_beside(str(Path.cwd()))
@@ -254,7 +254,7 @@ def stages(
 
 @app.command()
 def schema(
-    results: Annotated[bool, typer.Option("--results", help="Of the lines that jsonl_writer writes")] = False,
+    results: Annotated[bool, typer.Option("--results", help="Schema of the lines that jsonl_writer writes")] = False,
 ) -> None:
     """Write the JSON Schema of pipeline files, for editors."""
     typer.echo(msgspec.json.format(msgspec.json.encode(schema_of_results())).decode() if results else schema_text())
@@ -374,7 +374,7 @@ def _listen(http: str | None) -> Listening | None:
         _say(str(error))
         raise typer.Exit(WRONG) from error
     except OSError as error:
-        trouble = f"cannot listen at {http or DEFAULT} ({error.strerror}); --http HOST:PORT sets another address"
+        trouble = f"cannot listen on {http or DEFAULT} ({error.strerror}); --http HOST:PORT sets another address"
         if http is not None:
             _say(trouble)
             raise typer.Exit(FAILED) from error

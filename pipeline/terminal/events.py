@@ -22,7 +22,7 @@ DATA = b"data: "
 def events(
     url: Annotated[str, typer.Argument(help="URL of the run's page")] = f"http://{DEFAULT}/",
     since: Annotated[int, typer.Option(min=0, help="Only events after this number; the last thousand are kept")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="As lines of JSON: see docs/results.md")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines: see docs/results.md")] = False,
 ) -> None:
     """Show what happens in a run: the events so far, then each as it comes, until the run ends."""
     try:

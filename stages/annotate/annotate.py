@@ -86,4 +86,4 @@ class Annotate(Stage[AnnotateOptions]):
             return
         new = sorted(self._lettering.missing - self._missing)
         self._missing |= self._lettering.missing
-        self.log.warning("the font has no %s: `font` names one that has, such as Noto Sans CJK", " ".join(new))
+        self.log.warning("the font has no %s: set `font` to one that does, such as Noto Sans CJK", " ".join(new))

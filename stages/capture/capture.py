@@ -66,8 +66,8 @@ class CaptureOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     live: Annotated[
         bool | Literal["auto"],
         Meta(
-            description="http, https, standard input: no, a film, read whole and once, at its own times; yes, a "
-            "stream, at the times of arrival; auto: what the server has, a film if the pipe has times"
+            description="http, https, standard input; no: a film, read once and whole, at its own times; yes: a "
+            "stream, at the times of arrival; auto: what the server has, and a film if the pipe has times"
         ),
     ] = "auto"
     verify: Annotated[bool, Meta(description="https, rtsps: check the server's certificate")] = True
@@ -86,9 +86,7 @@ class CaptureOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     video: Annotated[
         int, Meta(ge=-1, description="Video files with several videos: which, from 0; -1: the default, or the largest")
     ] = -1
-    deinterlace: Annotated[bool, Meta(description="Interlaced video files: make whole pictures of their fields")] = (
-        False
-    )
+    deinterlace: Annotated[bool, Meta(description="Interlaced video files: merge fields into whole pictures")] = False
     hwaccel: Annotated[
         str, Meta(description="Hardware decoding: auto, or an FFmpeg device type (cuda, vaapi, qsv, ...)")
     ] = ""

@@ -30,7 +30,7 @@ class CountOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     anchor: Annotated[
         Anchor, Meta(description="Which point of a box counts: its middle, or the middle of its lower edge")
     ] = "middle"
-    gap_s: Annotated[float, Meta(gt=0, le=3600, description="A track unseen this long has left")] = 2.0
+    gap_s: Annotated[float, Meta(gt=0, le=3600, description="A track unseen for this many seconds has left")] = 2.0
 
 
 class Visit(Struct):

@@ -35,7 +35,7 @@ class HeatmapOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = "middle"
     columns: Annotated[int, Meta(ge=1, le=1000, description="Cells across the picture")] = 64
     every_s: Annotated[
-        float, Meta(ge=0, description="Write the files anew after so many seconds of the stream; 0: only at its end")
+        float, Meta(ge=0, description="Rewrite the files every so many seconds of the stream; 0: only at its end")
     ] = 60
 
 

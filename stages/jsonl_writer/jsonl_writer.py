@@ -156,7 +156,7 @@ class JsonlWriter(Sink[JsonlWriterOptions]):
                 self._pipe.write(packet.stream, packet.seq, json_line(packet))
             except BrokenPipeError:
                 self._nobody_reads = True
-                self.context.enough("nobody reads the pipe any more")
+                self.context.enough("the reader has closed the pipe")
         return packet.seq + 1
 
     def _open_pipe(self) -> PipeOutput:

@@ -42,7 +42,7 @@ def deliver(
     pipeline: Annotated[
         Path | None, typer.Option(help="The pipeline's file, if it is not where it was", exists=True, dir_okay=False)
     ] = None,
-    within_s: Annotated[float, typer.Option("--within", min=0, help="Seconds until it is given up")] = 60.0,
+    within_s: Annotated[float, typer.Option("--within", min=0, help="Seconds before giving up")] = 60.0,
 ) -> None:
     """Send the messages of `publish` that still wait in a run's output folder."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
@@ -117,11 +117,11 @@ def _options(file: Path, stage: str, out: Path) -> PublishOptions:
     try:
         options = check_values(PublishOptions, found.options)
     except OptionError as error:
-        raise CannotDeliverError(f"{file}: {stage!r} does not publish any more ({error})") from error
+        raise CannotDeliverError(f"{file}: {stage!r} no longer publishes ({error})") from error
     assert isinstance(options, PublishOptions)
     return options
 
 
 def _tell(sent: Sent) -> None:
-    text = f"{sent.stage}: {sent.delivered} delivered, {sent.refused} refused, {sent.waiting} still wait"
+    text = f"{sent.stage}: {sent.delivered} delivered, {sent.refused} refused, {sent.waiting} still waiting"
     typer.echo(f"{text} ({sent.trouble})" if sent.waiting and sent.trouble else text)

@@ -182,9 +182,9 @@ class Delivery:
         self._refused.add(one.message, why)
         self._named += 1
         if self._named <= TOLD_MAX:
-            last = "; the log names no more of them" if self._named == TOLD_MAX else ""
+            last = "; further ones are not logged" if self._named == TOLD_MAX else ""
             where = f"frame {one.message.seq} of {one.message.stream}"
-            self._log.warning("%s refuses %s: %s; it is in %s%s", self._name, where, why, self._refused.path, last)
+            self._log.warning("%s refused %s: %s; it is kept in %s%s", self._name, where, why, self._refused.path, last)
 
     def _connect(self) -> bool:
         try:

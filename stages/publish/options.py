@@ -48,34 +48,34 @@ class PublishOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         ),
     ] = {}
     every_s: Annotated[
-        float, Meta(ge=0, description="At most one message of a stream in so many seconds of the stream; 0: all")
+        float, Meta(ge=0, description="At most one message per stream in this many seconds of the stream; 0: all")
     ] = 0.0
     topic: Annotated[
-        str, Meta(description="Of MQTT, Kafka and NATS; {stream}, {pipeline}, {stage} and {what} are filled in")
+        str, Meta(description="For MQTT, Kafka and NATS; {stream}, {pipeline}, {stage} and {what} are filled in")
     ] = ""
-    key: Annotated[str, Meta(description="Of Redis: the stream's key; of Kafka: the messages' key; a template")] = ""
-    table: Annotated[str, Meta(description="Of databases, and the folder of Parquet files; a template")] = ""
-    username: Annotated[str, Meta(description="If it does not stand in the address")] = ""
-    password: Annotated[Secret, Meta(description="Likewise; best as ${NAME}, from the environment")] = ""
-    token: Annotated[Secret, Meta(description="Instead of a password: of NATS, or a webhook's bearer token")] = ""
+    key: Annotated[str, Meta(description="Redis: the stream's key; Kafka: the messages' key; a template")] = ""
+    table: Annotated[str, Meta(description="Databases: the table; Parquet: the folder of its files; a template")] = ""
+    username: Annotated[str, Meta(description="If not in the address")] = ""
+    password: Annotated[Secret, Meta(description="If not in the address; best as ${NAME}, from the environment")] = ""
+    token: Annotated[Secret, Meta(description="Instead of a password: a NATS token, or a webhook's bearer token")] = ""
     ca_file: Annotated[
-        InputFile, Meta(description="Certificates that a server's must be signed by; default: the system's")
+        InputFile, Meta(description="CA certificates that must have signed the server's; default: the system's")
     ] = ""
-    cert_file: Annotated[PrivateFile, Meta(description="Our own certificate, for servers that ask for one")] = ""
+    cert_file: Annotated[PrivateFile, Meta(description="Client certificate, for servers that ask for one")] = ""
     key_file: Annotated[PrivateFile, Meta(description="Its private key")] = ""
     settings: Annotated[
         dict[str, Any],
-        Meta(description="What only this kind of place has, such as {retain: true}; see docs/publish.md"),
+        Meta(description="Settings of this kind of place alone, such as {retain: true}; see docs/publish.md"),
     ] = {}
     spool_mb: Annotated[int, Meta(ge=1, description="Disk that waiting messages may take, in MiB")] = 256
     full: Annotated[
         Literal["auto", "wait", "drop_oldest"],
         Meta(
-            description="If no more may wait: the stream waits; or the oldest messages are dropped, and the run exits "
-            "with 1; auto: live streams drop, others wait"
+            description="When spool_mb is reached: the stream waits; or the oldest messages are dropped, and the run "
+            "exits with 1; auto: live streams drop, others wait"
         ),
     ] = "auto"
-    flush_s: Annotated[float, Meta(ge=0, le=3600, description="How long the end of the run waits for delivery")] = 10.0
+    flush_s: Annotated[float, Meta(ge=0, le=3600, description="How long the run waits for delivery at its end")] = 10.0
 
 
 class Publishing(Struct, frozen=True):

@@ -85,7 +85,9 @@ class Publish(Sink[PublishOptions]):
         self._delivery = delivery_of(made, self._spool, self._told)
         self.context.facts["to"] = shown(self.options.to)
         if self._spool.waiting:
-            self.log.info("%d messages of an earlier run wait for %s", self._spool.waiting, shown(self.options.to))
+            self.log.info(
+                "%d messages of an earlier run are waiting for %s", self._spool.waiting, shown(self.options.to)
+            )
         self._publish_account()
         self._delivery.start()
 

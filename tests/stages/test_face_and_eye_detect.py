@@ -165,4 +165,4 @@ def test_a_network_finds_small_faces_unless_told_otherwise(caplog: pytest.LogCap
             for _ in range(MANY):
                 assert not large.process(large.packet(small)).labelled("face")
     (text,) = [message for message in caplog.messages if "min_size" in message]
-    assert "were smaller than min_size (200 pixels) and are left out; lower it to have them" in text
+    assert "were smaller than min_size (200 pixels) and are left out; lower it to keep them" in text

@@ -27,7 +27,7 @@ def test_it_says_what_it_found_and_leaves_nothing(tmp_path: Path) -> None:
     first, *_, last = done.stdout.splitlines()
     assert first.startswith("capture: ")
     assert first.endswith("film.mp4, 160x120, 30 frames")
-    assert last == f"{tmp_path / 'p.yaml'}: good; 3 stages in 3 processes"
+    assert last == f"{tmp_path / 'p.yaml'}: valid; 3 stages in 3 processes"
     assert not (tmp_path / "out").exists()
 
 

@@ -38,7 +38,7 @@ def test_a_file_alone_means_run(tmp_path: Path) -> None:
 def test_check() -> None:
     good = framewire("check", "configs/demo.yaml")
     assert (good.code, good.stderr) == (0, "")
-    assert good.stdout.splitlines()[-1] == "configs/demo.yaml: good; 9 stages in 9 processes"
+    assert good.stdout.splitlines()[-1] == "configs/demo.yaml: valid; 9 stages in 9 processes"
     bad = framewire("check", "tests/configs/invalid/unknown-key.yaml")
     assert (bad.code, bad.stdout) == (2, "")
     assert bad.stderr == (

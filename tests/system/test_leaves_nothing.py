@@ -96,7 +96,7 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path: Path, memory_before: list[str])
     assert finished.summary.frames.written == 10
     assert_nothing_left("stuck", memory_before)
     # It had not come to its end: the frames that were in flight can still be had.
-    assert "this run goes on with --resume" in finished.stderr
+    assert "this run can be resumed with --resume" in finished.stderr
     again = Running(PIPELINES / "stuck.yaml", tmp_path, "--resume")
     wait_until(lambda: "behind 10 frames" in again.stderr(), "the run that goes on")
     again.process.kill()
@@ -143,7 +143,7 @@ def test_one_signal_ends_a_run_in_time_whatever_a_stage_is_doing(tmp_path: Path,
     assert "died while closing its files" not in finished.stderr
     assert lines_in(tmp_path / "stuck.jsonl") == 10
     assert pictures_in(tmp_path / "stuck.mp4") == 10
-    assert "this run goes on with --resume" in finished.stderr
+    assert "this run can be resumed with --resume" in finished.stderr
     assert_nothing_left("stuckfilm", memory_before)
 
 
@@ -236,7 +236,7 @@ def test_a_nursery_that_always_dies_ends_the_run(tmp_path: Path, memory_before: 
     finished = running.finish()
     assert finished.code == 1
     assert "the process that starts the workers has died 1 times within 60 s" in finished.stderr
-    assert "this run goes on with --resume" in finished.stderr
+    assert "this run can be resumed with --resume" in finished.stderr
     assert_nothing_left("endless", memory_before)
     again = Running(config, tmp_path, "--set", "source.count=1000", "--resume", cwd=PIPELINES)
     assert again.finish().code == 0

@@ -97,7 +97,7 @@ def test_another_file_of_that_name_is_not_used(folder: Path, keys: Path) -> None
         pair.agent.kill()
         pair.agent = Agent(pair.join, keys / "n-0.key", folder / "n-0", cwd=agent_folder)
         assert_as_on_one_machine(folder, pair)
-        assert "own: mine.onnx is another file than at home" in pair.agent.said()
+        assert "own: mine.onnx differs from the file at home" in pair.agent.said()
     finally:
         pair.close()
 

@@ -95,7 +95,7 @@ def test_an_agent_is_told_to_stop_and_another_takes_over(cluster: Cluster, undis
     halfway(cluster)
     leaving = cluster.agents["n-0"]
     assert leaving.stop() == 0
-    assert "it was told to stop, and might go" in leaving.said()
+    assert "the run let it leave" in leaving.said()
     cluster.agents["n-0"] = cluster.agent(0)
     finished = cluster.running.finish()
     assert_whole(cluster, finished, undisturbed)

@@ -146,7 +146,7 @@ def test_info_tells_what_a_file_without_a_card_takes_and_gives(tmp_path: Path) -
     ("name", "code", "said"),
     [
         ("gone.onnx", 2, "gone.onnx: there is no such file"),
-        ("folder.onnx", 2, "folder.onnx: it is no file"),
+        ("folder.onnx", 2, "folder.onnx: it is not a file"),
         ("noise.onnx", 1, "noise.onnx is not a model that onnxruntime can load"),
         ("noise", 1, "noise is not a model that onnxruntime can load"),
         ("empty.onnx", 1, "empty.onnx is not a model that onnxruntime can load"),
@@ -223,7 +223,7 @@ def test_heads_that_fit_alike(data: Path) -> None:
     write_colours(data.parent / "mine.onnx", colour_card(heads=heads), outputs={"colour": 3, "backwards": -3})
     done, _ = evaluate(data.parent, "mine.onnx", "--data", "data")
     assert done.code == 2
-    assert "several heads whose labels fit its classes (colour, again); choose one by --head" in done.stderr
+    assert "several heads whose labels fit the data (colour, again); choose one with --head" in done.stderr
     done, figures = evaluate(data.parent, "mine.onnx", "--data", "data", "--head", "again")
     assert done.code == 0
     assert figures["accuracy"] == pytest.approx(1 / 3, abs=1e-3)
@@ -235,14 +235,14 @@ def test_a_class_that_the_model_does_not_know_is_told(data: Path) -> None:
     done, figures = evaluate(data.parent, "mine.onnx", "--data", "data", "--split", "all")
     assert done.code == 0, done.stderr
     assert figures["unknown"] == ["[red] $x$"]
-    assert "no label of the model, so wrong on: [red] $x$" in done.stdout
+    assert "not among the model's labels, so wrong: [red] $x$" in done.stdout
 
 
 @pytest.mark.parametrize(
     ("model", "code", "said"),
     [
         ("gone.onnx", 2, "gone.onnx: there is no such file"),
-        ("plain.onnx", 2, "plain.onnx: it has no card: name its labels by --labels-file FILE"),
+        ("plain.onnx", 2, "plain.onnx: it has no card: give its labels with --labels-file FILE"),
         ("noise.onnx", 1, "noise.onnx"),
         ("wrong.onnx", 1, "wrong.onnx: its card does not fit its network"),
         ("mine", 2, "unknown model 'mine'"),

@@ -41,7 +41,7 @@ def test_a_reader_that_leaves_ends_the_run_well(config: Path, tmp_path: Path) ->
         said = run.stderr.read().decode()
         assert run.wait(60) == 0
     assert first == [0, 1, 2]
-    assert "nobody reads the pipe any more; taking no more frames" in said
+    assert "the reader has closed the pipe; taking no more frames" in said
     assert "in flight" not in said
     seqs = [json.loads(line)["seq"] for line in (tmp_path / "beside.jsonl").read_text().splitlines()]
     assert seqs == list(range(len(seqs)))

@@ -145,13 +145,13 @@ def test_what_waits_is_sent_later(begin: Begin, tmp_path: Path) -> None:
     assert f"`framewire deliver {out}`" in finished.stderr
     failed = framewire("deliver", str(out), "--within", "0.2", env={"TO": server.url()})
     assert failed.code == 1
-    assert "still wait" in failed.stdout
+    assert "still waiting" in failed.stdout
     server.start()
     sent = framewire("deliver", str(out), env={"TO": server.url()})
     assert finished.summary is not None
     assert (sent.code, sent.stdout) == (
         0,
-        f"out: {finished.summary.frames.written} delivered, 0 refused, 0 still wait\n",
+        f"out: {finished.summary.frames.written} delivered, 0 refused, 0 still waiting\n",
     )
     check(server, finished, server.received())
     assert framewire("deliver", str(out), env={"TO": server.url()}).stdout == f"no messages wait in {out}\n"

@@ -164,7 +164,7 @@ def test_the_keeper_and_a_raylet_are_killed(nodes: Nodes, tmp_path: Path, undist
     running = start(nodes, tmp_path)
     wait_for_lines(tmp_path)
     next(one for one in running.processes() if title(one) == "framewire dealt ray").kill()
-    wait_until(lambda: all(running.stderr().count(f"{one} is here") == 2 for one in STREAMS.values()), "new agents")
+    wait_until(lambda: all(running.stderr().count(f"{one} has joined") == 2 for one in STREAMS.values()), "new agents")
     head = nodes.cluster.head_node.all_processes["raylet"][0].process.pid
     agents = [one for one in ours() if "agent_host" in title(one)]
     (victim,) = [one for one in agents if raylet_of(one).pid != head]
@@ -187,7 +187,7 @@ def test_a_cluster_without_a_token_is_refused(token: None, tmp_path: Path, monke
     finally:
         cluster.shutdown()
     assert finished.code == 1
-    assert "asks for no token" in finished.stderr
+    assert "requires no token" in finished.stderr
     assert "--insecure-ray" in finished.stderr
 
 

@@ -108,7 +108,7 @@ def test_a_place_that_is_taken(tmp_path: Path) -> None:
         port = one.url.rstrip("/").rpartition(":")[2]
         asked = framewire(str(PIPELINES / "short.yaml"), "--out", str(tmp_path / "b"), "--http", f"127.0.0.1:{port}")
     assert asked.code == 1
-    assert f"cannot listen at 127.0.0.1:{port} (Address already in use)" in asked.stderr
+    assert f"cannot listen on 127.0.0.1:{port} (Address already in use)" in asked.stderr
     assert "--http HOST:PORT sets another address" in asked.stderr
 
 

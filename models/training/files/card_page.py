@@ -33,8 +33,8 @@ def card_page(card: ModelCard, command: str) -> str:
         "- Held-out pictures were neither trained on nor used to choose the epoch, but are of the same source. Other",
         "  cameras, light and people are not measured: measure on your own with `framewire evaluate`.",
         "- It answers with one of its labels whatever it is shown; it has no word for anything else.",
-        "- Not for decisions about people. Where pictures show people: on what ground they were collected, and who is",
-        "  missing among them, stands here: TO FILL IN.",
+        "- Not for decisions about people. If the pictures show people, state here on what basis they were collected",
+        "  and who is missing among them: TO FILL IN.",
         "",
     ]
     return "\n".join(lines)
@@ -53,7 +53,7 @@ def _section(head: Head, figures: HeadFigures) -> list[str]:
         lines += ["| class | right | of |", "|---|---|---|"]
         lines += [f"| {_cell(name)} | {row[place]} | {sum(row)} |" for place, (name, row) in enumerate(rows)]
     else:
-        lines += ["Rows are what it is, columns what it was taken for.", ""]
+        lines += ["Rows: true class; columns: predicted class.", ""]
         lines += [f"| | {' | '.join(_cell(name) for name in head.labels)} | right |", "|---" * (len(rows) + 2) + "|"]
         for place, (name, row) in enumerate(rows):
             share = f"{row[place] / sum(row):.1%}" if sum(row) else "-"

@@ -189,7 +189,7 @@ def _compare(model: WholeModel, samples: NDArray[np.float32], path: Path) -> Non
         for one, other in zip(told, wanted, strict=True)
     )
     if not apart <= CLOSE:
-        raise ExportError(f"the exported file disagrees with the net by {apart:.2g}, more than {CLOSE:g}")
+        raise ExportError(f"the exported file differs from the net by {apart:.2g}, more than {CLOSE:g}")
 
 
 def _session(path: Path) -> onnxruntime.InferenceSession:

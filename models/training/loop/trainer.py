@@ -228,7 +228,7 @@ def _state(checkpoint: Path, device: str) -> dict[str, Any]:
             return dict(state)
     except (RuntimeError, EOFError, ValueError, TypeError) as error:
         raise OtherTrainingError(f"{checkpoint} cannot be read; delete it to start anew") from error
-    raise OtherTrainingError(f"{checkpoint} is of an older Framewire; delete it to start anew")
+    raise OtherTrainingError(f"{checkpoint} is from an older Framewire; delete it to start over")
 
 
 def _refuse_other(there: dict[str, str], wanted: dict[str, str], checkpoint: Path) -> None:
@@ -236,7 +236,7 @@ def _refuse_other(there: dict[str, str], wanted: dict[str, str], checkpoint: Pat
     if differ:
         words = ", ".join(f"{name} {there.get(name, 'unknown')}, not {wanted[name]}" for name in differ)
         raise OtherTrainingError(
-            f"{checkpoint} is of another training ({words}): name another --out, or delete it to start anew"
+            f"{checkpoint} is from another training ({words}): name another --out, or delete it to start over"
         )
 
 

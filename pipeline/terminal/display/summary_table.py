@@ -56,7 +56,7 @@ def print_summary(summary: Summary, console: Console) -> None:
     if summary.refused_messages:
         console.print(f"{summary.refused_messages} invalid messages were refused", highlight=False)
     if summary.refused_connections:
-        console.print(f"{summary.refused_connections} connections of strangers were refused", highlight=False)
+        console.print(f"{summary.refused_connections} connections from strangers were refused", highlight=False)
 
 
 def _events(summary: Summary) -> str:

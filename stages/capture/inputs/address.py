@@ -11,8 +11,8 @@ from framewire.pipeline.stage import StageError
 NETWORK = ("rtsp", "rtsps", "http", "https", "rtmp", "udp", "srt", "tcp", "rtp")
 """Schemes that are opened as network streams."""
 ENCRYPTED = frozenset({"https", "rtsps"})
-CERTIFICATE = "if its certificate is none that this machine trusts, `verify: false` connects all the same"
-INDEX = "an MP4 with its index at the end cannot come by a pipe: name the file, or use -movflags +faststart"
+CERTIFICATE = "if this machine does not trust its certificate, `verify: false` connects anyway"
+INDEX = "an MP4 with its index at the end cannot be read from a pipe: name the file, or use -movflags +faststart"
 STDIN = "-"
 """The source that is standard input."""
 RAW_RATE = 25.0
@@ -65,7 +65,7 @@ def _tls(name: str, verifies: bool) -> dict[str, str]:
     authorities = ssl.get_default_verify_paths().cafile
     if authorities is None:
         raise StageError(
-            f"{name}: this machine has no certificates of authorities to check the server's with; "
+            f"{name}: this machine has no CA certificates to check the server's against; "
             "install ca-certificates, or set verify: false"
         )
     return {"tls_verify": "1", "ca_file": authorities}

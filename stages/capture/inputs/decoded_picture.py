@@ -51,7 +51,7 @@ def surprises(frame: VideoFrame) -> dict[str, str]:
     if kind := hdr_of(frame):
         said["HDR"] = f"is HDR ({kind}) and is not tone-mapped: colours are paler or darker than a player's"
     if frame.interlaced_frame:
-        said[FIELDS] = "is interlaced: what moves has combs"
+        said[FIELDS] = "is interlaced: moving objects show combing"
     return said
 
 

@@ -55,11 +55,11 @@ def _is_installed(library: str) -> bool:
 
 def _own(to: str) -> type[Place]:
     if ":" not in to:
-        raise StageError(f"{to!r} is no address; write one such as mqtt://localhost, or module:Class")
+        raise StageError(f"{to!r} is not an address; write one such as mqtt://localhost, or module:Class")
     try:
         found = find_class(to)
     except UnknownStageError as error:
         raise StageError(str(error)) from error
     if not (isinstance(found, type) and issubclass(found, Place)):
-        raise StageError(f"{to} is no place: it must derive from framewire.Place")
+        raise StageError(f"{to} is not a Place: it must derive from framewire.Place")
     return found

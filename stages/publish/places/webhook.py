@@ -121,7 +121,7 @@ class Webhook(Place):
             return ""
         why = f"{status} {answer.reason_phrase}"
         if 300 <= status < 400:
-            raise NotNowError(f"{why}: the address leads elsewhere; write the one that it leads to")
+            raise NotNowError(f"{why}: the address redirects; use the target's address")
         if status in LATER or not 400 <= status < 500:
             raise NotNowError(why, after_s=_seconds(answer.headers.get("retry-after", "")))
         said = " ".join(answer.text[:WHY_LENGTH].split())

@@ -71,7 +71,7 @@ def test_parts_of_a_folder_are_held_out_and_never_trained_on(tmp_path: Path) -> 
     examples = read(tmp_path / "pets")
     parting = part(examples)
     assert (len(parting.train), len(parting.validation), len(parting.held_out)) == (2 * COUNT - 2, 2, 6)
-    assert "1 pictures to train on are held out, too" in parting.remarks[0]
+    assert "1 training pictures are also held out" in parting.remarks[0]
 
 
 def test_held_out_pictures_may_lie_elsewhere(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_pictures_that_lie_in_no_class_are_told(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "pets")
     (folder / "cat" / "black").mkdir()
     cv2.imwrite(str(folder / "cat" / "black" / "deep.png"), noise(1)[0])
-    with pytest.raises(ValueError, match=r"cat/black/deep\.png do not lie as the others"):
+    with pytest.raises(ValueError, match=r"cat/black/deep\.png out of place"):
         read(folder)
 
 
@@ -139,7 +139,7 @@ def test_several_answers_of_a_list(tmp_path: Path) -> None:
     examples = read(folder, listing=listing)
     assert examples.classes == {"kind": ("cat", "dog"), "size": ("big",)}
     assert examples.labels[:2].tolist() == [[0, -1], [0, 0]]
-    assert examples.broken == ["cat/99.png (listed, and not there)"]
+    assert examples.broken == ["cat/99.png (listed but missing)"]
     listing.write_text("0.png,cat\n1.png,dog\n")
     with pytest.raises(ValueError, match="must be a header"):
         read(folder, listing=listing)
@@ -305,5 +305,5 @@ def test_the_order_of_an_arrays_colours_can_be_said_at_training_and_at_evaluatio
 
 def test_held_out_pictures_that_are_those_to_train_on_leave_nothing_to_learn(tmp_path: Path) -> None:
     kinds = folder_of(tmp_path / "kinds")
-    with pytest.raises(ValueError, match="class cat of class has no picture to train on that is not held out, too"):
+    with pytest.raises(ValueError, match="class cat of class has no picture to train on that is not also held out"):
         part(read(kinds, held_out=kinds))

@@ -82,7 +82,7 @@ def test_only_an_emotion_net_teaches_what_faces_are(tmp_path: Path) -> None:
     first = emotions(tmp_path)
     other = order(first.source.data, tmp_path / "other", size=16)
     train_own(other, QUIET)
-    with pytest.raises(ValueError, match="is of task classify"):
+    with pytest.raises(ValueError, match="is from task classify"):
         train_age_gender(order(tmp_path, tmp_path / "ages", task="age-gender", start=other.checkpoint), QUIET)
 
 

@@ -72,7 +72,7 @@ class TestWithPyTorch:
         assert f"Accuracy {figures.accuracy:.2%}" in page
         again = train(shapes, "--net", "resnet", *QUICK, "--attribute", "shape", "--out", tmp_path / "out")
         assert again.returncode == 1
-        assert "is of another training (net lenet, not resnet)" in again.stderr
+        assert "is from another training (net lenet, not resnet)" in again.stderr
 
     def test_killed_in_an_epoch_it_ends_as_if_it_had_not_been(self, tmp_path: Path) -> None:
         shapes = write_shapes(tmp_path / "shapes", 60)
@@ -88,7 +88,7 @@ class TestWithPyTorch:
         assert killed.wait() == -signal.SIGKILL
         rest = train(*words, "--out", tmp_path / "out")
         assert rest.returncode == 0, rest.stderr
-        assert "goes on in epoch" in rest.stdout
+        assert "resuming in epoch" in rest.stdout
 
         def told(text: str) -> list[str]:
             return re.findall(r"^(epoch 6 .*) \(", text, re.MULTILINE)
@@ -105,5 +105,5 @@ class TestWithPyTorch:
             if line.startswith("epoch 2"):
                 running.send_signal(signal.SIGINT)
         assert running.stderr is not None
-        assert "the same command goes on from there" in running.stderr.read()
+        assert "the same command resumes from there" in running.stderr.read()
         assert running.wait() == 130

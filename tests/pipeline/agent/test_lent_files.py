@@ -83,7 +83,7 @@ def test_another_file_of_that_name_is_not_used_and_that_is_said(here: FileHere, 
     (away / "mine.onnx").write_bytes(b"another")
     files = looked(lent(here))
     assert not files.is_whole
-    assert files.news[0] == "own: mine.onnx is another file than at home, whose own is used"
+    assert files.news[0] == "own: mine.onnx differs from the file at home, which is used instead"
     fetched(files, Lender([here]))
     assert Path(own(files).inputs_at["mine.onnx"]).read_bytes() == here.path.read_bytes()
     assert (away / "mine.onnx").read_bytes() == b"another"

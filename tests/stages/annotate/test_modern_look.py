@@ -94,7 +94,7 @@ def test_letters_that_the_font_lacks_are_told_once(caplog: pytest.LogCaptureFixt
             picture = np.zeros((360, 640, 3), np.uint8)
             runner.process(runner.packet(picture).plus([person(200, 150, 1, mood="高兴")]))
     assert [record.getMessage() for record in caplog.records] == [
-        "the font has no 兴 高: `font` names one that has, such as Noto Sans CJK"
+        "the font has no 兴 高: set `font` to one that does, such as Noto Sans CJK"
     ]
 
 

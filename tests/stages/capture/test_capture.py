@@ -243,7 +243,7 @@ def test_a_start_behind_the_end_is_said(video: Path, tmp_path: Path) -> None:
     with StageRunner(Capture, {"source": str(video), "start_s": 100.0}) as runner:
         assert list(runner.shots()) == []
         assert isinstance(runner.stage, Capture)
-        assert runner.stage.cut_short == f"{video}: start_s: 100 is behind its end (1.2 s)"
+        assert runner.stage.cut_short == f"{video}: start_s: 100 is past its end (1.2 s)"
 
 
 def test_what_is_cropped_at_the_left_is_not_shown(tmp_path: Path) -> None:

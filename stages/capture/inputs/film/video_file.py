@@ -34,7 +34,8 @@ from framewire.stages.capture.inputs.picture_source import RATE_OTHERWISE, Slot,
 
 MATROSKA_TIME = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)$")
 SEEKING = (
-    "a server that cannot seek cannot give a film whose index is at its end: download it, or use -movflags +faststart"
+    "if the server cannot seek, a film with its index at the end cannot be read: download it, or use "
+    "-movflags +faststart"
 )
 MISSING = Fraction(1, 50)
 """Share of a film's length that may be missing without a word: containers round, and sound may last longer."""
@@ -122,7 +123,7 @@ class VideoFile:
     def why_nothing(self) -> str:
         """Why it has given no frame."""
         if self._ends is not None and self._excerpt.start_s:
-            return f"{self._path}: start_s: {self._excerpt.start_s:g} is behind its end ({float(self._ends):.1f} s)"
+            return f"{self._path}: start_s: {self._excerpt.start_s:g} is past its end ({float(self._ends):.1f} s)"
         return f"{self._path} has no picture that can be decoded"
 
     def close(self) -> None:

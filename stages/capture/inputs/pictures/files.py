@@ -74,7 +74,7 @@ def check_supported(path: Path) -> None:
 
 def _cure(path: Path) -> str:
     program = UNSUPPORTED.get(path.suffix.lower())
-    return f"make a JPEG or PNG of it, with {program} for example" if program else ""
+    return f"convert it to JPEG or PNG, for example with {program}" if program else ""
 
 
 def _numbered(path: Path) -> list[Path]:

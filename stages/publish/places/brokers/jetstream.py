@@ -27,7 +27,7 @@ class JetStreamSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     jetstream: Annotated[
         str,
-        Meta(description="Its name: it is made, for the topic's subjects, if there is none; empty: somebody else does"),
+        Meta(description="Name of the stream, created for the topic's subjects if missing; empty: you create it"),
     ] = "framewire"
 
 
@@ -47,7 +47,7 @@ class JetStream(Place):
         self._subjects = ".".join("*" if "{" in token else token for token in options.destination.split("."))
         example = re.sub(r"\{\w+\}", "x", options.destination)
         if not SUBJECT.fullmatch(example):
-            raise StageError(f"topic {options.destination!r} is no subject of NATS: words with dots between them")
+            raise StageError(f"topic {options.destination!r} is not a NATS subject: use words separated by dots")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client: Any = None
         self._error = ""
@@ -127,7 +127,7 @@ class JetStream(Place):
         finally:
             writer.close()
         if not re.search(rb'"tls_(required|available)"\s*:\s*true', info):
-            raise NotNowError(f"{shown(self.options.to)} speaks no TLS")
+            raise NotNowError(f"{shown(self.options.to)} does not support TLS")
 
     async def _on_closed(self) -> None:
         if self._client is not None:
@@ -202,5 +202,5 @@ def _words(error: BaseException) -> str:
     from nats.js.errors import NoStreamResponseError
 
     if isinstance(error, NoStreamResponseError):
-        return "no stream of JetStream's takes this subject; make one, or name it in settings.jetstream"
+        return "no JetStream stream takes this subject; create one, or name it in settings.jetstream"
     return words_of(error)

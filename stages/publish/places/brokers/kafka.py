@@ -50,7 +50,7 @@ class Kafka(Place):
         if "{" not in options.destination and not TOPIC.fullmatch(options.destination):
             raise StageError(f"topic {options.destination!r}: Kafka takes letters, digits, . _ and -, at most 249")
         if wrong := [name for name in OURS if name in options.settings.config]:
-            raise StageError(f"settings.config.{wrong[0]} is ours to set")
+            raise StageError(f"settings.config.{wrong[0]} is set by Framewire")
         self._producer: Any = None
         self._error = ""
 

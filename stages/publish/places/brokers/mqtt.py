@@ -32,8 +32,8 @@ AVAILABILITY = "framewire-availability/{pipeline}/{stage}"
 class MqttSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How messages are sent."""
 
-    retain: Annotated[bool, Meta(description="The broker keeps each topic's last message for who comes later")] = False
-    version: Annotated[Literal[3, 5], Meta(description="Of the protocol; 3 for old brokers")] = 5
+    retain: Annotated[bool, Meta(description="The broker keeps a topic's last message for later subscribers")] = False
+    version: Annotated[Literal[3, 5], Meta(description="Protocol version; 3 for old brokers")] = 5
     availability: Annotated[
         str, Meta(description="Topic of a retained `online` or `offline`; {pipeline} and {stage} are filled in")
     ] = AVAILABILITY
@@ -106,7 +106,7 @@ class Mqtt(Place):
         client.connect(self._address.host, self._port, keepalive=KEEPALIVE_S)
         client.loop_start()
         if not self._connected.wait(PATIENCE_S) or self._refusal:
-            raise NotNowError(self._refusal or f"{shown(options.to)} does not answer as a broker does")
+            raise NotNowError(self._refusal or f"{shown(options.to)} does not answer like a broker")
         if self._asked_window < self._window:
             # The library wants to know before it connects.
             self._window = self._asked_window
@@ -183,7 +183,7 @@ class Mqtt(Place):
 
     def _on_connect(self, _client: Any, _data: Any, _flags: Any, code: Any, properties: Any) -> None:
         if code.is_failure:
-            self._refusal = f"the broker refuses us: {code}"
+            self._refusal = f"the broker refused the connection: {code}"
         told = getattr(properties, "MaximumPacketSize", None)
         self._packet_max = told or SENT_MAX
         self._asked_window = min(getattr(properties, "ReceiveMaximum", None) or WINDOW, WINDOW)

@@ -29,7 +29,7 @@ CAUSED = "caused error: "
 class RedisSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How much Redis keeps."""
 
-    max_length: Annotated[int, Meta(ge=0, description="Entries that a stream keeps, about; the oldest go; 0: all")] = 0
+    max_length: Annotated[int, Meta(ge=0, description="Newest entries kept per stream, approximately; 0: all")] = 0
 
 
 class RedisStreams(Place):

@@ -70,5 +70,5 @@ def test_the_summary_is_by_machine() -> None:
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert ["n1", "2", "6.00", "30%", "2", "2", "faces"] in [line.split() for line in text.splitlines()]
     assert "link home>n1: 60.0 MB, 6.0 MB/s, lost once" in text
-    assert "3 connections of strangers were refused" in text
+    assert "3 connections from strangers were refused" in text
     assert summary.refused_messages == 5

@@ -42,7 +42,7 @@ def test_one_file_is_not_several(folder: Path) -> None:
     ("word", "why"),
     [
         ("*.mp4", r"no pictures in .*, only film.mp4: name one film, or several under `sources`"),
-        ("*.HEIC", r"no pictures in .*, only x.HEIC: make a JPEG or PNG of it, with heif-convert for example"),
+        ("*.HEIC", r"no pictures in .*, only x.HEIC: convert it to JPEG or PNG, for example with heif-convert"),
     ],
 )
 def test_nothing_but_others(word: str, why: str, folder: Path) -> None:
@@ -51,7 +51,7 @@ def test_nothing_but_others(word: str, why: str, folder: Path) -> None:
 
 
 def test_a_picture_that_cannot_be_read_has_a_cure(folder: Path) -> None:
-    with pytest.raises(StageError, match=r"x\.HEIC is a HEIC picture, which cannot be read: make a JPEG"):
+    with pytest.raises(StageError, match=r"x\.HEIC is a HEIC picture, which cannot be read: convert it to JPEG"):
         check_supported(folder / "x.HEIC")
     check_supported(folder / "film.mp4")
 
