@@ -25,16 +25,18 @@ class NoPicturesError(ValueError):
     """The data has no pictures to measure on."""
 
 
-def read_npz(path: Path, split: str, order: str = "") -> LabelledPictures:
+def read_npz(path: Path, split: str, order: str = "", with_test: bool = False) -> LabelledPictures:
     """The pictures of an .npz of the part `split` (validation, train, all), if it has parts: see array_pictures.
 
     `order` (RGB or BGR) overrides what is assumed of its colours.
 
-    A part `test` counts as validation where there is no other. Raises KeyError, ValueError, OSError.
+    A part `test` counts as validation where there is no other, or if `with_test` says so. Raises KeyError, ValueError,
+    OSError.
     """
     read = read_arrays(path, order)
     parts = {part.part for part in read.parts}
-    wanted = {split, ""} | ({TEST} if split == VALIDATION and VALIDATION not in parts else set())
+    is_test_wanted = split == VALIDATION and (with_test or VALIDATION not in parts)
+    wanted = {split, ""} | ({TEST} if is_test_wanted else set())
     kept = [part for part in read.parts if split == "all" or part.part in wanted]
     if not kept:
         raise KeyError(f"it has no part {split}, only {', '.join(sorted(parts))}")

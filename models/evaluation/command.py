@@ -221,9 +221,15 @@ def _labelled(data: Data, model: MeasuredModel) -> LabelledPictures:
 
 
 def _of_npz(data: Data, model: MeasuredModel) -> LabelledPictures:
-    # A model's own list tells better than the parts what it was trained on: perhaps its epoch was chosen by one.
-    split = data.split if model.seen is None else Split.ALL
-    return read_npz(data.path, split, data.colours)
+    if model.seen is None:
+        return read_npz(data.path, data.split, data.colours)
+    if data.split == Split.VALIDATION:
+        try:
+            # Either part may have chosen the epoch: the model's own list tells, and leaves that one out.
+            return read_npz(data.path, data.split, data.colours, with_test=True)
+        except KeyError:
+            pass
+    return read_npz(data.path, Split.ALL, data.colours)
 
 
 def _names_file(name: str) -> bool:

@@ -198,6 +198,20 @@ def test_what_it_was_trained_on_is_left_out(split: str, count: int, left_out: in
     assert (data.parent / "charts" / "mine-on-data.png").stat().st_size > 1000
 
 
+def test_of_an_arrays_parts_those_are_measured_that_chose_nothing(data: Path) -> None:
+    """The model has seen the first three pictures: two were trained on, one chose the epoch."""
+    pictures = [of_colour(place, seed=10 * place + number) for number in (0, 1, 2) for place in range(3)]
+    parts = {"train": [0, 1, 3], "val": [2], "test": [3, 4, 5, 6]}
+    arrays = {f"{name}_images": np.stack([pictures[one] for one in places]) for name, places in parts.items()}
+    labels = {f"{name}_labels": [one % 3 for one in places] for name, places in parts.items()}
+    np.savez(data.parent / "parts.npz", classes=COLOURS, **arrays, **labels)  # type: ignore[arg-type]
+    for split, count, left_out in (("validation", 4, 1), ("train", 3, 5), ("all", 8, 0)):
+        done, figures = evaluate(data.parent, "mine.onnx", "--data", "parts.npz", "--split", split)
+        assert done.code == 0, done.stderr
+        # A picture to train on that is measured, too, was not trained on: it is not measured twice either.
+        assert (split, figures["count"], figures["left_out"]) == (split, count, left_out)
+
+
 def test_nothing_is_left(data: Path) -> None:
     done, _ = evaluate(data.parent, "mine.onnx", "--data", "seen.npz")
     assert done.code == 2
