@@ -36,7 +36,7 @@ def part(examples: Examples) -> Parting:
     """By the parts that the data has, or by shares of each class. Raises ValueError if a class has too few pictures."""
     held = [one for one in (VALIDATION, TEST) if one in examples.known_parts]
     validation = np.zeros(len(examples.parts), np.bool_)
-    remarks = []
+    remarks: list[str] = []
     if held and TRAIN in examples.known_parts:
         held_out, train = (_of_part(examples, one) for one in (held[-1], TRAIN))
         if len(held) > 1:
@@ -46,15 +46,17 @@ def part(examples: Examples) -> Parting:
         held_out = _by_hash(examples, np.ones_like(validation), SHARE)
         train = ~held_out
     measured = np.isin(examples.hashes, examples.hashes[held_out])
-    if (both := measured & train).any():
-        remarks.append(f"{int(both.sum())} training pictures are also held out; they are not trained on")
+    both = _said_of(measured & train, "training pictures are also held out; they are not trained on", remarks)
     train &= ~measured
+    _said_of(measured & validation, "validation pictures are also held out; they choose nothing", remarks)
     validation &= ~measured
+    chosen_by = np.isin(examples.hashes, examples.hashes[validation])
+    both |= _said_of(chosen_by & train, "training pictures also choose the epoch; they are not trained on", remarks)
     if not validation.any():
         validation = _spared(examples, train, _by_hash(examples, train, VALIDATION_SHARE))
     train &= ~np.isin(examples.hashes, examples.hashes[validation])
     parting = Parting(np.flatnonzero(train), np.flatnonzero(validation), np.flatnonzero(held_out), remarks)
-    _check(examples, parting, " that is not also held out" if both.any() else "")
+    _check(examples, parting, " that is not also held out or for validation" if both else "")
     return parting
 
 
@@ -74,6 +76,13 @@ def _need_enough(examples: Examples) -> None:
             count = len(np.unique(examples.hashes[examples.labels[:, place] == number]))
             if count < FEWEST:
                 raise ValueError(f"class {name} has {count} different pictures, and at least {FEWEST} are needed")
+
+
+def _said_of(which: Mask, what: str, remarks: list[str]) -> bool:
+    """Whether there are any, which is then remarked on."""
+    if which.any():
+        remarks.append(f"{int(which.sum())} {what}")
+    return bool(which.any())
 
 
 def _of_part(examples: Examples, name: str) -> Mask:

@@ -197,8 +197,8 @@ def show(figures: Figures, split: Split = Split.VALIDATION) -> None:
     console = Console()
     console.print(table)
     if not isinstance(figures, FaceFigures) and figures.left_out:
-        which = "was not trained on" if split == Split.TRAIN else "was trained on"
-        text = f"left out: {figures.left_out} pictures that the model {which} (--split all: measure on all)"
+        which = "has not seen" if split == Split.TRAIN else "has seen"
+        text = f"left out: {figures.left_out} pictures that the model {which} in training (--split all: measure on all)"
         console.print(text, soft_wrap=True)
     if isinstance(figures, ClassFigures) and figures.unknown:
         console.print(_literal(f"not among the model's labels, so wrong: {', '.join(figures.unknown)}"), soft_wrap=True)

@@ -53,8 +53,8 @@ class LeftOut:
     def nothing_left(self) -> str:
         """Why no picture is left, and what to do."""
         if self._split == Split.TRAIN:
-            return f"{self._model.name} was trained on none of its {self.count} pictures; leave --split train out"
+            return f"{self._model.name} has seen none of its {self.count} pictures in training; leave out --split train"
         return (
-            f"{self._model.name} was trained on all of its {self.count} pictures; "
+            f"{self._model.name} has seen all of its {self.count} pictures in training; "
             "measure on others, or say --split all to measure on these"
         )

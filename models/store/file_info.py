@@ -66,8 +66,7 @@ def _known_again(card: ModelCard) -> str:
         return f"none: {error}"
     if not count:
         return "none: `evaluate` cannot leave them out"
-    others = count - card.pictures
-    return f"{count} pictures, which `evaluate` leaves out" + (f": {others} chose the epoch" if others > 0 else "")
+    return f"{count} different pictures, which `evaluate` leaves out: with those that chose the epoch"
 
 
 def _labels(head: Head) -> str:

@@ -21,6 +21,7 @@ from framewire.models.picture import Picture
 from framewire.models.training.files.own_file import Sample, WholeModel
 from framewire.models.training.loop.augment import Augmentation, augment, centre, normal
 from framewire.models.training.loop.recipe import Recipe
+from framewire.models.training.loop.trainer import Measured
 from framewire.models.training.nets.face_net import FaceNet, own_face_net
 
 SIZE = 64
@@ -96,16 +97,16 @@ class AgeGender:
         faces = _load(data)
         held_out = np.array([person.held_out for person in faces.people])
         choosing = np.array([chooses_epoch(person.name) for person in faces.people])
-        if (held_out | choosing).all() or not held_out.any() or not choosing.any():
-            raise ValueError(
-                f"it has too few faces: of {len(held_out)}, {held_out.sum()} are held out and {choosing.sum()} choose "
-                "the epoch"
-            )
         ages = np.array([min(AGES - 1, person.age) for person in faces.people])
         genders = np.array([person.gender for person in faces.people])
         # Nobody is measured on who was trained on under another name.
         choosing &= ~np.isin(faces.hashes, faces.hashes[held_out])
         train = ~np.isin(faces.hashes, faces.hashes[held_out | choosing])
+        if not (train.any() and choosing.any() and held_out.any()):
+            raise ValueError(
+                f"it has too few faces: of {len(held_out)}, {train.sum()} are to train on, {choosing.sum()} choose the "
+                f"epoch and {held_out.sum()} are held out"
+            )
         self._side = SIZE
         self._images, self._choosing_images = (_on(faces.stored[one], device) for one in (train, choosing))
         self._ages, self._choosing_ages = (_on(ages[one], device) for one in (train, choosing))
@@ -139,7 +140,7 @@ class AgeGender:
         of_gender = functional.cross_entropy(answers["gender"].float(), self._genders[place], label_smoothing=0.05)
         return of_age + EXPECTATION_WEIGHT * of_years + of_gender
 
-    def measure(self, net: nn.Module) -> dict[str, float]:
+    def measure(self, net: nn.Module) -> Measured:
         """See Task."""
         net.eval()
         errors, right = [], []
@@ -151,8 +152,10 @@ class AgeGender:
                 right.append(answers["gender"].argmax(1) == self._choosing_genders[part])
         error, gender = float(torch.cat(errors).mean()), torch.cat(right).float()
         grown = self._choosing_ages >= 13
-        figures = {"best": float(gender.mean()) - error / 100, "age error": error, "gender": float(gender.mean())}
-        return {**figures, "gender from 13": float(gender[grown].mean())} if bool(grown.any()) else figures
+        shown = {"age error": error, "gender": float(gender.mean())}
+        if bool(grown.any()):
+            shown["gender from 13"] = float(gender[grown].mean())
+        return Measured(best=shown["gender"] - error / 100, shown=shown)
 
     def _expected(self, logits: Tensor) -> Tensor:
         return (logits.softmax(1) * self._years).sum(1)

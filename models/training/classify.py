@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from framewire.models.datasets.examples import UNKNOWN
 from framewire.models.training.loop.augment import Augmentation, augment, normal
+from framewire.models.training.loop.trainer import Measured
 
 EVALUATION_BATCH = 256
 SURELY_NOT = 1e-6
@@ -73,7 +74,7 @@ class Classification:
         answers = net(normal(share * seen + (1 - share) * seen[other]))
         return share * self._apart(answers, labels) + (1 - share) * self._apart(answers, labels[other])
 
-    def measure(self, net: nn.Module) -> dict[str, float]:
+    def measure(self, net: nn.Module) -> Measured:
         """See Task."""
         net.eval()
         right, surprise, known = ([0.0] * len(self._heads) for _ in range(3))
@@ -92,7 +93,7 @@ class Classification:
         shares = {self._called[self._heads[number]]: right[number] / known[number] for number in told_of}
         count = max(1, len(shares))
         doubt = sum(surprise[number] / known[number] for number in told_of) / count
-        return {"best": sum(shares.values()) / count, "doubt": doubt, **shares}
+        return Measured(best=sum(shares.values()) / count, doubt=doubt, shown=shares)
 
     def _answers(self, net: nn.Module, seen: Tensor) -> dict[str, Tensor]:
         """Probabilities (n, labels) of each head."""

@@ -72,6 +72,7 @@ def train_own(order: Order, progress: Progress) -> Path:
         "net": str(order.net),
         "size": str(side),
         "data": digest(examples, parting),
+        "chosen by": "validation",
         "epochs": str(recipe.epochs),
         "seed": str(order.seed),
         "colour": "grey" if grey else "BGR",

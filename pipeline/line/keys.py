@@ -42,20 +42,27 @@ KeysT = TypeVar("KeysT", AgentKey, RunKeys)
 
 
 def make_keys(folder: Path, machines: list[str]) -> list[Path]:
-    """Write new keys: `home.key` for the run, NAME.key for each machine.
+    """Write new keys, all or none: `home.key` for the run, NAME.key for each machine.
 
-    Raises OSError; FileExistsError if there are keys of any of these names already, and then writes none.
+    Raises OSError; FileExistsError if there are keys of any of these names already.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name in (HOME, *machines):
-        if (path := folder / f"{name}{SUFFIX}").exists():
+        if os.path.lexists(path := folder / f"{name}{SUFFIX}"):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
     public, secret = new_pair()
     pairs = {machine: new_pair() for machine in machines}
     run = RunKeys(public, secret, {machine: pair[0] for machine, pair in pairs.items()})
-    paths = [_write(folder / f"{HOME}{SUFFIX}", run)]
-    for machine, pair in pairs.items():
-        paths.append(_write(folder / f"{machine}{SUFFIX}", AgentKey(machine, *pair, public)))
+    keys: dict[str, AgentKey | RunKeys] = {HOME: run}
+    keys |= {machine: AgentKey(machine, *pair, public) for machine, pair in pairs.items()}
+    paths: list[Path] = []
+    try:
+        for name, key in keys.items():
+            paths.append(_write(folder / f"{name}{SUFFIX}", key))
+    except OSError:
+        for path in paths:
+            path.unlink()
+        raise
     return paths
 
 
@@ -87,8 +94,12 @@ def new_pair() -> tuple[str, str]:
 
 def _write(path: Path, keys: AgentKey | RunKeys) -> Path:
     opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(opened, "wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(keys), indent=2) + b"\n")
+    try:
+        with os.fdopen(opened, "wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(keys), indent=2) + b"\n")
+    except OSError:
+        path.unlink()
+        raise
     return path
 
 

@@ -103,6 +103,28 @@ def test_auto_takes_what_is_here(model: Path, tmp_path: Path, monkeypatch: pytes
         pass
 
 
+NO_RUNTIME = "onnxruntime is not installed: install framewire[cpu] or framewire[gpu]"
+
+
+def test_why_a_network_cannot_run_is_told_with_its_cure(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said(**asked: object) -> str:
+        runner = StageRunner(Detect, {"method": "auto", **asked})
+        runner.context.chosen["method"] = "hog"
+        with runner:
+            return runner.context.facts["hog"]
+
+    gone = tmp_path / "gone.onnx"
+    assert said(model=str(gone)) == f"because {gone} cannot run here; there is no such file"
+    assert said(model=str(model)) == "because this run began with it"
+    monkeypatch.setattr("framewire.stages.detect.find_spec", lambda _name: None)
+    assert said(model=str(model)) == f"because {model} cannot run here; {NO_RUNTIME}"
+    monkeypatch.setattr("framewire.stages.face_detect.find_spec", lambda _name: None)
+    with StageRunner(FaceDetect, {"method": "auto", "model": "yunet"}) as runner:
+        assert runner.context.facts["haar"] == f"because yunet cannot run here; {NO_RUNTIME}"
+
+
 def test_a_model_that_is_not_here_is_a_warning_of_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("FRAMEWIRE_MODELS", raising=False)

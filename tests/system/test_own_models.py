@@ -215,7 +215,7 @@ def test_of_an_arrays_parts_those_are_measured_that_chose_nothing(data: Path) ->
 def test_nothing_is_left(data: Path) -> None:
     done, _ = evaluate(data.parent, "mine.onnx", "--data", "seen.npz")
     assert done.code == 2
-    assert "mine was trained on all of its 3 pictures; measure on others, or say --split all" in done.stderr
+    assert "mine has seen all of its 3 pictures in training; measure on others, or say --split all" in done.stderr
     done, figures = evaluate(data.parent, "mine.onnx", "--data", "seen.npz", "--split", "all")
     assert (done.code, figures["count"]) == (0, 3)
 

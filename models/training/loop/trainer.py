@@ -21,13 +21,26 @@ SAVED_EVERY = 20.0
 HAS_BFLOAT16 = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 """Half the time of float32 where the processor has it, ten times as long where it has not."""
 
-RANKING = ("best", "doubt")
-"""Figures that choose the epoch, and are not shown."""
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 class StoppedError(Exception):
     """The training was stopped; its checkpoint says where."""
+
+
+class Measured(Struct, frozen=True, kw_only=True):
+    """How well an epoch did on the pictures that choose it: the one with the highest `best`."""
+
+    best: float
+    doubt: float = 0.0
+    """Of epochs that are equally good, the one with the lowest is taken."""
+    shown: dict[str, float] = {}
+    """Figures for people, by name."""
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """The greater, the better."""
+        return self.best, -self.doubt
 
 
 class Task(Protocol):
@@ -38,8 +51,8 @@ class Task(Protocol):
     def loss(self, net: nn.Module, chosen: Tensor, generator: torch.Generator) -> Tensor:
         """The loss on these training examples."""
 
-    def measure(self, net: nn.Module) -> dict[str, float]:
-        """Figures on pictures that choose the epoch: by `best`, the higher, and of equal ones by `doubt`, the lower."""
+    def measure(self, net: nn.Module) -> Measured:
+        """On the pictures that choose the epoch."""
 
 
 class Progress(Protocol):
@@ -68,7 +81,7 @@ class Trainer:
     """Trains one net for one task. Saves its state to `checkpoint`, and resumes from it, to the same end.
 
     `key` says what is trained on what: a checkpoint of something else is refused. `patience` is how many epochs
-    without a better figure end the training, 0 for none.
+    without a higher `best` end the training, 0 for none.
     """
 
     def __init__(
@@ -96,8 +109,9 @@ class Trainer:
             _groups(net, recipe.decay), lr=recipe.rate, momentum=recipe.momentum, nesterov=True
         )
         self.epoch = 0
-        self.best: dict[str, float] = {}
+        self.best_rank: tuple[float, float] = (-math.inf, -math.inf)
         self.best_epoch = 0
+        self.gained_epoch = 0
         self.best_weights: dict[str, Tensor] = {}
         self.resumed = checkpoint.exists()
         self._place = _Place()
@@ -108,7 +122,7 @@ class Trainer:
     @property
     def finished(self) -> bool:
         """Whether all epochs are done, or no better figure has come for long enough."""
-        tired = 0 < self.patience <= self.epoch - self.best_epoch and self.epoch > WARM_UP_EPOCHS
+        tired = 0 < self.patience <= self.epoch - self.gained_epoch and self.epoch > WARM_UP_EPOCHS
         return self.epoch >= self.recipe.epochs or tired
 
     def run(self, progress: Progress, minutes: float = math.inf) -> None:
@@ -117,17 +131,19 @@ class Trainer:
         while not self.finished and time.monotonic() < end:
             started = time.monotonic()
             loss = self._one_epoch(progress)
-            figures = self.task.measure(self.average.module)
+            measured = self.task.measure(self.average.module)
             self.epoch += 1
-            if not self.best or _rank(figures) >= _rank(self.best):
-                self.best, self.best_epoch = figures, self.epoch
+            if measured.best > self.best_rank[0]:
+                self.gained_epoch = self.epoch
+            if measured.rank >= self.best_rank:
+                # Of equal epochs the later: its rate was lower.
+                self.best_rank, self.best_epoch = measured.rank, self.epoch
                 self.best_weights = {name: value.clone() for name, value in self.average.module.state_dict().items()}
             self._place = _Place()
             self._save()
-            words = ", ".join(f"{name} {value:.4f}" for name, value in figures.items() if name not in RANKING)
+            words = ", ".join(f"{name} {value:.4f}" for name, value in {"loss": loss, **measured.shown}.items())
             seconds = time.monotonic() - started
-            said = ", ".join(filter(None, (f"loss {loss:.4f}", words)))
-            progress.line(f"epoch {self.epoch} of {self.recipe.epochs}: {said} ({seconds:.0f} s)")
+            progress.line(f"epoch {self.epoch} of {self.recipe.epochs}: {words} ({seconds:.0f} s)")
 
     def best_net(self) -> nn.Module:
         """The moving average at the epoch that measured best, on the CPU."""
@@ -183,8 +199,9 @@ class Trainer:
             "net": self.net.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "best": self.best,
+            "best_rank": self.best_rank,
             "best_epoch": self.best_epoch,
+            "gained_epoch": self.gained_epoch,
             "best_weights": self.best_weights,
         }
         try:
@@ -203,16 +220,12 @@ class Trainer:
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.best, self.best_epoch, self.best_weights = state["best"], state["best_epoch"], state["best_weights"]
+        self.best_rank, self.best_epoch = state["best_rank"], state["best_epoch"]
+        self.best_weights, self.gained_epoch = state["best_weights"], state["gained_epoch"]
         self._place = _Place(state["step"], state["total"], state["generator"])
         torch.set_rng_state(state["random"])
         if self.device == "cuda" and state.get("random_there") is not None:
             torch.cuda.set_rng_state(state["random_there"])
-
-
-def _rank(figures: dict[str, float]) -> tuple[float, float]:
-    """The greater, the better. Of equal epochs the later is taken: its rate was lower."""
-    return figures["best"], -figures.get("doubt", 0.0)
 
 
 def key_and_best(checkpoint: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
@@ -224,7 +237,7 @@ def key_and_best(checkpoint: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
 def _state(checkpoint: Path, device: str) -> dict[str, Any]:
     try:
         state = torch.load(checkpoint, weights_only=True, map_location=device)
-        if "key" in state and "random" in state:
+        if "key" in state and "best_rank" in state:
             return dict(state)
     except (RuntimeError, EOFError, ValueError, TypeError) as error:
         raise OtherTrainingError(f"{checkpoint} cannot be read; delete it to start anew") from error

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +24,17 @@ def test_where_there_are_both_one_part_chooses_and_the_other_measures(tmp_path: 
     assert (len(parting.train), len(parting.validation), len(parting.held_out)) == (2 * COUNT - 1, 7, 8)
     assert {examples.parts[one] for one in parting.held_out} == {"test"}
     assert_apart(examples, parting)
+    assert parting.remarks == [
+        "1 validation pictures are also held out; they choose nothing",
+        "1 training pictures also choose the epoch; they are not trained on",
+    ]
+
+
+def test_a_validation_part_that_is_the_training_part_leaves_nothing_to_learn(tmp_path: Path) -> None:
+    for name, seed in {"train": 0, "val": 0, "test": 40}.items():
+        folder_of(tmp_path / "pets" / name, seed=seed)
+    with pytest.raises(ValueError, match="no picture to train on that is not also held out or for validation"):
+        part(read(tmp_path / "pets"))
 
 
 def assert_apart(examples: Examples, parting: Parting) -> None:
@@ -62,7 +74,6 @@ def test_whatever_there_is_no_picture_is_in_two_parts_and_each_class_is_learned_
     for place in range(heads):
         for one in (parting.train, parting.held_out):
             assert set(examples.labels[one, place].tolist()) >= {0, 1, 2}
-    assert 0 < len(parting.validation) < len(parting.train)
 
 
 def test_a_rare_answer_is_learned_rather_than_chosen_by() -> None:

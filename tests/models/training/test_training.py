@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from framewire.models.training.classify import Classification, Pictures, Style  
 from framewire.models.training.files.own_file import OwnModel, Sample, WholeModel, write_own  # noqa: E402
 from framewire.models.training.loop.augment import Augmentation, augment, centre  # noqa: E402
 from framewire.models.training.loop.recipe import OtherTrainingError, Recipe  # noqa: E402
-from framewire.models.training.loop.trainer import StoppedError, Trainer, learning_rate  # noqa: E402
+from framewire.models.training.loop.trainer import Measured, StoppedError, Trainer, learning_rate  # noqa: E402
 from framewire.models.training.nets.face_net import FaceNet, own_face_net  # noqa: E402
 
 QUICK = Recipe(epochs=4, batch=32, rate=0.05, threads=1)
@@ -72,6 +73,47 @@ def test_a_training_that_was_stopped_in_an_epoch_goes_on_as_if_it_had_not_been(t
     rest = Lines()
     trainer(tmp_path / "parts.pt").run(rest)
     assert parts + rest.lines == whole.lines
+
+
+class Known:
+    """A task whose figures are known beforehand, an epoch each; it learns nothing."""
+
+    train_count = 8
+
+    def __init__(self, figures: list[tuple[float, float]]) -> None:
+        self.figures = iter(figures)
+
+    def loss(self, net: Any, chosen: object, generator: object) -> Any:
+        (weight,) = net.parameters()
+        return (weight * 0).sum()
+
+    def measure(self, net: object) -> Measured:
+        best, doubt = next(self.figures)
+        return Measured(best=best, doubt=doubt)
+
+
+@pytest.mark.parametrize(
+    ("figures", "best", "ended"),
+    [
+        # Equally good, and ever surer: no gain, but the last is taken.
+        ([(1.0, 1 / epoch) for epoch in range(1, 21)], 4, 4),
+        # The same in all: the last.
+        ([(0.0, 0.0)] * 20, 4, 4),
+        # Better in the fifth; then less sure, and worse.
+        ([(0.5, 0.1), (0.5, 0.2), (0.6, 0.3), (0.5, 0.1), (0.7, 0.2), (0.7, 0.3), (0.6, 0.0), (0.5, 0.0)], 5, 8),
+    ],
+)
+def test_which_epoch_is_taken_and_when_patience_ends(
+    figures: list[tuple[float, float]], best: int, ended: int, tmp_path: Path
+) -> None:
+    net = torch.nn.Linear(1, 1, bias=False)
+    recipe = Recipe(epochs=20, batch=4, threads=1)
+    # Resumed after two epochs: what it waits for is in the checkpoint.
+    first = Trainer(net, Known(figures[:2]), Recipe(epochs=2, batch=4, threads=1), tmp_path / "net.pt", patience=3)
+    first.run(Lines())
+    rest = Trainer(net, Known(figures[2:]), recipe, tmp_path / "net.pt", patience=3)
+    rest.run(Lines())
+    assert (rest.best_epoch, rest.epoch) == (best, ended)
 
 
 def test_a_checkpoint_of_another_training_is_refused_in_words(tmp_path: Path) -> None:

@@ -25,6 +25,18 @@ def test_none_is_overwritten(tmp_path: Path) -> None:
     assert (tmp_path / "home.key").read_bytes() == before
 
 
+def test_all_are_written_or_none(tmp_path: Path) -> None:
+    (tmp_path / "n2.key").symlink_to("gone")
+    with pytest.raises(FileExistsError) as raised:
+        make_keys(tmp_path, ["n1", "n2"])
+    assert raised.value.filename == str(tmp_path / "n2.key")
+    assert [path.name for path in tmp_path.iterdir()] == ["n2.key"]
+    # A name that no file can have shows itself only when it is written.
+    with pytest.raises(OSError, match="name too long"):
+        make_keys(tmp_path / "other", ["n1", "n" * 300])
+    assert list((tmp_path / "other").iterdir()) == []
+
+
 def test_one_that_anybody_may_read_is_refused(tmp_path: Path) -> None:
     make_keys(tmp_path, ["n1"])
     (tmp_path / "n1.key").chmod(0o644)
