@@ -48,14 +48,14 @@ def _graphs() -> str:
     if find_spec("matplotlib") is not None:
         draw_graphs(result, PLOT)
     parts = [
-        f"""## Whole graphs, frames a second
+        f"""## Whole graphs, frames per second
 
-{result.clip}, at three sizes, {described(result.machine)}: at 720p medians of {len(shown_rounds(result))} rounds with
-minimum and maximum, others once. The loop is the tutorial's way: the same calls, one after the other, in one process.
-The limit is what all cores could do without any engine if the calls cost what they cost in the loop: cores / CPU
-seconds of the loop per frame. Boxes and CPU are per frame at 720p.
+{result.clip}, at three sizes, {described(result.machine)}: at 720p, medians of {len(shown_rounds(result))} rounds with
+minimum and maximum; the other sizes once. The loop is what the tutorial does: the same calls, one after the other, in
+one process. The limit is what all cores could do without any engine if the calls cost what they cost in the loop:
+cores / CPU seconds of the loop per frame. Boxes and CPU are per frame at 720p.
 
-![Frames a second at 720p, and the limit of the loop's calls]({PLOT.name})
+![Frames per second at 720p, and the limit of the loop's calls]({PLOT.name})
 """
     ]
     measured = dict.fromkeys(one.graph for one in result.rounds)
@@ -113,7 +113,7 @@ def _transport() -> str:
     heads = [
         "picture",
         "way",
-        "a second",
+        "per second",
         "CPU to send, µs",
         "to receive, µs",
         "p50, ms",
@@ -123,7 +123,7 @@ def _transport() -> str:
     absent = "".join(f"\n{name} is not installed.\n" for name in result.absent)
     return f"""## A picture from one process to another
 
-At full speed, and 60 a second for age on arrival; {described(result.machine)}.
+CPU and rate at full speed, age on arrival (p50, p99) at 60 a second; {described(result.machine)}.
 
 {as_table(heads, rows)}{absent}"""
 
@@ -134,7 +134,7 @@ def _startup() -> str:
         return ""
     first = ", ".join(f"{name}: {median(found):.1f} s" for name, found in result.first_s.items())
     rows: list[list[Cell]] = [[one.graph, one.worker, one.own_mb, one.with_shared_mb] for one in result.memory]
-    return f"""## Startup, memory
+    return f"""## Startup and memory
 
 From the command to the first line written: {first}; {described(result.machine)}.
 Own memory is freed when the worker exits (USS); the other figure adds its share of shared memory, such as the rings
@@ -158,7 +158,7 @@ def _hop() -> str:
         ]
         for width, height, written in cases
     ]
-    table = as_table(["picture", "written by the source", "CPU a side, µs"], rows)
+    table = as_table(["picture", "written by the source", "CPU per side, µs"], rows)
     return f"## One hop between processes\n\n{described(result.machine)}.\n\n{table}"
 
 
@@ -184,13 +184,13 @@ def _streams() -> str:
     if result is None:
         return ""
     rows = [[one.streams, one.cpu_ms, one.capture_ms, one.p99_ms, one.dropped] for one in result.rounds]
-    table = as_table(["streams", "CPU a frame, ms", "capture only", "p99 end to end, ms", "dropped"], rows)
+    table = as_table(["streams", "CPU per frame, ms", "capture only", "p99 end to end, ms", "dropped"], rows)
     return f"""## Many streams
 
-With the most streams a frame costs {result.growth:.2f} times that with one; {described(result.machine)}.
+With the most streams, a frame costs {result.growth:.2f} times what it costs with one; {described(result.machine)}.
 
 {table}
-![CPU a frame with 1 to 16 streams](../bench/results/streams.png)
+![CPU per frame with 1 to 16 streams](../bench/results/streams.png)
 """
 
 
@@ -222,7 +222,8 @@ def _journal() -> str:
     table = as_table(["durable", "extra CPU of the supervisor, % of a core", "frame rate kept at full speed"], rows)
     return f"""## A run that can be resumed
 
-What the journal costs at 100 frames a second, and unthrottled, beside a run without one; {described(result.machine)}.
+What the journal costs at 100 frames a second, and unthrottled, compared with a run without one;
+{described(result.machine)}.
 Frame rates of single rounds differ by several percent. With `disk`, JSON lines are reported a quarter of a window at a
 time, not one by one: the supervisor has less to do than without a journal.
 
@@ -237,10 +238,10 @@ def _looped() -> str:
         [round(one.frames, 1), round(one.run, 1), f"{one.frames / one.run:.1%}"] for one in result.rounds
     ]
     table = as_table(["`frames()`, frames/s", "`run`, frames/s", "reached"], rows)
-    return f"""## A loop of one's own
+    return f"""## Your own loop
 
-{result.clip}, YuNet at half size, and `for frame in framewire.frames(...)` or a jsonl_writer behind it, interleaved;
-{described(result.machine)}. In the median the loop reaches {result.reached:.1%} of the run.
+{result.clip}, YuNet at half size, followed by `for frame in framewire.frames(...)` or a jsonl_writer, interleaved;
+{described(result.machine)}. In the median, the loop reaches {result.reached:.1%} of the run's frame rate.
 
 {table}"""
 
@@ -260,16 +261,16 @@ def _published() -> str:
         ]
         for one in result.places
     ]
-    heads = ["place", "messages/s", "bare, messages/s", "reached", "CPU, µs a message", "bare, µs"]
+    heads = ["destination", "messages/s", "bare, messages/s", "reached", "CPU, µs per message", "bare, µs"]
     piled = result.piled
     return f"""## Publishing
 
-Messages of 500 bytes out of a full spool, against the bare library in a loop with the same promise for each message,
-interleaved, in the median; servers on loopback, on the same two cores; {described(result.machine)}.
+Messages of 500 bytes from a full spool, against the bare library in a loop with the same guarantee for each message:
+medians of interleaved rounds, with servers on loopback on the same two cores; {described(result.machine)}.
 
-A recording that keeps both cores busy, beside a broker that is not there, has {result.beside.kept:.2f} times the
-frames a second of one beside a broker that takes all, and {result.beside.left:.2f} times those of one without
-`publish`: medians of {len(result.beside.alone)} interleaved rounds, which differ by a fifth. publish's worker takes
+With a broker that is down, a recording that keeps both cores busy reaches {result.beside.kept:.2f} times its frame rate
+with a broker that takes everything, and {result.beside.left:.2f} times its frame rate without
+`publish`: medians of {len(result.beside.alone)} interleaved rounds, which differ by a fifth. The worker takes
 {piled.early_mb:.0f} MB with {piled.messages // 10:,} messages waiting, and {piled.late_mb:.0f} MB with
 {piled.messages:,}.
 
@@ -287,8 +288,8 @@ def _storm() -> str:
     table = as_table(["graph", *KINDS, "runs", "minutes"], rows)
     return f"""## Killed at random
 
-Processes killed, by what they were; a `tree` is a whole run, and the `stopped` ones got SIGSTOP, then SIGCONT. A stage
-of storm_of_epochs never comes back from some frames. Every run ended with the files of an undisturbed one.
+Processes killed, by kind; a `tree` is a whole run, and the `stopped` ones got SIGSTOP, then SIGCONT. A stage of
+storm_of_epochs hangs forever on some frames. Every run ended with the same files as an undisturbed one.
 
 {table}"""
 
@@ -300,7 +301,7 @@ def _tracks() -> str:
     both = (result.every_frame, result.following)
     rows: list[list[Cell]] = [
         ["frames a second", *(run.fps for run in both)],
-        ["CPU a frame, ms", *(run.cpu_ms for run in both)],
+        ["CPU per frame, ms", *(run.cpu_ms for run in both)],
         ["boxes", *(run.boxes for run in both)],
         ["track IDs", *(run.ids for run in both)],
         *([f"{name} changes a minute", *(_changes(run, name) for run in both)] for name in ATTRIBUTES),
@@ -330,7 +331,7 @@ def _watching() -> str:
         text += f"""## Monitoring
 
 100 frames a second through four stages, {described(result.machine)}. Recording takes {result.recording_us:.2f} µs
-a frame and stage.
+per frame and stage.
 
 {table}"""
     if promised is not None:
@@ -338,8 +339,8 @@ a frame and stage.
             [one.change, one.before, one.promised, one.after, f"{one.promised / one.after - 1:+.0%}"]
             for one in promised.promises
         ]
-        table = as_table(["change", "frames a second before", "promised", "after", "off by"], rows)
-        text += f"\nWhat `explain` promises, and the result:\n\n{table}"
+        table = as_table(["change", "frames a second before", "predicted", "after", "off by"], rows)
+        text += f"\nWhat `explain` predicts, and the result:\n\n{table}"
     return text
 
 

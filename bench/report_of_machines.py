@@ -24,13 +24,13 @@ def machines_section() -> str:
     ratio = median(one.two_fps / one.one_fps for one in result.dealt)
     return f"""## A link between two machines
 
-A picture {WIDTH} wide crosses to another "machine" of the same two cores 30 times a second, and its packet comes back
-without it; CPU is that of both ends, both ways, {described(result.machine)}. `auto` does not encrypt here, since
-nothing leaves the machine.
+A picture {WIDTH} pixels wide crosses to another "machine" on the same two cores 30 times a second, and its packet
+comes back without it; CPU is that of both ends, both ways, {described(result.machine)}. `auto` does not encrypt here,
+since nothing leaves the machine.
 
 {as_table(heads, rows)}
-{DEALT} streams dealt out over two agents of a core each, against all of them on one core: {ratio:.2f} times as many
-frames a second.
+{DEALT} streams distributed over two agents with one core each reach {ratio:.2f} times the frame rate of all of them
+on one core.
 """
 
 
@@ -51,11 +51,11 @@ def driver_section() -> str:
         ]
         for one in result.rounds
     ]
-    heads = ["streams", "machines", "settled a second", "a core", "MB", "mark p50, ms", "p99, ms"]
-    return f"""## How far one home goes
+    heads = ["streams", "machines", "settled per second", "home, % of a core", "MB", "mark p50, ms", "p99, ms"]
+    return f"""## How far one home scales
 
-{FPS} frames a second of each stream, by agents that speak the real line and make no picture,
-{described(result.machine)}. They share the cores with home: where less is settled than asked for and home has less than
-a core, they are the limit.
+{FPS} frames a second per stream, from simulated agents that speak the real line and make no pictures,
+{described(result.machine)}. They share the cores with home: where less is settled than requested and home uses less
+than a core, they are the limit.
 
 {as_table(heads, rows)}"""

@@ -6,7 +6,7 @@ under /dev/shm, and the kernel frees it when the last process that maps it is go
 Frame `seq` of a stream lies in slot `seq mod slots`. A source admits a frame only when the one `slots` earlier is
 settled, so a slot is never written while anyone may read it: no locks, no reference counts. Each slot is stamped with
 its seq; a reader checks the stamp before and after, and so knows when it came too late (which happens only to a packet
-sent again after a crash).
+sent again after a crash, and to a sink that may skip).
 """
 
 import mmap

@@ -89,9 +89,9 @@ def in_pixels(corners: NDArray[np.float32], side: tuple[int, int]) -> NDArray[np
 
 
 def are_corners(boxes: NDArray[np.float32]) -> bool:
-    """Whether many boxes (n, 4) are left, top, right, bottom, and not a middle and a size.
+    """Whether many boxes (n, 4) are left, top, right, bottom, and not a centre and a size.
 
-    At the left and top edges of a picture sizes are larger than middles.
+    Most sizes are smaller than centres: only at the left and top edges of a picture they are not.
     """
     return bool(((boxes[:, 2] >= boxes[:, 0]) & (boxes[:, 3] >= boxes[:, 1])).mean() > 0.995)
 
