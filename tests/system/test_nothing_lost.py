@@ -87,7 +87,9 @@ def test_a_stage_that_keeps_its_memory_to_itself_loses_it_and_no_frame(undisturb
     [
         pytest.param(["--set", "frontal.replicas=1", "--set", "look.replicas=1"], marks=in_full),
         pytest.param(["--set", "frontal.replicas=3", "--set", "look.replicas=1"], marks=in_full),
-        ["--set", "frontal.replicas=1", "--set", "frontal.process=a", "--set", "numbered.process=a"],
+        pytest.param(
+            ["--set", "frontal.replicas=1", "--set", "frontal.process=a", "--set", "numbered.process=a"], marks=in_full
+        ),
         pytest.param(
             ["--set", "video.process=a", "--set", "avi.process=a", "--set", "metadata.process=a"], marks=in_full
         ),

@@ -11,6 +11,7 @@ from tests.servers.brokers import KafkaMock, Mosquitto, NatsServer, RedisServer,
 from tests.servers.databases import PostgresServer
 from tests.servers.hook import Hook
 from tests.servers.server import Name, Server
+from tests.system.in_full import in_full
 from tests.system.running import PIPELINES, Finished, Running, framewire, lines_in, wait_until
 
 PUBLISHED = PIPELINES / "published.yaml"
@@ -25,6 +26,10 @@ SETTINGS = {
     Hook: ["out.settings.at_once=50"],
 }
 EXACTLY_ONCE = (PostgresServer,)
+
+
+IN_SHORT = (Mosquitto, RedisServer, PostgresServer)
+"""For kills: a broker, a log and a database. The others are settled by the same spool."""
 
 
 @pytest.fixture(params=list(SETTINGS), ids=lambda kind: kind.__name__)
@@ -120,6 +125,12 @@ def test_a_place_that_goes_away_comes_back(server: Server, begin: Begin, tmp_pat
     assert finished.stderr.count("accepts messages again") == finished.stderr.count("does not accept messages")
 
 
+@pytest.mark.parametrize(
+    "server",
+    [kind if kind in IN_SHORT else pytest.param(kind, marks=in_full) for kind in SETTINGS],
+    indirect=True,
+    ids=lambda kind: kind.__name__,
+)
 def test_its_worker_and_the_whole_run_are_killed(server: Server, begin: Begin, tmp_path: Path) -> None:
     server.start()
     out = tmp_path / "out"

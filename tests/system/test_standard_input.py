@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.system.in_full import in_full
 from tests.system.running import Running, command, lines_in, run, wait_until
 from tests.videos import packet_places, picture, spoil, write_video
 
@@ -112,7 +113,12 @@ def told(path: Path) -> list[tuple[float, str]]:
 @pytest.mark.parametrize("is_spoilt", [False, True], ids=["whole", "spoilt"])
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("film.mkv", {}), ("film.ts", {}), ("film.mp4", {"movflags": "frag_keyframe+empty_moov"}), ("film.nut", {})],
+    [
+        ("film.mkv", {}),
+        pytest.param("film.ts", {}, marks=in_full),
+        ("film.mp4", {"movflags": "frag_keyframe+empty_moov"}),
+        pytest.param("film.nut", {}, marks=in_full),
+    ],
 )
 def test_a_film_through_a_pipe_is_that_of_the_file(
     config: Path, tmp_path: Path, name: str, options: dict[str, str], is_spoilt: bool

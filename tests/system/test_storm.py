@@ -9,7 +9,7 @@ from tests.system.in_full import IN_FULL
 from tests.system.running import PIPELINES
 from tests.system.storm import storm
 
-KILLS = 16 if IN_FULL else 3
+KILLS = 16 if IN_FULL else 2
 SEED = 1
 
 

@@ -80,7 +80,7 @@ def test_every_box_is_opencvs(frames: list[Grey], asked: tuple[float, ...]) -> N
     assert any(boxes)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.integers(1, 130), st.integers(1, 130), st.integers(0, 2**32 - 1), st.integers(1, 16))
 def test_noise_of_any_size_is_searched_alike(width: int, height: int, seed: int, coarse: int) -> None:
     noise = np.random.default_rng(seed).integers(0, 256, (-(-height // coarse), -(-width // coarse)), np.uint8)
